@@ -1,0 +1,210 @@
+/**
+ * A disk for simulations: it counts its calls, fails when told so, and can be cut from power at any moment.
+ *
+ * Every call yields to the scheduler before and after it, so that a seeded scheduler may run anything in between, and
+ * touches the files in one step between the two. `files.crash` tells what a power cut would leave at that moment;
+ * `MemoryDisk.fromImage` or `make({ image })` opens it.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { PathError } from "../internal/structure/fileTree.ts"
+import { SimulatedFiles } from "../internal/structure/simulatedFiles.ts"
+import { Disk, DiskError, type DiskService } from "../services/Disk.ts"
+import { joinMemory, probeHeld, takeLock } from "./MemoryDisk.ts"
+import { type FaultRule, Faults, type SimOperation } from "./SimFaults.ts"
+import { type OpenHandle, SimAppendFile, SimReadFile } from "./SimFile.ts"
+
+/**
+ * One call the device has served.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OperationRecord {
+  readonly index: number
+  readonly operation: SimOperation
+  readonly path: string
+  /** Undefined if it succeeded. */
+  readonly code: string | undefined
+}
+
+/**
+ * How the simulated disk behaves.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SimDiskOptions {
+  /** What is on the disk, all of it durable. */
+  readonly image?: ReadonlyMap<string, Uint8Array> | undefined
+  readonly faults?: ReadonlyArray<FaultRule> | undefined
+  /** Called after each call, in the step that served it: the moment to take crash images. */
+  readonly onOperation?: ((index: number, operation: SimOperation, path: string) => void) | undefined
+  /** A device that says "synced" and did nothing, for showing that the tests would notice. */
+  readonly ignoresSync?: ((operation: "sync" | "syncDirectory", path: string) => boolean) | undefined
+  /** Files have `readUnsafe`. It cannot yield. Default false. */
+  readonly synchronousReads?: boolean | undefined
+  /** Bytes the files may have together; an append over it writes what fits and fails `ENOSPC`. Default 2^40. */
+  readonly capacityBytes?: number | undefined
+}
+
+/**
+ * The simulated disk and what a harness needs to drive it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SimDisk {
+  readonly layer: Layer.Layer<Disk>
+  readonly disk: DiskService
+  readonly files: SimulatedFiles
+  /** The calls so far. */
+  readonly log: ReadonlyArray<OperationRecord>
+  /** Handles not closed yet: leaks, once everything is closed. */
+  readonly openHandles: () => ReadonlyArray<OpenHandle>
+  readonly addFault: (rule: FaultRule) => void
+  /** The device works again. */
+  readonly clearFaults: () => void
+  readonly setCapacity: (bytes: number) => void
+}
+
+/** A call and the path it is about. */
+type Call = readonly [operation: SimOperation, path: string]
+
+/**
+ * What a call does if a fault strikes it; by default nothing.
+ *
+ * @internal
+ */
+export type OnFault = (rule: FaultRule) => { readonly offset?: number; readonly bytesAccepted?: number }
+
+/**
+ * The device behind the service: one place where calls are counted, fail and are recorded.
+ *
+ * @internal
+ */
+export class SimDevice {
+  readonly files: SimulatedFiles
+  readonly faults: Faults
+  readonly log: Array<OperationRecord> = []
+  readonly handles = new Set<OpenHandle>()
+  readonly options: SimDiskOptions
+  capacityBytes: number
+
+  constructor(options: SimDiskOptions) {
+    this.options = options
+    this.files = new SimulatedFiles(options.image)
+    this.faults = new Faults(options.faults ?? [])
+    this.capacityBytes = options.capacityBytes ?? 2 ** 40
+  }
+
+  /** The step of a call. Throws `DiskError`; anything else is a bug of the simulation. */
+  serve<A>(call: Call, body: () => A, onFault?: OnFault): A {
+    const [operation, path] = call
+    const index = this.log.length
+    let code: string | undefined
+    try {
+      const rule = this.faults.strike(index, operation, path)
+      if (rule !== undefined) {
+        throw new DiskError({ operation, file: path, code: rule.code, ...onFault?.(rule) })
+      }
+      return body()
+    } catch (error) {
+      const refused = error instanceof PathError ? new DiskError({ operation, file: path, code: error.code }) : error
+      code = refused instanceof DiskError ? refused.code : "BUG"
+      throw refused
+    } finally {
+      this.log.push({ index, operation, path, code })
+      this.options.onOperation?.(index, operation, path)
+    }
+  }
+
+  /** A call as an effect: the scheduler may run others before and after its step, and an interruption waits. */
+  call<A>(call: Call, body: () => A, onFault?: OnFault): Effect.Effect<A, DiskError> {
+    const step = Effect.suspend(() => {
+      try {
+        return Effect.succeed(this.serve(call, body, onFault))
+      } catch (error) {
+        return error instanceof DiskError ? Effect.fail(error) : Effect.die(error)
+      }
+    })
+    return Effect.yieldNow.pipe(
+      Effect.andThen(step),
+      Effect.onExit(() => Effect.yieldNow),
+      Effect.uninterruptible
+    )
+  }
+
+  ignoresSync(operation: "sync" | "syncDirectory", path: string): boolean {
+    return this.options.ignoresSync?.(operation, path) ?? false
+  }
+
+  /** How many more bytes fit. */
+  get freeBytes(): number {
+    return Math.max(0, this.capacityBytes - this.files.bytes)
+  }
+}
+
+const makeDisk = (device: SimDevice): DiskService => {
+  const { files } = device
+  const held = new Set<string>()
+  return Disk.of({
+    makeDirectory: (directory) => device.call(["makeDirectory", directory], () => files.makeDirectory(directory)),
+    list: (directory) => device.call(["list", directory], () => files.list(directory)),
+    create: (path) => device.call(["create", path], () => new SimAppendFile(device, path, files.create(path))),
+    open: (path) => device.call(["open", path], () => new SimReadFile(device, path, files.file(path))),
+    remove: (path) => device.call(["remove", path], () => files.remove(path)),
+    linkNew: (from, to) => device.call(["linkNew", to], () => files.link(from, to)),
+    syncDirectory: (directory) =>
+      device.call(
+        ["syncDirectory", directory],
+        () => {
+          files.directory(directory)
+          if (!device.ignoresSync("syncDirectory", directory)) files.syncDirectory(directory)
+        },
+        (rule) => {
+          files.syncDirectory(directory, rule.syncModel ?? "dropped")
+          return {}
+        }
+      ),
+    freeBytes: (directory) =>
+      device.call(["freeBytes", directory], () => {
+        files.directory(directory)
+        return device.freeBytes
+      }),
+    lock: (directory) =>
+      device
+        .call(["lock", directory], () => void files.directory(directory))
+        .pipe(Effect.andThen(takeLock(held, directory))),
+    probeLock: (directory) =>
+      device
+        .call(["probeLock", directory], () => void files.directory(directory))
+        .pipe(Effect.andThen(probeHeld(held, directory))),
+    join: joinMemory
+  })
+}
+
+/**
+ * A simulated disk.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: SimDiskOptions = {}): SimDisk => {
+  const device = new SimDevice(options)
+  const disk = makeDisk(device)
+  return {
+    layer: Layer.succeed(Disk, disk),
+    disk,
+    files: device.files,
+    log: device.log,
+    openHandles: () => [...device.handles],
+    addFault: (rule) => device.faults.add(rule),
+    clearFaults: () => device.faults.clear(),
+    setCapacity: (bytes) => {
+      device.capacityBytes = bytes
+    }
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * Every limit and default in one place, with its unit in its name.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type DatabaseError, invalid } from "./DatabaseError.ts"
+
+const bytes = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+const count = bytes
+
+/**
+ * What an acknowledged commit survives: `disk` a power cut, `os` a killed process, `buffered` neither for the last
+ * `flushDelayMillis`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Durability = Schema.Literals(["disk", "os", "buffered"])
+
+/**
+ * One of the durabilities.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Durability = typeof Durability.Type
+
+/**
+ * The longest key, in bytes of the user's. Frozen with the formats.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const keyBytesMax = 65_535
+
+const fields = {
+  /** Of commits that do not name their own. Default `disk`. */
+  durability: Durability,
+  /** Opens without a lock, takes no writes and changes nothing on disk. Default false. */
+  readOnly: Schema.Boolean,
+  /** Creates the database if the directory holds none. Default true. */
+  create: Schema.Boolean,
+  /** A buffered commit is handed to the operating system after at most this long. Default 10. */
+  flushDelayMillis: bytes(0, 60_000),
+  /** Buffered bytes are handed to the operating system when there are this many. Default 256 KiB. */
+  flushBytes: bytes(64, 16 * 1024 * 1024),
+  /** The inline bytes of one memtable, and so of one commit. Default 16 MiB. */
+  arenaBytes: bytes(1024, 256 * 1024 * 1024),
+  /** Memtables in memory: one taking writes, the others being flushed. Default 3. */
+  arenaCount: count(2, 16),
+  /** Default 8 MiB; a value must also fit an arena with its key. */
+  valueBytesMax: bytes(1, 256 * 1024 * 1024),
+  /** Target of an uncompressed block of a table. Default 4 KiB. */
+  blockBytes: bytes(64, 1024 * 1024),
+  /** Default 10, about 1 % false positives; 0 writes no filters. */
+  filterBitsPerKey: count(0, 32),
+  /** Blocks kept in memory. Default 64 MiB; 0 keeps none. */
+  cacheBytes: bytes(0, 64 * 1024 * 1024 * 1024),
+  /**
+   * A closing database flushes its memtable if it holds more than this; below it the log is replayed at the next open.
+   * Default 1 MiB.
+   */
+  flushOnCloseBytesMin: bytes(0, 256 * 1024 * 1024),
+  /** Commits that may wait at once; a further one waits to be let in. Default 65,536. */
+  commitsPendingMax: count(1, 1_048_576),
+  /**
+   * Remembered writes for conflict checks, in bytes; over it the oldest are forgotten and older transactions conflict.
+   * Default 32 MiB.
+   */
+  conflictBytesMax: bytes(1024, 1024 * 1024 * 1024),
+  /** A transaction may hold this many bytes of its own writes. Default: `arenaBytes`. */
+  transactionBytesMax: bytes(1024, 256 * 1024 * 1024),
+  /** The manifest is rewritten above this. Default 4 MiB. */
+  manifestBytesMax: bytes(256, 64 * 1024 * 1024),
+  /** Sequences are reserved in blocks of this many. Default 2^20. */
+  sequencesReserved: count(16, 2 ** 30),
+  /** Synchronous positional reads; false sends them through the thread pool. Default true. */
+  synchronousReads: Schema.Boolean
+}
+
+const Fields = Schema.Struct(fields)
+
+/**
+ * The options of one database.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OptionsShape = typeof Fields.Type
+
+/**
+ * What a user may pass: any part of the options.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OptionsInput = { readonly [K in keyof OptionsShape]?: OptionsShape[K] | undefined }
+
+/**
+ * The defaults.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const defaults: OptionsShape = {
+  durability: "disk",
+  readOnly: false,
+  create: true,
+  flushDelayMillis: 10,
+  flushBytes: 256 * 1024,
+  arenaBytes: 16 * 1024 * 1024,
+  arenaCount: 3,
+  valueBytesMax: 8 * 1024 * 1024,
+  blockBytes: 4096,
+  filterBitsPerKey: 10,
+  cacheBytes: 64 * 1024 * 1024,
+  flushOnCloseBytesMin: 1024 * 1024,
+  commitsPendingMax: 65_536,
+  conflictBytesMax: 32 * 1024 * 1024,
+  transactionBytesMax: 16 * 1024 * 1024,
+  manifestBytesMax: 4 * 1024 * 1024,
+  sequencesReserved: 2 ** 20,
+  synchronousReads: true
+}
+
+/**
+ * The options in force. `layer` factories provide it; the default is `defaults`.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export const Options = Context.Reference<OptionsShape>("strata/Options", { defaultValue: () => defaults })
+
+const decode = Schema.decodeUnknownEffect(Fields, { onExcessProperty: "error", errors: "all" })
+
+/**
+ * Checks what a user passed and fills in the defaults. An unknown name or a value outside its limits is `Invalid`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (input: OptionsInput): Effect.Effect<OptionsShape, DatabaseError> => {
+  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
+  const unknown = Object.keys(given).filter((name) => !(name in fields))
+  if (unknown.length > 0) {
+    return Effect.fail(
+      invalid(`unknown option ${unknown.join(", ")}; the options are ${Object.keys(fields).join(", ")}`)
+    )
+  }
+  return Effect.mapError(decode({ ...defaults, ...given }), (error) => invalid(`options: ${error.message}`))
+}
