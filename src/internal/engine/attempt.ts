@@ -1,0 +1,18 @@
+// Where plain code that throws `DatabaseError` becomes an effect that fails with it. Anything else that is thrown is a
+// bug, and stays a defect.
+import * as Effect from "effect/Effect"
+import { DatabaseError } from "../../services/DatabaseError.ts"
+
+/** Runs at once: for use inside an effect that is already suspended. */
+export const attemptNow = <A, E>(run: () => Effect.Effect<A, E>): Effect.Effect<A, E | DatabaseError> => {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof DatabaseError) return Effect.fail(error)
+    throw error
+  }
+}
+
+/** Runs each time the effect is. */
+export const attempt = <A, E>(run: () => Effect.Effect<A, E>): Effect.Effect<A, E | DatabaseError> =>
+  Effect.suspend(() => attemptNow(run))

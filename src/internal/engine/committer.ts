@@ -1,0 +1,369 @@
+// Group commit. One group is written at a time, by whoever finds the log idle: the committing fiber itself for an `os`
+// commit (no hop between fibers), else the pump, a background fiber. All that arrives while a group is written forms
+// the next, so a sync is shared by as many as wait for it.
+//
+// What ends a commit, exactly once each:
+//   visible                the log has it, as durable as it asked
+//   DiskFull, Io           the log refused it with bytes unwritten: it is not there, and later commits may succeed
+//   CommitOutcomeUnknown   its bytes were accepted and then the disk failed: the engine is poisoned
+//   Poisoned, Closed       it never reached the log
+// Interrupted before its group is taken, it is withdrawn; later, it happens.
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Commit } from "../../services/Database.ts"
+import { Closed, Conflict, type DatabaseError, fail, invalid, Poisoned } from "../../services/DatabaseError.ts"
+import type { Durability, OptionsShape } from "../../services/Options.ts"
+import type { OracleService, ReadSet } from "../../services/Oracle.ts"
+import type { WalService } from "../../services/Wal.ts"
+import { commitHeaderBytes } from "../format/commit.ts"
+import { CommitQueue, type CommitRequest, type Group, groupChunks, type Ticket } from "./commitQueue.ts"
+import { Gate, WaitList } from "./gate.ts"
+import type { LiveView, Slot } from "./view.ts"
+
+/** A quiet log says after this long that all of it is durable, which lets recovery tell damage from a torn tail. */
+const idleMillis = 50
+/** A log that refused buffered bytes is offered them again this often. */
+const refusedMillis = 100
+
+export interface Parts {
+  readonly options: OptionsShape
+  readonly live: LiveView
+  readonly oracle: OracleService
+  readonly wal: WalService
+}
+
+/** What a transaction read, and since when. */
+export interface Check {
+  readonly reads: ReadSet
+  readonly since: number
+}
+
+export class Committer {
+  readonly queue: CommitQueue
+  readonly counters = { groups: 0, conflicts: 0, stalls: 0, stallMillis: 0 }
+  /** Why no commit is taken any more: poisoned or closed. */
+  refusal: DatabaseError | undefined = undefined
+  /** Woken when a memtable's segments are sealed. */
+  readonly sealed = new Gate()
+  /** Woken when sequences run low. */
+  readonly sequencesLow = new Gate()
+  private readonly parts: Parts
+  private readonly pumpGate = new Gate()
+  private readonly bufferedGate = new Gate()
+  private readonly idleGate = new Gate()
+  private readonly room = new WaitList()
+  private readonly resolved = new WaitList()
+  private logSlot: Slot
+  private busy = false
+  /** The time of buffered bytes has come. */
+  private due = false
+  /** Why the log refused the last group, until it takes one. */
+  private refused: DatabaseError | undefined = undefined
+
+  constructor(parts: Parts) {
+    this.parts = parts
+    this.queue = new CommitQueue(parts.live, parts.oracle)
+    this.logSlot = parts.live.active
+  }
+
+  commit(request: CommitRequest, durability: Durability, check?: Check): Effect.Effect<Commit, DatabaseError> {
+    return Effect.suspend(() => {
+      if (this.refusal !== undefined) return Effect.fail(this.refusal)
+      const bytes = commitHeaderBytes + request.recordBytes
+      if (bytes > this.parts.options.arenaBytes) return Effect.fail(tooLarge(bytes, this.parts.options.arenaBytes))
+      if (!this.makeRoom(bytes)) {
+        if (this.refused !== undefined) return Effect.fail(this.refused)
+        return Effect.flatMap(this.stall(this.room.turn), () => this.commit(request, durability, check))
+      }
+      // From the conflict check to the assignment of the sequence nothing else runs.
+      if (check !== undefined) {
+        const sequence = this.parts.oracle.conflict(check.reads, check.since)
+        if (sequence > 0) return Effect.fail(this.conflict(sequence))
+      }
+      const ticket = this.queue.enter(request, durability)
+      return ticket.state === "visible" ? this.buffered(ticket) : this.resolution(ticket)
+    })
+  }
+
+  /** Completes when all commits acknowledged so far are on disk. */
+  readonly sync: Effect.Effect<number, DatabaseError> = Effect.suspend(() => {
+    if (this.refusal !== undefined) return Effect.fail(this.refusal)
+    const sequence = this.parts.oracle.visible()
+    return Effect.as(this.resolution(this.queue.enterBarrier()), sequence)
+  })
+
+  /** Waits until the commit of this sequence, if it is in flight, is visible or abandoned. */
+  awaitResolved(sequence: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.parts.oracle.visible() >= sequence || this.queue.unresolvedCount === 0) return Effect.void
+      return Effect.flatMap(this.resolved.waitFrom(this.resolved.turn), () => this.awaitResolved(sequence))
+    })
+  }
+
+  /** The background of commits: run each in a fiber of the database's scope. */
+  readonly loops = (): ReadonlyArray<Effect.Effect<never>> => [
+    Effect.forever(
+      Effect.suspend(() =>
+        this.isUrgent() && !this.busy ? Effect.andThen(Effect.yieldNow, this.writeGroup) : this.pumpGate.wait
+      )
+    ),
+    this.afterWake(
+      this.bufferedGate,
+      () => (this.refused === undefined ? this.parts.options.flushDelayMillis : refusedMillis),
+      this.flushDue
+    ),
+    this.afterWake(this.idleGate, () => idleMillis, this.markIdle)
+  ]
+
+  /** Gives new commits a memtable of their own, so that the present one can be flushed. False if the pool is empty. */
+  freeze(): boolean {
+    if (this.parts.live.active.memtable.arena.used === 0) return true
+    if (!this.parts.live.freeze()) return false
+    this.pumpGate.wake()
+    return true
+  }
+
+  /** Memory or sequences came back. */
+  wakeStalled(): void {
+    this.room.wakeAll()
+  }
+
+  poison(error: DatabaseError): void {
+    if (this.refusal === undefined || this.refusal.reason._tag === "Closed") this.refusal = poisoned(error)
+    this.queue.failAll(undefined, this.refusal, this.refusal)
+    this.wakeEveryone()
+  }
+
+  /** Takes no more commits, and completes when those that wait are written or refused. */
+  readonly drain: Effect.Effect<void> = Effect.suspend(() => {
+    this.refusal ??= fail(new Closed({ message: "the database was closed" }))
+    this.room.wakeAll()
+    return this.untilEmpty()
+  })
+
+  private untilEmpty(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const finished = this.queue.isEmpty && !this.busy && this.logSlot === this.parts.live.active
+      if (finished || this.refused !== undefined || this.refusal?.reason._tag === "Poisoned") return Effect.void
+      this.due = true
+      this.pumpGate.wake()
+      const turned = this.busy ? this.resolved.waitFrom(this.resolved.turn) : Effect.yieldNow
+      return Effect.flatMap(turned, () => this.untilEmpty())
+    })
+  }
+
+  private conflict(sequence: number): DatabaseError {
+    this.counters.conflicts += 1
+    return fail(
+      new Conflict({ message: `commit ${sequence} wrote what this transaction read; run it again`, sequence })
+    )
+  }
+
+  /** Whether a commit of this size can enter now; makes what is missing, if that can be done at once. */
+  private makeRoom(bytes: number): boolean {
+    const { live, options, oracle } = this.parts
+    if (oracle.remaining() * 2 < options.sequencesReserved) this.sequencesLow.wake()
+    if (oracle.remaining() === 0 || this.queue.unresolvedCount >= options.commitsPendingMax) return false
+    const { capacity, used } = live.active.memtable.arena
+    if (capacity - used >= bytes) return true
+    return this.freeze()
+  }
+
+  private stall(turn: number): Effect.Effect<void> {
+    return Effect.flatMap(Clock.currentTimeMillis, (since) => {
+      this.counters.stalls += 1
+      return Effect.ensuring(
+        this.room.waitFrom(turn),
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          this.counters.stallMillis += Math.max(0, now - since)
+        })
+      )
+    })
+  }
+
+  private buffered(ticket: Ticket): Effect.Effect<Commit> {
+    if (this.queue.visibleBytes >= this.parts.options.flushBytes && this.refused === undefined) this.pumpGate.wake()
+    else this.bufferedGate.wake()
+    return Effect.succeed({ sequence: ticket.sequence, commitMillis: ticket.commitMillis })
+  }
+
+  private resolution(ticket: Ticket): Effect.Effect<Commit, DatabaseError> {
+    if (ticket.durability === "os" && !this.busy) {
+      return Effect.flatMap(this.writeGroup, () => (isResolved(ticket) ? outcome(ticket) : this.await(ticket)))
+    }
+    this.pumpGate.wake()
+    return this.await(ticket)
+  }
+
+  private await(ticket: Ticket): Effect.Effect<Commit, DatabaseError> {
+    return Effect.callback<Commit, DatabaseError>((resume) => {
+      if (isResolved(ticket)) {
+        resume(outcome(ticket))
+        return
+      }
+      ticket.onResolved = () => resume(outcome(ticket))
+      return Effect.sync(() => {
+        ticket.onResolved = undefined
+        this.queue.withdraw(ticket, fail(new Closed({ message: "the commit was interrupted before it was written" })))
+      })
+    })
+  }
+
+  private isUrgent(): boolean {
+    if (this.logSlot !== this.parts.live.active && this.logSlot.unresolved === 0) return this.refused === undefined
+    if (this.queue.unresolvedCount > 0) return true
+    const { visibleBytes } = this.queue
+    if (visibleBytes === 0) return false
+    return this.due || (this.refused === undefined && visibleBytes >= this.parts.options.flushBytes)
+  }
+
+  /**
+   * Writes what waits for the memtable that the log is at, or moves the log on to the next memtable. Not interruptible,
+   * never fails.
+   */
+  private readonly writeGroup: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.busy || this.refusal?.reason._tag === "Poisoned") return Effect.void
+    this.busy = true
+    this.due = false
+    return Effect.uninterruptible(Effect.onExit(this.step(), (exit) => Effect.sync(() => this.stepped(exit._tag))))
+  })
+
+  private step(): Effect.Effect<void> {
+    const slot = this.queue.firstSlot
+    if (slot === undefined ? this.logSlot !== this.parts.live.active : slot !== this.logSlot)
+      return this.switchSegment()
+    const group = this.queue.take()
+    if (group === undefined) return Effect.void
+    this.counters.groups += 1
+    const append = group.bytes === 0 ? Effect.void : this.parts.wal.append(groupChunks(group))
+    return Effect.matchEffect(append, {
+      onFailure: (error) => this.failed(group, error),
+      onSuccess: () => this.written(group)
+    })
+  }
+
+  private written(group: Group): Effect.Effect<void> {
+    this.refused = undefined
+    this.queue.written(group)
+    if (!group.needsSync) return Effect.void
+    return Effect.match(this.parts.wal.sync, {
+      onFailure: (error) => this.end(group, error),
+      onSuccess: () => this.queue.synced(group)
+    })
+  }
+
+  private failed(group: Group, error: DatabaseError): Effect.Effect<void> {
+    if (error.reason._tag === "DiskFull" || error.reason._tag === "Io") {
+      this.refused = error
+      this.queue.abandon(group, error)
+    } else {
+      this.end(group, error)
+    }
+    return Effect.void
+  }
+
+  private end(group: Group, error: DatabaseError): void {
+    this.refusal = poisoned(error)
+    this.queue.failAll(group, error, this.refusal)
+  }
+
+  private switchSegment(): Effect.Effect<void> {
+    const next = this.parts.live.newerThan(this.logSlot)!
+    return Effect.match(this.parts.wal.switchSegment, {
+      onFailure: (error) => {
+        if (error.reason._tag !== "DiskFull" && error.reason._tag !== "Io") {
+          this.refusal = poisoned(error)
+          this.queue.failAll(undefined, error, this.refusal)
+          return
+        }
+        this.refused = error
+        const group = this.queue.take()
+        if (group !== undefined) this.queue.abandon(group, error)
+      },
+      onSuccess: () => {
+        this.refused = undefined
+        this.logSlot.sealed = true
+        this.logSlot = next
+        next.segment = this.parts.wal.segment()
+        this.sealed.wake()
+      }
+    })
+  }
+
+  private stepped(exit: "Success" | "Failure"): void {
+    this.busy = false
+    if (exit === "Failure") this.poison(fail(new Poisoned({ message: "a defect in the commit path" })))
+    if (this.refusal?.reason._tag === "Poisoned") this.wakeEveryone()
+    this.resolved.wakeAll()
+    if (
+      this.room.size > 0 &&
+      (this.refused !== undefined || this.queue.unresolvedCount < this.parts.options.commitsPendingMax)
+    ) {
+      this.room.wakeAll()
+    }
+    if (this.queue.visibleBytes > 0) this.bufferedGate.wake()
+    else this.idleGate.wake()
+    if (this.isUrgent()) this.pumpGate.wake()
+  }
+
+  private wakeEveryone(): void {
+    this.room.wakeAll()
+    this.resolved.wakeAll()
+    this.sealed.wake()
+  }
+
+  private afterWake(gate: Gate, millis: () => number, action: Effect.Effect<void>): Effect.Effect<never> {
+    return Effect.forever(
+      Effect.andThen(
+        gate.wait,
+        Effect.andThen(
+          Effect.suspend(() => Effect.sleep(millis())),
+          action
+        )
+      )
+    )
+  }
+
+  private readonly flushDue: Effect.Effect<void> = Effect.sync(() => {
+    if (this.queue.visibleBytes === 0) return
+    this.due = true
+    this.pumpGate.wake()
+  })
+
+  private readonly markIdle: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.busy || !this.queue.isEmpty || this.refusal !== undefined) return Effect.void
+    this.busy = true
+    // A mark that fails costs nothing that was promised: the next append meets the same disk and says so.
+    return Effect.uninterruptible(
+      Effect.ensuring(
+        Effect.ignore(this.parts.wal.mark),
+        Effect.sync(() => {
+          this.busy = false
+          if (this.isUrgent()) this.pumpGate.wake()
+        })
+      )
+    )
+  })
+}
+
+const isResolved = (ticket: Ticket): boolean => ticket.state === "visible" || ticket.state === "failed"
+
+const outcome = (ticket: Ticket): Effect.Effect<Commit, DatabaseError> =>
+  ticket.state === "failed"
+    ? Effect.fail(ticket.error!)
+    : Effect.succeed({ sequence: ticket.sequence, commitMillis: ticket.commitMillis })
+
+const poisoned = (error: DatabaseError): DatabaseError =>
+  error.reason._tag === "Poisoned"
+    ? error
+    : fail(
+        new Poisoned({
+          message: `the log failed (${error.reason.message}); reopen the database to recover what is on disk`,
+          cause: error
+        })
+      )
+
+const tooLarge = (bytes: number, limit: number): DatabaseError =>
+  invalid(
+    `the commit needs ${bytes} bytes and arenaBytes allows ${limit}; split it, or open the database with larger arenas`
+  )

@@ -1,0 +1,141 @@
+// The cursor that users hold. Between moves it holds a copy of its entry and its moment, nothing else; a move takes up
+// its place by the copied key if the files have changed meanwhile.
+import * as Effect from "effect/Effect"
+import type { Bytes, Cursor, Entry, Range } from "../../services/Database.ts"
+import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
+import type { Moment } from "../../services/Oracle.ts"
+import type { EntryView } from "../structure/entry.ts"
+import { compareKeys } from "../structure/keyRange.ts"
+import { Step } from "../structure/rangeCursor.ts"
+import { attempt, attemptNow } from "./attempt.ts"
+import { Walk } from "./rangeReads.ts"
+import { load, loadNow, pinned, type Reading, type ReadParts } from "./readContext.ts"
+import { storedKey, userKeyStart } from "./userKeys.ts"
+
+export class CursorReads implements Cursor {
+  entry: Entry | undefined = undefined
+  private readonly parts: ReadParts
+  private readonly reading: Reading
+  private readonly walk: Walk
+  private readonly fillCache: boolean
+  private closed = false
+  /** Where the walk last stood, for the tracker. */
+  private stood: Uint8Array | undefined = undefined
+
+  constructor(parts: ReadParts, reading: Reading, options: { readonly range: Range; readonly moment: Moment }) {
+    this.parts = parts
+    this.reading = reading
+    this.walk = new Walk(parts, reading, options)
+    this.fillCache = options.range.fillCache !== false
+  }
+
+  get key(): Uint8Array | undefined {
+    return this.entry?.key
+  }
+
+  get value(): Uint8Array | undefined {
+    return this.entry?.value
+  }
+
+  seek(key: Bytes): Effect.Effect<boolean, DatabaseError> {
+    return this.step(() => {
+      const target = storedKey(key)
+      this.stood = target
+      this.walk.cursor.seek(target, this.walk.forward)
+    }, this.walk.forward)
+  }
+
+  seekExact(key: Bytes): Effect.Effect<boolean, DatabaseError> {
+    return Effect.suspend(() => {
+      let target: Uint8Array
+      return Effect.map(
+        this.step(() => {
+          target = storedKey(key)
+          this.stood = target
+          this.walk.cursor.seek(target, this.walk.forward)
+        }, this.walk.forward),
+        (found) => {
+          if (found && compareKeys(this.walk.cursor.currentKey, target) === 0) return true
+          this.entry = undefined
+          return false
+        }
+      )
+    })
+  }
+
+  readonly next: Effect.Effect<boolean, DatabaseError> = Effect.suspend(() => this.move(this.walk.forward))
+
+  readonly previous: Effect.Effect<boolean, DatabaseError> = Effect.suspend(() => this.move(!this.walk.forward))
+
+  close(): void {
+    this.closed = true
+    this.entry = undefined
+  }
+
+  private move(forward: boolean): Effect.Effect<boolean, DatabaseError> {
+    return this.step(() => this.walk.cursor.move(forward), forward)
+  }
+
+  private step(begin: () => void, forward: boolean): Effect.Effect<boolean, DatabaseError> {
+    return attempt(() => {
+      if (this.closed) throw fail(new Closed({ message: "the cursor's scope was closed" }))
+      this.walk.refresh()
+      begin()
+      return this.run(forward)
+    })
+  }
+
+  private run(forward: boolean): Effect.Effect<boolean, DatabaseError> {
+    const { cursor } = this.walk
+    let step = cursor.run()
+    while (step === Step.block && loadNow(cursor.request!, this.fillCache)) step = cursor.run()
+    if (step === Step.block) {
+      return Effect.flatMap(
+        pinned(this.parts.live, this.reading, () => load(cursor.request!, this.fillCache)),
+        () => this.again(forward)
+      )
+    }
+    if (step === Step.pause) return Effect.flatMap(Effect.yieldNow, () => this.again(forward))
+    this.track(step, forward)
+    this.entry = step === Step.ready ? copyOf(cursor.entry, this.walk.isOwn) : undefined
+    return Effect.succeed(step === Step.ready)
+  }
+
+  private again(forward: boolean): Effect.Effect<boolean, DatabaseError> {
+    return attemptNow(() => {
+      this.walk.refresh()
+      return this.run(forward)
+    })
+  }
+
+  private track(step: Step, forward: boolean): void {
+    const { tracker } = this.reading
+    if (tracker === undefined) return
+    const { cursor } = this.walk
+    const before = this.stood
+    if (step === Step.end) {
+      const { from, fromInclusive, to, toInclusive } = cursor.range
+      if (forward) tracker.range({ from: before ?? from, fromInclusive: true, to, toInclusive })
+      else tracker.range({ from, fromInclusive, to: before ?? to, toInclusive: true })
+      return
+    }
+    const now = cursor.currentKey.slice()
+    const { from, to } = cursor.range
+    if (before !== undefined) tracker.between(before, now)
+    else if (forward) tracker.between(from, now)
+    else tracker.range({ from: now, fromInclusive: true, to, toInclusive: true })
+    this.stood = now
+  }
+}
+
+/** One buffer for key and value, sliced so that nothing of the source is kept. */
+const copyOf = (entry: EntryView, own: boolean): Entry => {
+  const { bytes, expiresAt, keyEnd, keyStart, sequence, userMeta, valueEnd, valueStart } = entry
+  return {
+    key: bytes.slice(userKeyStart(keyStart), keyEnd),
+    value: bytes.slice(valueStart, valueEnd),
+    sequence: own ? 0 : sequence,
+    expiresAt: expiresAt === 0 ? undefined : expiresAt,
+    userMeta
+  }
+}

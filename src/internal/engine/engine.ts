@@ -1,0 +1,298 @@
+// The database as one object: the committer, the flusher and the readers over one live view, and the two services that
+// users hold.
+import * as Effect from "effect/Effect"
+import type { BlockCacheService } from "../../services/BlockCache.ts"
+import type { Commit, DatabaseService, Operation, RecoveryReport, WriteOptions } from "../../services/Database.ts"
+import { Closed, type DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
+import type { Counters, MaintenanceService, Stats } from "../../services/Maintenance.ts"
+import type { Durability } from "../../services/Options.ts"
+import { WriteBuffer } from "../structure/writeBuffer.ts"
+import { attempt } from "./attempt.ts"
+import type { CommitRequest } from "./commitQueue.ts"
+import { Committer } from "./committer.ts"
+import { Flusher } from "./flusher.ts"
+import type { Reading, ReadParts } from "./readContext.ts"
+import { makeReader } from "./reader.ts"
+import { type RecoveryParts, recover } from "./recovery.ts"
+import { type Limits, operationFields, removeFields, setFields, SingleRequest } from "./requests.ts"
+import { Transactions } from "./transactions.ts"
+import { ValueSlab } from "./valueSlab.ts"
+import { verify } from "./verify.ts"
+import type { LiveView } from "./view.ts"
+
+export interface EngineParts extends RecoveryParts {
+  readonly cache: BlockCacheService
+}
+
+/** How long sequences wait for a manifest that could not be written. */
+const reserveRetry = "100 millis"
+
+export class Engine {
+  readonly recovery: RecoveryReport
+  private readonly parts: EngineParts
+  private readonly live: LiveView
+  private readonly committer: Committer
+  private readonly flusher: Flusher
+  private readonly limits: Limits
+  private readonly reads: ReadParts
+  private readonly transactions: Transactions
+  private closed = false
+
+  constructor(parts: EngineParts, live: LiveView, recovery: RecoveryReport) {
+    const { cache, oracle, options } = parts
+    this.parts = parts
+    this.live = live
+    this.recovery = recovery
+    this.committer = new Committer({ ...parts, live })
+    live.onRelease = () => this.committer.wakeStalled()
+    this.flusher = new Flusher({ ...parts, live, committer: this.committer })
+    this.limits = { options, nowMillis: oracle.nowMillis }
+    this.reads = { live, oracle, cache, values: new ValueSlab() }
+    this.transactions = new Transactions({
+      reads: this.reads,
+      limits: this.limits,
+      committer: this.committer,
+      check: () => this.check()
+    })
+  }
+
+  /** Starts the background fibers in the current scope. */
+  readonly start = Effect.suspend(() =>
+    Effect.forEach(
+      [...this.committer.loops(), this.flusher.loop, this.reserveLoop],
+      (loop) => Effect.forkScoped(loop, { startImmediately: true }),
+      { discard: true }
+    )
+  )
+
+  database(): DatabaseService {
+    const { oracle, options } = this.parts
+    const reading: Reading = {
+      sequence: oracle.visible,
+      nowMillis: oracle.nowMillis,
+      moment: undefined,
+      writes: undefined,
+      tracker: undefined,
+      check: () => this.check()
+    }
+    return {
+      ...makeReader(this.reads, reading),
+      options,
+      recovery: this.recovery,
+      set: (key, value, set) =>
+        this.commit(() => new SingleRequest(setFields(this.limits, key, { value, options: set })), set?.durability),
+      remove: (key, write) => this.commit(() => new SingleRequest(removeFields(key)), write?.durability),
+      write: (operations, write) => this.write(operations, write),
+      transaction: (body, settings) => Effect.suspend(() => this.transactions.run(body, settings ?? {})),
+      begin: (settings) => Effect.suspend(() => this.transactions.begin(settings ?? {})),
+      snapshot: this.snapshot,
+      sync: attempt(() => {
+        this.check()
+        return options.readOnly ? Effect.succeed(oracle.visible()) : this.committer.sync
+      })
+    }
+  }
+
+  maintenance(): MaintenanceService {
+    return {
+      flush: attempt(() => {
+        this.checkWritable()
+        return this.flush()
+      }),
+      stats: Effect.sync(() => this.stats()),
+      verify: attempt(() => {
+        this.check()
+        return verify(this.parts)
+      })
+    }
+  }
+
+  counters(): Counters {
+    const { cache, wal } = this.parts
+    const { evictions, hits, misses, bytes } = cache.stats()
+    const { bytesWritten, syncs } = wal.stats()
+    return {
+      commits: this.committer.queue.commits,
+      ...this.committer.counters,
+      ...this.flusher.counters,
+      syncs,
+      logBytesWritten: bytesWritten,
+      cacheHits: hits,
+      cacheMisses: misses,
+      cacheEvictions: evictions,
+      cacheBytes: bytes,
+      recoveredCommits: this.recovery.commits,
+      recoveryMillis: this.recovery.millis
+    }
+  }
+
+  /**
+   * What waits is written or refused, then the log is sealed and the manifest says so. A memtable of some size is
+   * flushed first, so that the next open has little to replay. Whatever fails here is left to the next recovery.
+   */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.closed = true
+    return this.parts.options.readOnly ? Effect.void : this.shutDown
+  })
+
+  private readonly shutDown: Effect.Effect<void> = Effect.gen({ self: this as Engine }, function* (this: Engine) {
+    const { manifest, oracle, options, wal } = this.parts
+    yield* this.committer.drain
+    this.flusher.stopRetrying()
+    if (this.live.active.memtable.arena.used > options.flushOnCloseBytesMin && this.committer.freeze()) {
+      yield* this.committer.drain
+      yield* Effect.ignore(this.flusher.settled)
+    }
+    if (this.committer.refusal?.reason._tag === "Poisoned") return
+    yield* wal.seal
+    yield* manifest.publish({ cleanShutdown: { lastLsn: wal.lastLsn(), lastSequence: oracle.assigned() } })
+  }).pipe(
+    Effect.catch((error) =>
+      Effect.logWarning(`Strata: not closed cleanly, the next open will recover: ${error.message}`)
+    )
+  )
+
+  private check(): void {
+    if (this.closed) throw fail(new Closed({ message: "the database's scope was closed" }))
+  }
+
+  private checkWritable(): void {
+    this.check()
+    if (this.parts.options.readOnly) {
+      throw fail(new ReadOnly({ message: "the database was opened with readOnly; open it without to write" }))
+    }
+  }
+
+  private commit(
+    request: () => CommitRequest,
+    durability: Durability | undefined
+  ): Effect.Effect<Commit, DatabaseError> {
+    return attempt(() => {
+      this.checkWritable()
+      return this.committer.commit(request(), durability ?? this.parts.options.durability)
+    })
+  }
+
+  private write(
+    operations: ReadonlyArray<Operation>,
+    write: WriteOptions | undefined
+  ): Effect.Effect<Commit, DatabaseError> {
+    return attempt(() => {
+      this.checkWritable()
+      const durability = write?.durability ?? this.parts.options.durability
+      const { oracle, options } = this.parts
+      if (operations.length === 0) {
+        return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
+      }
+      if (operations.length === 1) {
+        return this.committer.commit(new SingleRequest(operationFields(this.limits, operations[0]!)), durability)
+      }
+      const buffer = new WriteBuffer(Math.max(options.transactionBytesMax, options.arenaBytes))
+      for (const operation of operations) {
+        if (buffer.add(operationFields(this.limits, operation))) continue
+        throw invalid(`the batch needs more than arenaBytes (${options.arenaBytes}); split it`)
+      }
+      return this.committer.commit(
+        { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) },
+        durability
+      )
+    })
+  }
+
+  private readonly snapshot = Effect.map(
+    Effect.acquireRelease(
+      attempt(() => {
+        this.check()
+        return Effect.succeed({ moment: this.parts.oracle.open(false), open: true })
+      }),
+      (held) =>
+        Effect.sync(() => {
+          held.open = false
+          held.moment.release()
+        })
+    ),
+    (held) => {
+      const { moment } = held
+      const reader = makeReader(this.reads, {
+        sequence: () => moment.sequence,
+        nowMillis: () => moment.nowMillis,
+        moment,
+        writes: undefined,
+        tracker: undefined,
+        check: () => {
+          this.check()
+          if (!held.open) throw fail(new Closed({ message: "the snapshot's scope was closed" }))
+        }
+      })
+      return { ...reader, sequence: moment.sequence }
+    }
+  )
+
+  private flush(): Effect.Effect<void, DatabaseError> {
+    if (!this.committer.freeze()) {
+      // No memtable is free: one is being flushed. Wait for that, and try again.
+      return Effect.flatMap(this.flusher.oldestSettled, () => this.flush())
+    }
+    return this.flusher.settled
+  }
+
+  private readonly reserveLoop: Effect.Effect<never> = Effect.suspend(() =>
+    Effect.forever(Effect.andThen(this.committer.sequencesLow.wait, Effect.andThen(Effect.yieldNow, this.reserve)))
+  )
+
+  private readonly reserve: Effect.Effect<void> = Effect.suspend(() => {
+    const { manifest, oracle, options } = this.parts
+    if (oracle.remaining() * 2 >= options.sequencesReserved) return Effect.void
+    const reserved = oracle.assigned() + 2 * options.sequencesReserved
+    return Effect.matchEffect(manifest.publish({ sequencesReserved: reserved }), {
+      onFailure: (error) => {
+        if (error.reason._tag !== "DiskFull" && error.reason._tag !== "Io") {
+          return Effect.sync(() => this.committer.poison(error))
+        }
+        return Effect.andThen(Effect.sleep(reserveRetry), this.reserve)
+      },
+      onSuccess: () =>
+        Effect.sync(() => {
+          oracle.extend(reserved)
+          this.committer.wakeStalled()
+        })
+    })
+  })
+
+  private stats(): Stats {
+    const { manifest, oracle, wal } = this.parts
+    const { slots, tables } = this.live.current
+    const levels = new Map<number, { level: number; tables: number; bytes: number }>()
+    for (const { meta } of tables) {
+      const level = levels.get(meta.level) ?? { level: meta.level, tables: 0, bytes: 0 }
+      levels.set(meta.level, { level: meta.level, tables: level.tables + 1, bytes: level.bytes + meta.bytes })
+    }
+    const log = wal.stats()
+    const sum = (pick: (table: (typeof tables)[number]) => number) =>
+      tables.reduce((total, table) => total + pick(table), 0)
+    return {
+      sequence: oracle.visible(),
+      levels: [...levels.values()].sort((a, b) => a.level - b.level),
+      entries: sum((table) => table.meta.entryCount),
+      removals: sum((table) => table.meta.removeCount),
+      tableBytes: sum((table) => table.meta.bytes),
+      logBytes: log.bytes,
+      logSegments: log.segments,
+      manifestBytes: manifest.bytes(),
+      memtables: slots.length,
+      memtableBytes: slots.reduce((total, slot) => total + slot.memtable.arena.used, 0),
+      counters: this.counters(),
+      state: this.committer.refusal?.message ?? this.flusher.failing?.message ?? "healthy"
+    }
+  }
+}
+
+/** Recovers and starts an engine that lives as long as the current scope. */
+export const open = Effect.fnUntraced(function* (parts: EngineParts) {
+  const { live, report } = yield* recover(parts)
+  const engine = new Engine(parts, live, report)
+  if (!parts.options.readOnly) yield* engine.start
+  // After the fibers, so that it runs before they are interrupted: closing needs them.
+  yield* Effect.addFinalizer(() => engine.close)
+  return engine
+})

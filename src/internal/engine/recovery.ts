@@ -1,0 +1,228 @@
+// Opening: from what is on disk to a view that can be read, and for a writer to a log that can be written.
+//
+//   1  open the tables that the manifest names
+//   2  replay the log into memtables; a memtable more than the pool holds becomes a table at once
+//   3  a writer re-persists all of it before it takes writes: full memtables as tables, the last one as the first group
+//   of a new segment. After a failed sync
+//      the page cache may show what is not on disk, so what was replayed counts for nothing until it is written again
+//   4  begin a new epoch: one manifest edit makes the new files live and the old segments dead
+//   5  only then remove what is dead
+//
+// A crash before 4 leaves the old files, which are opened again with the same result; the new ones have the next epoch
+// and are ignored.
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { RecoveryReport } from "../../services/Database.ts"
+import { Corruption, type DatabaseError, fail, Unsupported } from "../../services/DatabaseError.ts"
+import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
+import type { MemtableService } from "../../services/Memtable.ts"
+import type { OptionsShape } from "../../services/Options.ts"
+import type { OracleService } from "../../services/Oracle.ts"
+import type { SsTableService, Table } from "../../services/SsTable.ts"
+import type { ReplayReport, WalService } from "../../services/Wal.ts"
+import { commitHeaderBytes, CommitReader } from "../format/commit.ts"
+import { FormatError } from "../format/formatError.ts"
+import { RecordView } from "../format/record.ts"
+import { MemtableFlush } from "../structure/memtableFlush.ts"
+import { attempt } from "./attempt.ts"
+import { LiveView } from "./view.ts"
+
+export interface RecoveryParts {
+  readonly options: OptionsShape
+  readonly manifest: ManifestService
+  readonly wal: WalService
+  readonly tables: SsTableService
+  readonly memtables: MemtableService
+  readonly oracle: OracleService
+}
+
+/** Puts replayed commits into the memtables of a view. */
+class Replayer {
+  readonly live: LiveView
+  readonly flushed: Array<TableMeta> = []
+  commits = 0
+  lastSequence: number
+  commitMillisMax: number
+  private readonly parts: RecoveryParts
+  private readonly reader = new CommitReader()
+  private readonly record = new RecordView()
+  /** The reader's commit has no room yet. */
+  private waiting = false
+
+  constructor(parts: RecoveryParts, live: LiveView) {
+    const state = parts.manifest.state()
+    this.parts = parts
+    this.live = live
+    this.commitMillisMax = state.commitMillisMax
+    this.lastSequence = state.tables.reduce((last, table) => Math.max(last, table.sequenceMax), 0)
+  }
+
+  readonly take = (payload: Uint8Array): Effect.Effect<void, DatabaseError> =>
+    Effect.suspend(() => {
+      this.reader.reset(payload)
+      return this.takeCommits()
+    })
+
+  /** The memtables but the newest, as tables: not yet published. */
+  readonly flushFrozen: Effect.Effect<void, DatabaseError> = Effect.suspend(() =>
+    this.live.oldest === this.live.active ? Effect.void : Effect.andThen(this.flushOldest, this.flushFrozen)
+  )
+
+  private takeCommits(): Effect.Effect<void, DatabaseError> {
+    return attempt(() => {
+      try {
+        while (this.waiting || this.reader.next()) {
+          this.waiting = !this.enter()
+          if (this.waiting) return Effect.flatMap(this.makeRoom(), () => this.takeCommits())
+        }
+        return Effect.void
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error
+        return Effect.fail(damaged(error, this.parts.manifest.directory))
+      }
+    })
+  }
+
+  /** Copies the reader's commit into the active memtable. False if it does not fit. */
+  private enter(): boolean {
+    const { reader, record } = this
+    const { memtable } = this.live.active
+    const { arena } = memtable
+    const offset = arena.reserve(reader.end - reader.start)
+    if (offset < 0) return false
+    if (reader.sequence <= this.lastSequence) {
+      throw new FormatError(`commit ${reader.sequence} follows commit ${this.lastSequence}`, reader.start)
+    }
+    arena.bytes.set(reader.bytes.subarray(reader.start, reader.end), offset)
+    for (let at = reader.start + commitHeaderBytes; reader.nextRecord(record); at = record.end) {
+      memtable.put(offset + at - reader.start, reader.sequence)
+    }
+    this.commits += 1
+    this.lastSequence = reader.sequence
+    this.live.active.commitMillisMax = Math.max(this.live.active.commitMillisMax, reader.commitMillis)
+    this.commitMillisMax = Math.max(this.commitMillisMax, reader.commitMillis)
+    return true
+  }
+
+  /**
+   * A fresh memtable in front: from the pool, or beyond it for a reader, who cannot flush, and for a commit of a time
+   * with larger arenas.
+   */
+  private makeRoom(): Effect.Effect<void, DatabaseError> {
+    const { memtables, options } = this.parts
+    const bytes = this.reader.end - this.reader.start
+    if (options.readOnly || bytes > memtables.arenaBytes) {
+      this.live.add(memtables.extraUnsafe(Math.max(bytes, memtables.arenaBytes)))
+      return Effect.void
+    }
+    if (this.live.freeze()) return Effect.void
+    return Effect.flatMap(this.flushOldest, () => this.makeRoom())
+  }
+
+  private readonly flushOldest: Effect.Effect<void, DatabaseError> = Effect.suspend(() => {
+    const slot = this.live.oldest
+    const { tables } = this.parts
+    return Effect.flatMap(tables.write(new MemtableFlush(slot.memtable, this.lastSequence), 0), (meta) => {
+      if (meta === undefined) return Effect.sync(() => this.live.install(undefined, slot))
+      this.flushed.push(meta)
+      return Effect.map(tables.open(meta), (table) => this.live.install(table, slot))
+    })
+  })
+}
+
+const damaged = (error: FormatError, file: string): DatabaseError =>
+  fail(
+    error.unsupported
+      ? new Unsupported({ message: `the log holds what this version does not know: ${error.message}` })
+      : new Corruption({ message: `a commit in the log: ${error.message}`, file, offset: error.offset })
+  )
+
+/** The newest table first: among tables of one level, the one with the later commits. */
+const newestFirst = (a: TableMeta, b: TableMeta): number =>
+  a.level - b.level || b.sequenceMax - a.sequenceMax || b.number - a.number
+
+export interface Recovered {
+  readonly live: LiveView
+  readonly report: RecoveryReport
+}
+
+export const recover = Effect.fn("Database.open")(function* (parts: RecoveryParts) {
+  const { manifest, memtables, oracle, options, tables, wal } = parts
+  const startedMillis = yield* Clock.currentTimeMillis
+  const state = manifest.state()
+  const live = new LiveView(memtables, memtables.acquireUnsafe()!)
+  const open: Array<Table> = []
+  for (const meta of [...state.tables].sort(newestFirst)) open.push(yield* tables.open(meta))
+  live.start(open)
+  const replayer = new Replayer(parts, live)
+  const replay = yield* wal.replay(replayer.take)
+  const lastSequence = Math.max(replayer.lastSequence, state.cleanShutdown?.lastSequence ?? 0)
+  // After a crash, sequences that were given out may be lost with their commits. They must not name others: go on above
+  // the reservation.
+  const sequence = state.cleanShutdown === undefined ? Math.max(lastSequence, state.sequencesReserved) : lastSequence
+  const { commitMillisMax } = replayer
+  let filesRemoved = 0
+  if (options.readOnly) {
+    oracle.start({ sequence: lastSequence, reserved: lastSequence, commitMillisMax })
+  } else {
+    const reserved = sequence + options.sequencesReserved
+    yield* persist(parts, replayer, { reserved })
+    filesRemoved = yield* manifest.removeOrphans(isLive(live, wal.segment()))
+    oracle.start({ sequence, reserved, commitMillisMax })
+  }
+  const millis = Math.max(0, (yield* Clock.currentTimeMillis) - startedMillis)
+  const report: RecoveryReport = {
+    created: !manifest.exists,
+    clean: !manifest.exists || state.cleanShutdown !== undefined,
+    segments: replay.segments,
+    commits: replayer.commits,
+    bytes: replay.bytes,
+    tailDropped: replay.tailDropped,
+    filesRemoved,
+    millis
+  }
+  yield* logReport(report, replay)
+  return { live, report } satisfies Recovered
+})
+
+/** Steps 3 and 4. */
+const persist = Effect.fnUntraced(function* (
+  parts: RecoveryParts,
+  replayer: Replayer,
+  next: { readonly reserved: number }
+) {
+  const { manifest, wal } = parts
+  const { live } = replayer
+  yield* replayer.flushFrozen
+  const { active } = live
+  const { bytes, used } = active.memtable.arena
+  yield* wal.start(used === 0 ? [] : [bytes.subarray(0, used)])
+  active.segment = wal.segment()
+  yield* manifest.begin({
+    addTables: replayer.flushed,
+    logNumberMin: active.segment,
+    sequencesReserved: next.reserved,
+    commitMillisMax: replayer.commitMillisMax,
+    lsnDurable: wal.syncedLsn()
+  })
+})
+
+const isLive =
+  (live: LiveView, segment: number) =>
+  (kind: "log" | "table", number: number): boolean =>
+    kind === "log" ? number >= segment : live.current.tables.some((table) => table.meta.number === number)
+
+const logReport = (report: RecoveryReport, replay: ReplayReport): Effect.Effect<void> => {
+  const { tailDropped } = report
+  if (tailDropped !== undefined) {
+    return Effect.logWarning(
+      `Strata: recovered ${report.commits} commits; dropped ${tailDropped.bytes} bytes at the log's end ` +
+        `(${tailDropped.file}:${tailDropped.offset}, after LSN ${replay.lastLsn}): ${tailDropped.reason}`
+    )
+  }
+  if (report.clean) return Effect.logDebug(`Strata: opened, ${report.commits} commits replayed`)
+  return Effect.logInfo(
+    `Strata: recovered ${report.commits} commits from ${report.segments} segments ` +
+      `(${report.bytes} bytes) in ${report.millis} ms`
+  )
+}

@@ -1,0 +1,101 @@
+// What a commit is made of, as the committer takes it: single operations, and batches normalised so that each key has
+// one record.
+import type { Bytes, Operation, SetOptions } from "../../services/Database.ts"
+import { invalid } from "../../services/DatabaseError.ts"
+import type { OptionsShape } from "../../services/Options.ts"
+import { defaultKeyspace } from "../format/keyspace.ts"
+import { Kind, recordBytes, type RecordFields, recordFields, writeRecord } from "../format/record.ts"
+import type { CommitRequest } from "./commitQueue.ts"
+import { toBytes, userKey } from "./userKeys.ts"
+
+/** What requests need to know of the database. */
+export interface Limits {
+  readonly options: OptionsShape
+  readonly nowMillis: () => number
+}
+
+const nothing = new Uint8Array(0)
+
+/** The record of a set, its key without the keyspace. Throws `Invalid`. */
+export const setFields = (
+  limits: Limits,
+  key: Bytes,
+  set: { readonly value: Bytes; readonly options: SetOptions | undefined }
+): RecordFields => {
+  const keyBytes = userKey(key)
+  const valueBytes = toBytes(set.value, "value")
+  const { valueBytesMax } = limits.options
+  if (valueBytes.length > valueBytesMax) {
+    throw invalid(`the value has ${valueBytes.length} bytes and valueBytesMax allows ${valueBytesMax}`)
+  }
+  return recordFields({
+    kind: Kind.set,
+    keyspace: defaultKeyspace,
+    key: keyBytes,
+    value: valueBytes,
+    expiresAt: set.options === undefined ? 0 : expiry(limits, set.options),
+    userMeta: set.options?.userMeta === undefined ? 0 : checkedUserMeta(set.options.userMeta)
+  })
+}
+
+export const removeFields = (key: Bytes): RecordFields =>
+  recordFields({ kind: Kind.remove, keyspace: defaultKeyspace, key: userKey(key), value: nothing })
+
+export const operationFields = (limits: Limits, operation: Operation): RecordFields => {
+  if (operation.type === "remove") return removeFields(operation.key)
+  if (operation.type === "set") return setFields(limits, operation.key, { value: operation.value, options: operation })
+  throw invalid(`an operation's type is "set" or "remove", not ${String((operation as { type?: unknown }).type)}`)
+}
+
+const expiry = (limits: Limits, options: SetOptions): number => {
+  const { expiresAt, ttlMillis } = options
+  if (expiresAt === undefined && ttlMillis === undefined) return 0
+  if (expiresAt !== undefined && ttlMillis !== undefined) throw invalid("give ttlMillis or expiresAt, not both")
+  const at = expiresAt ?? limits.nowMillis() + ttlMillis!
+  if (!Number.isSafeInteger(at) || at <= 0 || (ttlMillis !== undefined && !(ttlMillis > 0))) {
+    throw invalid("ttlMillis and expiresAt are whole numbers of milliseconds above 0")
+  }
+  return at
+}
+
+const checkedUserMeta = (userMeta: number): number => {
+  if (!Number.isInteger(userMeta) || userMeta < 0 || userMeta > 255)
+    throw invalid("userMeta is a whole number from 0 to 255")
+  return userMeta
+}
+
+/** One operation: the user's bytes are copied once, into the arena. */
+export class SingleRequest implements CommitRequest {
+  readonly count = 1
+  readonly recordBytes: number
+  private readonly fields: RecordFields
+
+  constructor(fields: RecordFields) {
+    this.fields = fields
+    this.recordBytes = recordBytes(fields)
+  }
+
+  encode(target: Uint8Array, offset: number): void {
+    writeRecord(target, offset, this.fields)
+  }
+}
+
+/** Several operations on different keys. */
+export class BatchRequest implements CommitRequest {
+  readonly count: number
+  readonly recordBytes: number
+  private readonly records: ReadonlyArray<RecordFields>
+
+  constructor(records: ReadonlyArray<RecordFields>) {
+    this.records = records
+    this.count = records.length
+    let bytes = 0
+    for (const record of records) bytes += recordBytes(record)
+    this.recordBytes = bytes
+  }
+
+  encode(target: Uint8Array, offset: number): void {
+    let at = offset
+    for (const record of this.records) at = writeRecord(target, at, record)
+  }
+}

@@ -1,0 +1,187 @@
+// Transactions: a moment, the writes of the body, and what it read. Commit checks the reads against what was written
+// since, and enters, in one step.
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { Commit, Isolation, ManualTransaction, Transaction, TransactionOptions } from "../../services/Database.ts"
+import { Closed, DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
+import type { Durability } from "../../services/Options.ts"
+import type { Moment, ReadSet } from "../../services/Oracle.ts"
+import type { RecordFields } from "../format/record.ts"
+import { ReadTracker } from "../structure/readTracker.ts"
+import { WriteBuffer } from "../structure/writeBuffer.ts"
+import { attempt } from "./attempt.ts"
+import type { Check, Committer } from "./committer.ts"
+import type { Reading, ReadParts } from "./readContext.ts"
+import { makeReader } from "./reader.ts"
+import { type Limits, removeFields, setFields } from "./requests.ts"
+
+export interface TransactionParts {
+  readonly reads: ReadParts
+  readonly limits: Limits
+  readonly committer: Committer | undefined
+  /** Throws once the database is closed. */
+  readonly check: () => void
+}
+
+interface Settings {
+  readonly isolation: Isolation
+  readonly durability: Durability
+  readonly readOnly: boolean
+}
+
+/** The same before the defaults. */
+type Given = { readonly [K in keyof Settings]?: Settings[K] | undefined }
+
+/** Five more tries, 0.25 ms to 20 ms apart. */
+export const defaultRetry: Schedule.Schedule<unknown> = Schedule.min([
+  Schedule.exponential("250 micros"),
+  Schedule.spaced("20 millis")
+]).pipe(Schedule.jittered, Schedule.upTo({ times: 5 }))
+
+export class Transactions {
+  private readonly parts: TransactionParts
+
+  constructor(parts: TransactionParts) {
+    this.parts = parts
+  }
+
+  run<A, E, R>(
+    body: (transaction: Transaction) => Effect.Effect<A, E, R>,
+    options: TransactionOptions
+  ): Effect.Effect<A, E | DatabaseError, R> {
+    const once = Effect.acquireUseRelease(
+      this.open(this.settings(options)),
+      (running) => Effect.flatMap(body(running), (result) => Effect.as(running.commit, result)),
+      (running) => running.discard
+    )
+    return Effect.retry(
+      Effect.tapError(once, (error) => (isConflict(error) ? this.untilResolved(error) : Effect.void)),
+      { schedule: options.retry ?? defaultRetry, while: isConflict } as {
+        schedule: Schedule.Schedule<unknown, E | DatabaseError>
+        while: (error: E | DatabaseError) => boolean
+      }
+    )
+  }
+
+  begin(options: Given): Effect.Effect<ManualTransaction, DatabaseError, Scope.Scope> {
+    return Effect.acquireRelease(this.open(this.settings(options)), (running) => running.discard)
+  }
+
+  private settings(given: Given): Settings {
+    const { options } = this.parts.limits
+    return {
+      isolation: given.isolation ?? "serializable",
+      durability: given.durability ?? options.durability,
+      readOnly: given.readOnly === true || options.readOnly
+    }
+  }
+
+  private open(settings: Settings): Effect.Effect<ManualTransaction, DatabaseError> {
+    return attempt(() => {
+      this.parts.check()
+      return Effect.succeed(new Running(this.parts, settings).transaction())
+    })
+  }
+
+  /** Running again while the other commit is in flight would conflict again. */
+  private untilResolved(error: DatabaseError): Effect.Effect<void> {
+    return error.reason._tag === "Conflict" && this.parts.committer !== undefined
+      ? this.parts.committer.awaitResolved(error.reason.sequence)
+      : Effect.void
+  }
+}
+
+const isConflict = (error: unknown): error is DatabaseError =>
+  error instanceof DatabaseError && error.reason._tag === "Conflict"
+
+class Running {
+  private readonly parts: TransactionParts
+  private readonly settings: Settings
+  private readonly moment: Moment
+  private readonly writes: WriteBuffer
+  private readonly tracker: ReadTracker | undefined
+  private ended: string | undefined = undefined
+
+  constructor(parts: TransactionParts, settings: Settings) {
+    this.parts = parts
+    this.settings = settings
+    const { isolation, readOnly } = settings
+    this.writes = new WriteBuffer(parts.limits.options.transactionBytesMax)
+    this.tracker = readOnly || isolation === "snapshot" ? undefined : new ReadTracker()
+    this.moment = parts.reads.oracle.open(!readOnly)
+  }
+
+  transaction(): ManualTransaction {
+    const { moment } = this
+    const reading: Reading = {
+      sequence: () => moment.sequence,
+      nowMillis: () => moment.nowMillis,
+      moment,
+      writes: this.writes,
+      tracker: this.tracker,
+      check: () => this.check()
+    }
+    return {
+      ...makeReader(this.parts.reads, reading),
+      sequence: moment.sequence,
+      set: (key, value, options) => this.write(() => setFields(this.parts.limits, key, { value, options })),
+      remove: (key) => this.write(() => removeFields(key)),
+      commit: Effect.suspend(() => this.commit()),
+      discard: Effect.sync(() => this.end("the transaction was discarded"))
+    }
+  }
+
+  private check(): void {
+    this.parts.check()
+    if (this.ended !== undefined) throw fail(new Closed({ message: this.ended }))
+  }
+
+  private end(why: string): void {
+    this.ended ??= why
+    this.moment.release()
+  }
+
+  private write(fields: () => RecordFields): Effect.Effect<void, DatabaseError> {
+    return attempt(() => {
+      this.check()
+      if (this.settings.readOnly) throw fail(new ReadOnly({ message: "the transaction was begun as read-only" }))
+      if (!this.writes.add(fields())) {
+        const { transactionBytesMax } = this.parts.limits.options
+        throw invalid(`the transaction's writes need more than transactionBytesMax (${transactionBytesMax}); split it`)
+      }
+      return Effect.void
+    })
+  }
+
+  private commit(): Effect.Effect<Commit, DatabaseError> {
+    return attempt(() => {
+      this.check()
+      const { committer } = this.parts
+      if (this.writes.isEmpty || committer === undefined) {
+        // What it read is one moment of the database: that is where it stands in the order of commits.
+        this.end("the transaction was committed")
+        return Effect.succeed({ sequence: this.moment.sequence, commitMillis: this.moment.nowMillis })
+      }
+      const { writes } = this
+      const request = {
+        ...writes.measure(),
+        encode: (target: Uint8Array, offset: number) => writes.encode(target, offset)
+      }
+      const check: Check = { reads: this.reads(), since: this.moment.sequence }
+      this.ended = "the transaction was committed"
+      return Effect.ensuring(
+        committer.commit(request, this.settings.durability, check),
+        Effect.sync(() => this.moment.release())
+      )
+    })
+  }
+
+  /** What must not have been written by others: what it read, or under snapshot isolation what it writes. */
+  private reads(): ReadSet {
+    if (this.tracker !== undefined) return this.tracker
+    const keys: Array<Uint8Array> = []
+    this.writes.forEachKey((bytes, start, end) => keys.push(bytes.subarray(start, end)))
+    return { keys, ranges: [] }
+  }
+}

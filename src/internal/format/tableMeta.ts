@@ -1,0 +1,78 @@
+// What the manifest pins of one table.
+//
+//   tableMeta := number: varint  level: varint  bytes: varint  fileId[32]  footerCrc: u32
+//                smallestLength: varint  smallest  largestLength: varint  largest
+//                entryCount: varint  removeCount: varint  sequenceMin: varint  sequenceMax: varint  epoch: varint
+import type { ByteReader, ByteWriter } from "./bytes.ts"
+import { compareBytes } from "./compare.ts"
+import { assert, FormatError } from "./formatError.ts"
+import { storedKeyBytesMax } from "./record.ts"
+
+export const levelMax = 63
+
+export interface TableMeta {
+  readonly number: number
+  readonly level: number
+  readonly bytes: number
+  /** 32 random bytes, also in the file's header. */
+  readonly fileId: Uint8Array
+  /** The first four bytes of the footer's tag, which in turn covers the rest. */
+  readonly footerCrc: number
+  /** No key of the table is below `smallest` or above `largest`; a range removal's exclusive end counts as a key. */
+  readonly smallest: Uint8Array
+  readonly largest: Uint8Array
+  /** Entries and range removals. */
+  readonly entryCount: number
+  /** Removes and range removals. */
+  readonly removeCount: number
+  readonly sequenceMin: number
+  readonly sequenceMax: number
+  readonly epoch: number
+}
+
+export const writeTableMeta = (writer: ByteWriter, table: TableMeta): void => {
+  assert(table.fileId.length === 32, "a file id is 32 bytes")
+  assert(problemOf(table) === undefined, "a table's facts agree with each other")
+  writer.varint(table.number)
+  writer.varint(table.level)
+  writer.varint(table.bytes)
+  writer.raw(table.fileId)
+  writer.u32(table.footerCrc)
+  writer.sized(table.smallest)
+  writer.sized(table.largest)
+  writer.varint(table.entryCount)
+  writer.varint(table.removeCount)
+  writer.varint(table.sequenceMin)
+  writer.varint(table.sequenceMax)
+  writer.varint(table.epoch)
+}
+
+export const readTableMeta = (reader: ByteReader): TableMeta => {
+  const { offset } = reader
+  const table: TableMeta = {
+    number: reader.varint(),
+    level: reader.varint(),
+    bytes: reader.varint(),
+    fileId: reader.raw(32),
+    footerCrc: reader.u32(),
+    smallest: reader.sized(storedKeyBytesMax),
+    largest: reader.sized(storedKeyBytesMax),
+    entryCount: reader.varint(),
+    removeCount: reader.varint(),
+    sequenceMin: reader.varint(),
+    sequenceMax: reader.varint(),
+    epoch: reader.varint()
+  }
+  const problem = problemOf(table)
+  if (problem !== undefined) throw new FormatError(problem, offset)
+  return table
+}
+
+const problemOf = (table: TableMeta): string | undefined => {
+  const { largest, smallest } = table
+  if (table.level > levelMax) return `a table at level ${table.level}`
+  if (table.removeCount > table.entryCount) return "a table has more removes than entries"
+  if (table.sequenceMin > table.sequenceMax) return "a table's sequences are reversed"
+  if (compareBytes(smallest, 0, smallest.length, largest, 0, largest.length) > 0) return "a table's keys are reversed"
+  return undefined
+}

@@ -1,0 +1,72 @@
+// What the manifest, a table's header, its footer and its index say of the same table must agree: a table that
+// is sound in itself and not the one meant is as wrong as a damaged one.
+import { compareBytes } from "../format/compare.ts"
+import { type FileHeader, fileHeaderBytes } from "../format/fileHeader.ts"
+import { FormatError, unsupported } from "../format/formatError.ts"
+import { storedBlockExtra } from "../format/storedBlock.ts"
+import type { Footer } from "../format/table.ts"
+import type { TableIndex } from "../format/tableIndex.ts"
+import type { TableMeta } from "../format/tableMeta.ts"
+
+// Where the fields stand in the header (fileHeader.ts), for the messages.
+const databaseIdOffset = 16
+const epochOffset = 48
+const fileNumberOffset = 52
+const fileIdOffset = 60
+
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => compareBytes(a, 0, a.length, b, 0, b.length) === 0
+
+/** The place of a table's footer: at the end of the file that the manifest names. */
+export const footerOffset = (meta: TableMeta, footerLength: number): number => {
+  const offset = meta.bytes - footerLength
+  if (offset < fileHeaderBytes) throw new FormatError(`a table of ${meta.bytes} bytes is cut off`, meta.bytes)
+  return offset
+}
+
+export const checkSize = (meta: TableMeta, fileBytes: number): void => {
+  if (fileBytes === meta.bytes) return
+  const offset = Math.min(fileBytes, meta.bytes)
+  throw new FormatError(`the table has ${fileBytes} bytes, the manifest says ${meta.bytes}`, offset)
+}
+
+export const checkHeader = (meta: TableMeta, header: FileHeader, databaseId: Uint8Array): void => {
+  if (!isSame(header.databaseId, databaseId)) throw new FormatError("a table of another database", databaseIdOffset)
+  if (header.fileNumber !== meta.number) {
+    throw new FormatError(`this is table ${header.fileNumber}, not ${meta.number}`, fileNumberOffset)
+  }
+  if (!isSame(header.fileId, meta.fileId)) throw new FormatError("another table under this number", fileIdOffset)
+  if (header.epoch !== meta.epoch) {
+    throw new FormatError(`a table of epoch ${header.epoch}, the manifest says ${meta.epoch}`, epochOffset)
+  }
+}
+
+export const checkFooter = (meta: TableMeta, header: FileHeader, footer: Footer): void => {
+  const offset = footer.properties.offset + footer.properties.bytes
+  if (footer.footerCrc !== meta.footerCrc) throw new FormatError("the footer is not the one the manifest pins", offset)
+  if (footer.entryCount !== meta.entryCount || footer.removeCount !== meta.removeCount) {
+    throw new FormatError(`${footer.entryCount} entries, the manifest says ${meta.entryCount}`, offset)
+  }
+  if (footer.format !== header.format) throw new FormatError(`a footer of format ${footer.format}`, offset)
+  // What is read without them would bring back what they remove.
+  if (footer.rangeRemovalsBytes > 0) throw unsupported("the table holds range removals", footer.rangeRemovals.offset)
+}
+
+/** Of a table without range removals. That the blocks stand without gaps and their keys ascend, `TableIndex` has seen. */
+export const checkIndex = (meta: TableMeta, footer: Footer, index: TableIndex): void => {
+  const { offset } = footer.index
+  const { count, keyOffsets, keys, lengths, offsets } = index
+  if (count !== footer.blockCount || count === 0) {
+    throw new FormatError(`an index of ${count} blocks, the footer says ${footer.blockCount}`, offset)
+  }
+  const lengthMin = storedBlockExtra(0)
+  for (let block = 0; block < count; block++) {
+    if (lengths[block] <= lengthMin) throw new FormatError(`a block of ${lengths[block]} bytes`, offsets[block])
+  }
+  const { largest, smallest } = meta
+  if (compareBytes(keys, keyOffsets[count - 1], keyOffsets[count], largest, 0, largest.length) !== 0) {
+    throw new FormatError("the index does not end with the largest key that the manifest names", offset)
+  }
+  if (compareBytes(keys, 0, keyOffsets[1], smallest, 0, smallest.length) < 0) {
+    throw new FormatError("the index begins below the smallest key that the manifest names", offset)
+  }
+}

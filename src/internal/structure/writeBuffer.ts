@@ -1,0 +1,72 @@
+// The writes of a transaction or batch before its commit: a memtable of its own, whose sequences number the operations.
+// So a cursor shows the writes made before it, and the last operation on a key is its newest version: that one alone
+// goes into the commit.
+import { assert } from "../format/formatError.ts"
+import { recordBytes, type RecordFields, RecordView, readRecord, writeRecord } from "../format/record.ts"
+import { copyBytes } from "../format/bytes.ts"
+import { GrowingArena } from "./arena.ts"
+import { Memtable } from "./memtable.ts"
+
+const bytesInitial = 1024
+
+export class WriteBuffer {
+  readonly memtable: Memtable
+  /** Operations so far: the sequence of the last one. */
+  operations = 0
+  private readonly arena: GrowingArena
+  private readonly record = new RecordView()
+
+  constructor(bytesMax: number) {
+    this.arena = new GrowingArena({ bytesInitial, bytesMax })
+    this.memtable = new Memtable(this.arena)
+  }
+
+  get isEmpty(): boolean {
+    return this.operations === 0
+  }
+
+  /** False, and nothing happens, if it would hold more than `bytesMax`. */
+  add(fields: RecordFields): boolean {
+    const offset = this.arena.reserve(recordBytes(fields))
+    if (offset < 0) return false
+    writeRecord(this.arena.bytes, offset, fields)
+    this.operations += 1
+    this.memtable.put(offset, this.operations)
+    return true
+  }
+
+  /** The records of a commit: the last of each key. Their bytes, and how many. */
+  measure(): { readonly recordBytes: number; readonly count: number } {
+    let bytes = 0
+    this.forEachLast((start, end) => {
+      bytes += end - start
+    })
+    return { recordBytes: bytes, count: this.memtable.keyCount }
+  }
+
+  /** Writes them and returns the offset behind them. */
+  encode(target: Uint8Array, offset: number): number {
+    let at = offset
+    this.forEachLast((start, end) => {
+      at = copyBytes(target, at, this.arena.bytes, start, end)
+    })
+    return at
+  }
+
+  /** Where the key of each record lies in the arena. */
+  forEachKey(visit: (bytes: Uint8Array, start: number, end: number) => void): void {
+    const { keys } = this.memtable
+    for (let id = 0; id < keys.count; id++) visit(this.arena.bytes, keys.keyStart(id), keys.keyEnd(id))
+  }
+
+  private forEachLast(visit: (start: number, end: number) => void): void {
+    const { keys } = this.memtable
+    for (let id = 0; id < keys.count; id++) {
+      const entry = keys.valueOf(id) - 1
+      assert(entry >= 0, "a key of the buffer has no record")
+      const start = this.memtable.recordOffset(entry)
+      readRecord(this.arena.bytes, start, this.arena.used, this.record)
+      visit(start, this.record.end)
+    }
+  }
+}

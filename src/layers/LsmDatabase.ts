@@ -1,0 +1,121 @@
+/**
+ * The database: a log-structured merge tree in a directory.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { open } from "../internal/engine/engine.ts"
+import { register } from "../internal/engine/metrics.ts"
+import { BlockCache } from "../services/BlockCache.ts"
+import { Database, type DatabaseService } from "../services/Database.ts"
+import type { DatabaseError } from "../services/DatabaseError.ts"
+import { Directory } from "../services/Directory.ts"
+import type { Disk } from "../services/Disk.ts"
+import type { Encryption } from "../services/Encryption.ts"
+import { Maintenance } from "../services/Maintenance.ts"
+import { Manifest } from "../services/Manifest.ts"
+import { Memtable } from "../services/Memtable.ts"
+import * as Options from "../services/Options.ts"
+import { Oracle } from "../services/Oracle.ts"
+import { SsTable } from "../services/SsTable.ts"
+import { Wal } from "../services/Wal.ts"
+import * as ArenaMemtable from "./ArenaMemtable.ts"
+import * as FileManifest from "./FileManifest.ts"
+import * as FileSsTable from "./FileSsTable.ts"
+import * as FileWal from "./FileWal.ts"
+import * as LocalOracle from "./LocalOracle.ts"
+import * as NodeDisk from "./NodeDisk.ts"
+import * as NoEncryption from "./NoEncryption.ts"
+import * as SieveBlockCache from "./SieveBlockCache.ts"
+
+/**
+ * Where the database is, and any of the options.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Location extends Options.OptionsInput {
+  /** Created, with its parents, if it does not exist and `create` allows. */
+  readonly directory: string
+}
+
+/**
+ * The engine over parts of your own choice.
+ *
+ * **When to use**
+ *
+ * Use to swap a part: another disk, a cache shared by databases, a log elsewhere. `layer` wires the defaults.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerNoDeps: Layer.Layer<
+  Database | Maintenance,
+  DatabaseError,
+  Manifest | Wal | SsTable | Memtable | Oracle | BlockCache
+> = Layer.effectContext(
+  Effect.gen(function* () {
+    const manifest = yield* Manifest
+    const engine = yield* open({
+      options: yield* Options.Options,
+      manifest,
+      wal: yield* Wal,
+      tables: yield* SsTable,
+      memtables: yield* Memtable,
+      oracle: yield* Oracle,
+      cache: yield* BlockCache
+    })
+    yield* register(manifest.directory, () => engine.counters())
+    return Context.make(Database, engine.database()).pipe(Context.add(Maintenance, engine.maintenance()))
+  })
+)
+
+/**
+ * The same over a disk and an encryption of your own choice.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWith = (
+  location: Location
+): Layer.Layer<Database | Maintenance, DatabaseError, Disk | Encryption> => {
+  const { directory, ...input } = location
+  // Each provides the ones above it, so that they close in the opposite order: the engine first, the directory's lock
+  // last.
+  return Layer.unwrap(
+    Effect.map(Options.make(input), (options) =>
+      layerNoDeps.pipe(
+        Layer.provide([FileWal.layer, ArenaMemtable.layer, LocalOracle.layer]),
+        Layer.provide(FileSsTable.layer),
+        Layer.provideMerge(SieveBlockCache.layer),
+        Layer.provide(FileManifest.layer),
+        Layer.provide(Layer.succeed(Directory, { path: directory })),
+        Layer.provide(Layer.succeed(Options.Options, options))
+      )
+    )
+  )
+}
+
+/**
+ * A database in a directory of this machine, needing nothing else. Its scope closes it; opening one that is open
+ * elsewhere fails `Locked`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (location: Location): Layer.Layer<Database | Maintenance, DatabaseError> =>
+  layerWith(location).pipe(
+    Layer.provide([NodeDisk.layerWith({ synchronousReads: location.synchronousReads ?? true }), NoEncryption.layer])
+  )
+
+/**
+ * The same as a value, for a service key of your own: several databases in one process.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (location: Location): Effect.Effect<DatabaseService, DatabaseError, Scope.Scope> =>
+  Effect.map(Layer.build(layer(location)), (context) => Context.get(context, Database))

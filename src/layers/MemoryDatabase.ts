@@ -1,0 +1,29 @@
+/**
+ * The database in memory, for tests of applications: the same engine, on a disk that ends with its scope.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import type { Database } from "../services/Database.ts"
+import type { DatabaseError } from "../services/DatabaseError.ts"
+import type { Maintenance } from "../services/Maintenance.ts"
+import type { OptionsInput } from "../services/Options.ts"
+import * as LsmDatabase from "./LsmDatabase.ts"
+import * as MemoryDisk from "./MemoryDisk.ts"
+import * as NoEncryption from "./NoEncryption.ts"
+
+/** Small enough that a test with a hundred databases stays small. */
+const arenaBytes = 1024 * 1024
+
+/**
+ * An empty database. Every layer value is a database of its own.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: OptionsInput = {}): Layer.Layer<Database | Maintenance, DatabaseError> =>
+  Layer.suspend(() =>
+    LsmDatabase.layerWith({ arenaBytes, valueBytesMax: arenaBytes / 2, ...options, directory: "/memory" }).pipe(
+      Layer.provide([MemoryDisk.layer, NoEncryption.layer])
+    )
+  )

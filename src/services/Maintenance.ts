@@ -1,0 +1,109 @@
+/**
+ * What operators hold: work that is otherwise done in the background, and a look inside.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { DatabaseError } from "./DatabaseError.ts"
+
+/**
+ * A look inside an open database. Numbers since it was opened, unless they are of files.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Stats {
+  readonly sequence: number
+  readonly levels: ReadonlyArray<{ readonly level: number; readonly tables: number; readonly bytes: number }>
+  /** Records in tables, versions and removals included. */
+  readonly entries: number
+  readonly removals: number
+  readonly tableBytes: number
+  readonly logBytes: number
+  readonly logSegments: number
+  readonly manifestBytes: number
+  readonly memtables: number
+  readonly memtableBytes: number
+  readonly counters: Counters
+  /** `healthy`, or why writes are refused or background work is failing. */
+  readonly state: string
+}
+
+/**
+ * What is counted. Also published as metrics named `strata_` + the name in snake case.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Counters {
+  readonly commits: number
+  readonly groups: number
+  readonly syncs: number
+  readonly conflicts: number
+  readonly stalls: number
+  readonly stallMillis: number
+  readonly flushes: number
+  readonly flushedBytes: number
+  readonly logBytesWritten: number
+  readonly cacheHits: number
+  readonly cacheMisses: number
+  readonly cacheEvictions: number
+  readonly cacheBytes: number
+  readonly recoveredCommits: number
+  readonly recoveryMillis: number
+}
+
+/**
+ * One damaged place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Damage {
+  readonly file: string
+  readonly offset: number
+  readonly message: string
+}
+
+/**
+ * What `verify` read and found.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface VerifyReport {
+  readonly files: number
+  readonly bytes: number
+  readonly blocks: number
+  readonly entries: number
+  readonly damage: ReadonlyArray<Damage>
+}
+
+/**
+ * Maintenance of an open database.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Maintenance extends Context.Service<
+  Maintenance,
+  {
+    /** Everything visible is in tables when it completes. */
+    readonly flush: Effect.Effect<void, DatabaseError>
+    readonly stats: Effect.Effect<Stats>
+    /**
+     * Reads every live file and checks: checksums, key order, block bounds against index and manifest, filters without
+     * false negatives, counts. Changes nothing. Damage is in the report, not in the error.
+     */
+    readonly verify: Effect.Effect<VerifyReport, DatabaseError>
+  }
+>()("strata/Maintenance") {}
+
+/**
+ * The shape of `Maintenance`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MaintenanceService = Maintenance["Service"]

@@ -1,0 +1,126 @@
+/**
+ * Which files make up the database.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { DatabaseError } from "./DatabaseError.ts"
+
+/**
+ * What the manifest pins of one table.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TableMeta {
+  readonly number: number
+  readonly level: number
+  readonly bytes: number
+  /** 32 random bytes, also in the file's header. */
+  readonly fileId: Uint8Array
+  /** Checksum of the table's footer, which in turn covers the rest. */
+  readonly footerCrc: number
+  readonly smallest: Uint8Array
+  readonly largest: Uint8Array
+  readonly entryCount: number
+  readonly removeCount: number
+  readonly sequenceMin: number
+  readonly sequenceMax: number
+  readonly epoch: number
+}
+
+/**
+ * Everything the manifest knows: an immutable value, replaced by each edit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ManifestState {
+  readonly databaseId: Uint8Array
+  readonly incarnation: Uint8Array
+  /** Counts the opens for writing. Log segments of a later epoch belong to an open that was not finished. */
+  readonly epoch: number
+  readonly encryptionName: string
+  /** In no particular order. */
+  readonly tables: ReadonlyArray<TableMeta>
+  /** Log segments below this number are not needed. */
+  readonly logNumberMin: number
+  readonly fileNumberNext: number
+  /** No commit has a higher sequence than this. */
+  readonly sequencesReserved: number
+  /** No commit was made at a later time than this, as far as the tables go. */
+  readonly commitMillisMax: number
+  /** Log frames up to this one are known to be on disk. */
+  readonly lsnDurable: number
+  readonly cleanShutdown: { readonly lastLsn: number; readonly lastSequence: number } | undefined
+}
+
+/**
+ * A change of the state. Lists are applied in the order: removals, additions.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ManifestChange {
+  readonly addTables?: ReadonlyArray<TableMeta>
+  readonly removeTables?: ReadonlyArray<number>
+  readonly logNumberMin?: number
+  readonly sequencesReserved?: number
+  readonly commitMillisMax?: number
+  readonly lsnDurable?: number
+  readonly cleanShutdown?: { readonly lastLsn: number; readonly lastSequence: number }
+}
+
+/**
+ * The record of the live files. Building its layer locks the directory (unless read-only) and reads the newest valid
+ * manifest; it changes nothing.
+ *
+ * Invariants every layer keeps, checked by `test/suites/manifestSuite.ts`:
+ * 1. After `begin` or `publish` returned, the change survives a power cut; before, the state after a crash is the old
+ *    one or the new one.
+ * 2. Before `begin`, nothing in the directory has changed. `begin` starts a new epoch in a new file; `publish` before
+ *    it is a defect.
+ * 3. `state()` is what is durable: it changes when `publish` returns, not before.
+ * 4. A failed sync or close fails `Poisoned`, then and at every later call; nothing is removed after it.
+ * 5. A damaged manifest is `Corruption`; a torn last edit, or a torn newest marker beside a valid older one, is not
+ *    damage.
+ * 6. A file number is given out once.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Manifest extends Context.Service<
+  Manifest,
+  {
+    readonly directory: string
+    /** Whether the directory held a database. */
+    readonly exists: boolean
+    readonly state: () => ManifestState
+    /** The epoch that `begin` starts, or has started. */
+    readonly epochNext: number
+    readonly allocateFileNumber: () => number
+    /**
+     * Publishes the state and the change as a new manifest with a new marker, as the epoch `epochNext`. Once, when
+     * recovery has re-persisted the log.
+     */
+    readonly begin: (change: ManifestChange) => Effect.Effect<void, DatabaseError>
+    /**
+     * Appends the change and syncs. Calls wait for each other. Rewrites the manifest when it has grown over its limit.
+     */
+    readonly publish: (change: ManifestChange) => Effect.Effect<void, DatabaseError>
+    /** Removes files of ours that no state names: leftovers of unfinished work. After `begin`. Returns how many. */
+    readonly removeOrphans: (
+      keep: (kind: "log" | "table", number: number) => boolean
+    ) => Effect.Effect<number, DatabaseError>
+    readonly bytes: () => number
+  }
+>()("strata/Manifest") {}
+
+/**
+ * The shape of `Manifest`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ManifestService = Manifest["Service"]

@@ -1,0 +1,18 @@
+// Power loss: every image that a cut after any device call of a random run can leave is opened and judged.
+import { assert, describe, it } from "@effect/vitest"
+import { crashRun, judgeAll, newCampaign } from "./support/crashRun.ts"
+
+const imagesMin = Number(process.env.STRATA_IMAGES ?? 20_000)
+const firstSeed = Number(process.env.STRATA_SEED ?? 1)
+
+describe("power loss", () => {
+  it(`${imagesMin} images lose no acknowledged commit and hold a prefix`, () => {
+    const campaign = newCampaign()
+    for (let seed = firstSeed; campaign.images < imagesMin; seed++) {
+      judgeAll(crashRun(seed, campaign), campaign, { seed, nestedEvery: 50 })
+    }
+    const steps = [...campaign.steps].map(([name, count]) => `${name} ${count}`).sort()
+    console.log(`images: ${campaign.images}; cuts after: ${steps.join(", ")}`)
+    assert.isAtLeast(campaign.images, imagesMin)
+  }, 1_800_000)
+})

@@ -1,0 +1,284 @@
+// One simulated run, with the power cut after every device call.
+//
+// Actors write to one database on a simulated disk, under a seeded scheduler and clock, over several sessions (open, work, close). After each call of the
+// device the disk is asked what a power cut then could leave, for every kind of outcome; equal images are taken once. When the run is over and every commit's
+// sequence is known, each image is opened and judged by the history, not by `verify`:
+//
+//   1  it opens without help
+//   2  what it holds is exactly the model's state after some prefix of the commits
+//   3  the prefix contains every commit that was acknowledged as durable before the cut
+//   4  it takes writes, whose sequences are above all that were ever given out, and holds them when it is opened again
+import { createHash } from "node:crypto"
+import { assert } from "@effect/vitest"
+import { Context, Effect, Exit, Layer, Logger, Scope, Stream } from "effect"
+import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
+import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
+import * as NoEncryption from "../../src/layers/NoEncryption.ts"
+import * as SimDisk from "../../src/layers/SimDisk.ts"
+import * as SimScheduler from "../../src/layers/SimScheduler.ts"
+import { SeededRandom } from "../../src/internal/structure/random.ts"
+import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
+import { Database, type DatabaseService } from "../../src/services/Database.ts"
+import type { Disk } from "../../src/services/Disk.ts"
+import { Maintenance, type MaintenanceService } from "../../src/services/Maintenance.ts"
+import type { Durability, OptionsInput } from "../../src/services/Options.ts"
+import { bytes, hex, Model, type ModelWrite, toModelEntry } from "./model.ts"
+import { Dice, randomWrites, toOperation } from "./randomPlan.ts"
+
+export type Image = ReadonlyMap<string, Uint8Array>
+
+/** A disk after a power cut, and what was promised before it. */
+export interface Cut {
+  readonly image: Image
+  /** The device call after which the power failed, and what the cut left. */
+  readonly where: string
+  /** The highest sequence acknowledged as durable. */
+  readonly durable: number
+  /** The highest sequence given out, as far as anybody was told. */
+  readonly told: number
+}
+
+export interface Campaign {
+  /** Images opened, each once. */
+  images: number
+  readonly seen: Set<string>
+  /** How often each kind of device call was cut after. */
+  readonly steps: Map<string, number>
+}
+
+export const newCampaign = (): Campaign => ({ images: 0, seen: new Set(), steps: new Map() })
+
+const directory = "/db"
+/** Written by the judge. */
+const after = "7e7e7e7e"
+const marker = (id: number): string => hex(new TextEncoder().encode(`!${String(id).padStart(6, "0")}`))
+
+const databaseOn = (disk: Layer.Layer<Disk>, options: OptionsInput) =>
+  Effect.map(
+    Layer.build(LsmDatabase.layerWith({ ...options, directory }).pipe(Layer.provide([disk, NoEncryption.layer]))),
+    (context) => ({ database: Context.get(context, Database), maintenance: Context.get(context, Maintenance) })
+  )
+
+const quiet = Effect.provide(Logger.layer([]))
+
+/** What was submitted and acknowledged, in the order in which it happened. */
+class History {
+  readonly model = new Model()
+  durable = 0
+  told = 0
+  private nextId = 0
+
+  newId(): number {
+    this.nextId += 1
+    return this.nextId
+  }
+
+  acknowledged(sequence: number, writes: ReadonlyArray<ModelWrite>, durability: Durability): void {
+    this.model.commit(sequence, writes)
+    this.told = Math.max(this.told, sequence)
+    if (durability === "disk") this.durable = Math.max(this.durable, sequence)
+  }
+
+  synced(sequence: number): void {
+    this.durable = Math.max(this.durable, sequence)
+  }
+}
+
+/** Options at their extremes: small enough that a short run rotates, flushes and rewrites. */
+export const randomOptions = (dice: Dice): OptionsInput => ({
+  arenaBytes: dice.pick([1024, 2048, 4096]),
+  arenaCount: dice.pick([2, 3]),
+  valueBytesMax: 400,
+  blockBytes: dice.pick([64, 256, 4096]),
+  filterBitsPerKey: dice.pick([0, 10]),
+  cacheBytes: dice.pick([0, 4096, 65536]),
+  flushOnCloseBytesMin: dice.pick([0, 1024 * 1024]),
+  manifestBytesMax: dice.pick([256, 4 * 1024 * 1024]),
+  sequencesReserved: dice.pick([16, 1024]),
+  flushDelayMillis: dice.pick([0, 10]),
+  flushBytes: dice.pick([64, 4096])
+})
+
+const act = Effect.fnUntraced(function* (
+  parts: { readonly database: DatabaseService; readonly maintenance: MaintenanceService },
+  history: History,
+  dice: Dice
+) {
+  const { database, maintenance } = parts
+  const kind = dice.below(100)
+  if (kind < 6) {
+    history.synced(yield* database.sync)
+  } else if (kind < 10) {
+    yield* maintenance.flush
+  } else if (kind < 15) {
+    yield* Effect.sleep(dice.below(200))
+  } else {
+    const durability = dice.pick(["disk", "disk", "os", "buffered"] as const)
+    const writes = [
+      { key: marker(history.newId()), value: "" },
+      ...randomWrites(dice, { now: 0, longest: 300 }).map(({ key, userMeta, value }) => ({ key, userMeta, value }))
+    ]
+    const commit = yield* database.write(writes.map(toOperation), { durability })
+    history.acknowledged(commit.sequence, writes, durability)
+  }
+})
+
+interface RunResult {
+  readonly cuts: ReadonlyArray<Cut>
+  readonly history: History
+}
+
+interface Promised {
+  readonly durable: number
+  readonly told: number
+}
+
+/** Takes what a cut after each call could leave, each distinct image once. */
+const cutter = (
+  campaign: Campaign,
+  options: { readonly seed: number; readonly promised: Promised; readonly level: number }
+) => {
+  const cuts: Array<Cut> = []
+  const random = new SeededRandom(options.seed)
+  const onOperation =
+    (device: () => SimDisk.SimDisk) =>
+    (index: number, operation: string, path: string): void => {
+      const name = `${"recovery ".repeat(options.level)}${operation} ${(path.split("/").at(-1) ?? "").split("-")[0]}`
+      campaign.steps.set(name, (campaign.steps.get(name) ?? 0) + 1)
+      for (const outcome of outcomes) {
+        const image = device().files.crash(outcome, random)
+        const hash = hashOf(image)
+        if (campaign.seen.has(hash)) continue
+        campaign.seen.add(hash)
+        const { durable, told } = options.promised
+        cuts.push({ image: copyOf(image), where: `call ${index} (${name}), ${outcome.name}`, durable, told })
+      }
+    }
+  return { cuts, onOperation }
+}
+
+const hashOf = (image: Image): string => {
+  const hash = createHash("sha1")
+  for (const path of [...image.keys()].sort())
+    hash.update(`${path}\0${image.get(path)!.length}\0`).update(image.get(path)!)
+  return hash.digest("base64")
+}
+
+const copyOf = (image: Image): Image => new Map([...image].map(([path, content]) => [path, content.slice()]))
+
+/** Runs the actors of the seed and returns all cuts. */
+export const crashRun = (seed: number, campaign: Campaign): RunResult => {
+  const dice = new Dice(seed)
+  const options = randomOptions(dice)
+  const history = new History()
+  const { cuts, onOperation } = cutter(campaign, { seed, promised: history, level: 0 })
+  const device: SimDisk.SimDisk = SimDisk.make({ onOperation: (...call) => onOperation(() => device)(...call) })
+  const actor = (parts: { readonly database: DatabaseService; readonly maintenance: MaintenanceService }) => {
+    const own = new Dice(dice.below(1e9))
+    return Effect.forEach(Array.from({ length: 3 + own.below(6) }), () => act(parts, history, own), { discard: true })
+  }
+  const session = Effect.scoped(
+    Effect.gen(function* () {
+      const parts = yield* databaseOn(device.layer, options)
+      yield* Effect.all(
+        Array.from({ length: 1 + dice.below(3) }, () => actor(parts)),
+        {
+          concurrency: "unbounded",
+          discard: true
+        }
+      )
+    })
+  )
+  const program = Effect.forEach(Array.from({ length: 1 + dice.below(3) }), () => session, { discard: true })
+  const exit = SimScheduler.run(quiet(program), { seed })
+  if (Exit.isFailure(exit)) throw new Error(`seed ${seed}: the run itself failed`, { cause: exit.cause })
+  assert.deepStrictEqual(device.openHandles(), [], `seed ${seed}: handles left open`)
+  return { cuts, history }
+}
+
+const contents = (database: DatabaseService) =>
+  Effect.map(Stream.runCollect(database.scan()), (entries) => Array.from(entries, toModelEntry))
+
+/** Opens the image as a user would, and holds it against the history. */
+const judge = Effect.fnUntraced(function* (cut: Cut, disk: Layer.Layer<Disk>, history: History) {
+  const scope = yield* Effect.scope
+  const first = yield* Effect.scoped(
+    Effect.gen(function* () {
+      const { database, maintenance } = yield* databaseOn(disk, { arenaBytes: 4096, valueBytesMax: 400, cacheBytes: 0 })
+      const found = yield* contents(database)
+      const last = found.reduce((highest, entry) => Math.max(highest, entry.sequence), 0)
+      assert.isAtLeast(last, cut.durable === 0 ? 0 : cut.durable, "an acknowledged commit is lost")
+      assert.deepStrictEqual(found, history.model.at(last, 0), `not the state after commit ${last}`)
+      const commit = yield* database.write([{ type: "set", key: bytes(after), value: "after" }])
+      assert.isAbove(commit.sequence, cut.told, "a sequence names two commits")
+      assert.deepStrictEqual((yield* maintenance.verify).damage, [])
+      return found
+    })
+  )
+  const again = yield* Scope.provide(databaseOn(disk, { arenaBytes: 4096 }), scope)
+  const second = yield* contents(again.database)
+  const others = (entry: { readonly key: string }) => entry.key !== after
+  assert.deepStrictEqual(second.filter(others), first.filter(others), "the second open differs")
+  assert.lengthOf(second, first.filter(others).length + 1)
+})
+
+/** Opens the image on a simulated disk and cuts the power after each call of that. What was recovered once must stay. */
+const recoveryRun = (
+  cut: Cut,
+  history: History,
+  campaign: Campaign,
+  place: { readonly seed: number; readonly level: number }
+): RunResult => {
+  const promised = { durable: cut.durable, told: cut.told }
+  const taken = cutter(campaign, { ...place, promised })
+  const device: SimDisk.SimDisk = SimDisk.make({
+    image: cut.image,
+    onOperation: (...call) => taken.onOperation(() => device)(...call)
+  })
+  const program = Effect.scoped(
+    Effect.gen(function* () {
+      const { database } = yield* databaseOn(device.layer, { arenaBytes: 1024, valueBytesMax: 400 })
+      const found = yield* contents(database)
+      promised.durable = found.reduce((highest, entry) => Math.max(highest, entry.sequence), promised.durable)
+      yield* Effect.sleep(100)
+    })
+  )
+  const exit = SimScheduler.run(quiet(program), { seed: place.seed })
+  if (Exit.isFailure(exit)) throw new Error(`seed ${place.seed}, cut after ${cut.where}`, { cause: exit.cause })
+  return { cuts: taken.cuts, history }
+}
+
+/** A deadlock is thrown, not an exit: it is told with the place too. */
+const runOrThrow = <A>(
+  effect: Effect.Effect<A, unknown, Scope.Scope>,
+  place: { readonly seed: number; readonly where: string }
+) => {
+  try {
+    return SimScheduler.run(quiet(Effect.scoped(effect)), { seed: place.seed })
+  } catch (cause) {
+    throw new Error(`cut after ${place.where}`, { cause })
+  }
+}
+
+const levelMax = 3
+
+/**
+ * Opens and judges every cut of the run. One in `nestedEvery` is cut again during its recovery; of those cuts as of the
+ * ones of their recoveries, three levels deep, one each.
+ */
+export const judgeAll = (
+  run: RunResult,
+  campaign: Campaign,
+  options: { readonly seed: number; readonly nestedEvery: number; readonly level?: number }
+): void => {
+  const { level = 1, nestedEvery, seed } = options
+  run.cuts.forEach((cut, index) => {
+    campaign.images += 1
+    const disk = MemoryDisk.fromImage(cut.image).layer
+    const exit = runOrThrow(judge(cut, disk, run.history), { seed: seed + index, where: cut.where })
+    if (Exit.isFailure(exit)) throw new Error(`seed ${seed}, cut after ${cut.where}`, { cause: exit.cause })
+    if (level > levelMax || index % nestedEvery !== nestedEvery - 1) return
+    const nested = recoveryRun(cut, run.history, campaign, { seed: seed + index, level })
+    judgeAll(nested, campaign, { seed: seed + index, nestedEvery: Math.max(1, nested.cuts.length), level: level + 1 })
+  })
+}

@@ -1,0 +1,80 @@
+// The reference: what a database must answer, written to be obviously right and not to be fast. Keys are hex strings, whose order is that of the bytes.
+import type { Entry, Range } from "../../src/services/Database.ts"
+
+export interface ModelWrite {
+  readonly key: string
+  /** `undefined` removes. */
+  readonly value: string | undefined
+  readonly expiresAt?: number | undefined
+  readonly userMeta?: number | undefined
+}
+
+export interface ModelEntry {
+  readonly key: string
+  readonly value: string
+  readonly sequence: number
+  readonly expiresAt: number | undefined
+  readonly userMeta: number
+}
+
+export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")
+export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "hex"))
+
+const hexOf = (value: string | Uint8Array): string =>
+  typeof value === "string" ? hex(new TextEncoder().encode(value)) : hex(value)
+
+/** The commits in their order. A later write of a key in the same commit wins. */
+export class Model {
+  readonly commits: Array<{ readonly sequence: number; readonly writes: ReadonlyArray<ModelWrite> }> = []
+
+  commit(sequence: number, writes: ReadonlyArray<ModelWrite>): void {
+    this.commits.push({ sequence, writes })
+    this.commits.sort((a, b) => a.sequence - b.sequence)
+  }
+
+  get lastSequence(): number {
+    return this.commits.at(-1)?.sequence ?? 0
+  }
+
+  /** All that is there at the sequence for a reader to whom it is `now`, in order. */
+  at(sequence: number, now: number): ReadonlyArray<ModelEntry> {
+    const entries = new Map<string, ModelEntry>()
+    for (const commit of this.commits) {
+      if (commit.sequence > sequence) break
+      for (const { expiresAt, key, userMeta, value } of commit.writes) {
+        entries.delete(key)
+        if (value === undefined) continue
+        entries.set(key, { key, value, sequence: commit.sequence, expiresAt, userMeta: userMeta ?? 0 })
+      }
+    }
+    return [...entries.values()]
+      .filter((entry) => entry.expiresAt === undefined || entry.expiresAt > now)
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+  }
+}
+
+/** The part of the entries that a range reads, in its direction. */
+export const inRange = (entries: ReadonlyArray<ModelEntry>, range: Range): ReadonlyArray<ModelEntry> => {
+  const { fromExclusive, reverse, toInclusive } = range
+  const prefix = range.prefix === undefined ? "" : hexOf(range.prefix)
+  const suffix = range.suffix === undefined ? "" : hexOf(range.suffix)
+  const from = range.from === undefined ? undefined : hexOf(range.from)
+  const to = range.to === undefined ? undefined : hexOf(range.to)
+  const inside = entries.filter(
+    ({ key }) =>
+      key.startsWith(prefix) &&
+      key.endsWith(suffix) &&
+      (from === undefined || (fromExclusive === true ? key > from : key >= from)) &&
+      (to === undefined || (toInclusive === true ? key <= to : key < to))
+  )
+  const ordered = reverse === true ? [...inside].reverse() : inside
+  return ordered.slice(0, range.limit ?? ordered.length)
+}
+
+export const toModelEntry = (entry: Entry): ModelEntry => ({
+  key: hex(entry.key),
+  value: hex(entry.value),
+  sequence: entry.sequence,
+  expiresAt: entry.expiresAt,
+  userMeta: entry.userMeta
+})
