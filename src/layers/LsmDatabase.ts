@@ -83,20 +83,19 @@ export const layerWith = (
   location: Location
 ): Layer.Layer<Database | Maintenance, DatabaseError, Disk | Encryption> => {
   const { directory, ...input } = location
-  // Each provides the ones above it, so that they close in the opposite order: the engine first, the directory's lock
-  // last.
-  return Layer.unwrap(
-    Effect.map(Options.make(input), (options) =>
-      layerNoDeps.pipe(
-        Layer.provide([FileWal.layer, ArenaMemtable.layer, LocalOracle.layer]),
-        Layer.provide(FileSsTable.layer),
-        Layer.provideMerge(SieveBlockCache.layer),
-        Layer.provide(FileManifest.layer),
-        Layer.provide(Layer.succeed(Directory, { path: directory })),
-        Layer.provide(Layer.succeed(Options.Options, options))
-      )
+  const parts = (options: Options.OptionsShape) =>
+    // Each provides the ones above it, so that they close in the opposite order: the engine first, the lock last.
+    layerNoDeps.pipe(
+      Layer.provide([FileWal.layer, ArenaMemtable.layer, LocalOracle.layer]),
+      Layer.provide(FileSsTable.layer),
+      Layer.provideMerge(SieveBlockCache.layer),
+      Layer.provide(FileManifest.layer),
+      Layer.provide(Layer.succeed(Directory, { path: directory })),
+      Layer.provide(Layer.succeed(Options.Options, options)),
+      // Layers are shared by reference wherever they are built together; the parts of two databases must not be.
+      Layer.fresh
     )
-  )
+  return Layer.effectContext(Effect.flatMap(Options.make(input), (options) => Layer.build(parts(options))))
 }
 
 /**

@@ -1,12 +1,16 @@
 import { describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
+import * as MemoryDatabase from "../../src/layers/MemoryDatabase.ts"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import { Database } from "../../src/services/Database.ts"
 import { Maintenance } from "../../src/services/Maintenance.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
+import { databaseSuite } from "../suites/databaseSuite.ts"
 import { runPlan } from "../support/databasePlan.ts"
+
+databaseSuite("MemoryDatabase", () => MemoryDatabase.layer())
 
 /** Opens the database of one memory disk again and again. */
 const opener = (options: OptionsInput) => {

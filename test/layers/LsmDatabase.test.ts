@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, Metric, Stream } from "effect"
+import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
+import { Database, type DatabaseService } from "../../src/services/Database.ts"
+import { databaseSuite } from "../suites/databaseSuite.ts"
+
+const root = mkdtempSync(join(tmpdir(), "strata-lsm-"))
+let count = 0
+const newDirectory = (): string => join(root, String(count++))
+
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+databaseSuite("LsmDatabase", () => LsmDatabase.layer({ directory: newDirectory() }))
+databaseSuite("LsmDatabase with asynchronous reads and no cache", () =>
+  LsmDatabase.layer({ directory: newDirectory(), synchronousReads: false, cacheBytes: 0 })
+)
+
+describe("LsmDatabase", () => {
+  it.live("two databases in one process have keys of their own", () => {
+    class Audit extends Context.Service<Audit, DatabaseService>()("test/Audit") {
+      static readonly layer = Layer.effect(Audit, LsmDatabase.make({ directory: newDirectory() }))
+    }
+    return Effect.gen(function* () {
+      const main = yield* Database
+      const audit = yield* Audit
+      yield* main.set("k", "main")
+      assert.isUndefined(yield* audit.get("k"))
+    }).pipe(Effect.provide([LsmDatabase.layer({ directory: newDirectory() }), Audit.layer]))
+  })
+
+  it.live("a read-only open sees what is there, takes no writes, and beside a writer fails Locked", () =>
+    Effect.gen(function* () {
+      const directory = newDirectory()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const writer = yield* LsmDatabase.make({ directory })
+          yield* writer.set("k", "v")
+          const beside = yield* Effect.flip(LsmDatabase.make({ directory, readOnly: true }))
+          assert.strictEqual(beside.reason._tag, "Locked")
+        })
+      )
+      const reader = yield* LsmDatabase.make({ directory, readOnly: true })
+      assert.isTrue(yield* reader.has("k"))
+      const refused = [reader.set("a", "b"), reader.remove("k"), reader.write([{ type: "remove", key: "k" }])]
+      for (const effect of refused) {
+        assert.strictEqual((yield* Effect.flip(Effect.asVoid(effect))).reason._tag, "ReadOnly")
+      }
+      const transaction = yield* reader.begin()
+      assert.strictEqual((yield* Effect.flip(transaction.set("a", "b"))).reason._tag, "ReadOnly")
+    })
+  )
+
+  it.live("its counters are metrics, as long as it is open", () =>
+    Effect.gen(function* () {
+      const directory = newDirectory()
+      const commits = Effect.map(Metric.snapshot, (all) =>
+        all.filter((one) => one.id === "strata_commits" && one.attributes?.["directory"] === directory)
+      )
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const database = yield* LsmDatabase.make({ directory })
+          yield* database.set("a", "1")
+          const [metric] = yield* commits
+          assert.deepStrictEqual(metric?.state, { count: 1, incremental: true })
+        })
+      )
+      assert.deepStrictEqual(yield* commits, [])
+    })
+  )
+
+  it.live("what a clean close leaves is opened without a recovery", () =>
+    Effect.gen(function* () {
+      const directory = newDirectory()
+      const open = LsmDatabase.make({ directory })
+      yield* Effect.scoped(
+        Effect.flatMap(open, (database) => database.set("buffered", "v", { durability: "buffered" }))
+      )
+      const database = yield* open
+      assert.isTrue(database.recovery.clean)
+      assert.strictEqual(yield* Stream.runCount(database.scan()), 1)
+    })
+  )
+})

@@ -1,0 +1,224 @@
+// The contract of `Database` and its readers, one test for each numbered invariant in the contract's words. Every layer passes all of them.
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, type Layer, type Scope, Stream } from "effect"
+import { Database, type DatabaseService, type Operation } from "../../src/services/Database.ts"
+import type { DatabaseError } from "../../src/services/DatabaseError.ts"
+import { Maintenance } from "../../src/services/Maintenance.ts"
+
+type Body = (database: DatabaseService) => Effect.Effect<void, unknown, Maintenance | Scope.Scope>
+
+const text = (value: Uint8Array | undefined): string | undefined =>
+  value === undefined ? undefined : new TextDecoder().decode(value)
+
+const set = (key: string, value: string): Operation => ({ type: "set", key, value })
+
+const contents = (database: DatabaseService) =>
+  Effect.map(Stream.runCollect(database.scan()), (entries) =>
+    Array.from(entries, (entry) => `${text(entry.key)}=${text(entry.value)}`)
+  )
+
+export const databaseSuite = (name: string, layer: () => Layer.Layer<Database | Maintenance, DatabaseError>): void => {
+  const use = (title: string, body: Body) =>
+    it.live(title, () => Effect.flatMap(Database, body).pipe(Effect.scoped, Effect.provide(layer())))
+  describe(`Reader (${name})`, () => reads(use))
+  describe(`Database (${name})`, () => writes(use))
+}
+
+const reads = (use: (title: string, body: Body) => void): void => {
+  use("1. a read sees all the writes of a commit or none, and every commit acknowledged before it began", (database) =>
+    Effect.gen(function* () {
+      const write = Effect.forEach(
+        Array.from({ length: 50 }, (_, index) => String(index)),
+        (value) => database.write([set("a", value), set("b", value)], { durability: "os" })
+      )
+      const writer = yield* Effect.forkChild(write)
+      let last = -1
+      while (writer.pollUnsafe() === undefined) {
+        const [a, b] = yield* database.getMany(["a", "b"])
+        assert.strictEqual(text(a), text(b))
+        assert.isAtLeast(Number(text(a) ?? -1), last)
+        last = Number(text(a) ?? -1)
+        yield* Effect.yieldNow
+      }
+      yield* Fiber.join(writer)
+      assert.strictEqual(text(yield* database.get("a")), "49")
+    })
+  )
+
+  use("2. a scan, count or cursor sees one moment, however long it runs", (database) =>
+    Effect.gen(function* () {
+      const maintenance = yield* Maintenance
+      const keys = Array.from({ length: 3000 }, (_, index) => `k${String(index).padStart(5, "0")}`)
+      yield* database.write(
+        keys.map((key) => set(key, "old")),
+        { durability: "os" }
+      )
+      const cursor = yield* database.cursor()
+      let seen = 0
+      yield* Stream.runForEachArray(database.scan(), (entries) =>
+        Effect.gen(function* () {
+          for (const entry of entries) assert.strictEqual(text(entry.value), "old")
+          seen += entries.length
+          yield* database.write(
+            keys.map((key) => set(key, "new")),
+            { durability: "os" }
+          )
+          yield* database.set(`later${seen}`, "new")
+          yield* maintenance.flush
+        })
+      )
+      assert.strictEqual(seen, 3000)
+      let steps = 0
+      while (yield* cursor.next) {
+        assert.strictEqual(text(cursor.value), "old")
+        steps += 1
+      }
+      assert.strictEqual(steps, 3000)
+    })
+  )
+
+  use("3. keys come in unsigned byte order, each once", (database) =>
+    Effect.gen(function* () {
+      const maintenance = yield* Maintenance
+      const keys = [[0], [0, 0], [1], [0x7f], [0x80], [0xff], [0xff, 0], [0xff, 0xff]].map((key) =>
+        Uint8Array.from(key)
+      )
+      for (const round of [1, 2]) {
+        yield* database.write([...keys].reverse().map((key) => ({ type: "set", key, value: String(round) })))
+        yield* maintenance.flush
+      }
+      const found = yield* Stream.runCollect(database.keys())
+      assert.deepStrictEqual(Array.from(found), keys)
+      const reversed = yield* Stream.runCollect(database.keys({ reverse: true }))
+      assert.deepStrictEqual(Array.from(reversed), [...keys].reverse())
+    })
+  )
+
+  use("4. returned values are the caller's: nothing Strata does later changes them", (database) =>
+    Effect.gen(function* () {
+      const maintenance = yield* Maintenance
+      yield* database.write([set("a", "first"), set("b", "x".repeat(700))])
+      const value = yield* database.get("a")
+      const [scanned] = yield* Stream.runCollect(database.scan())
+      for (let round = 0; round < 5; round++) {
+        yield* database.write(Array.from({ length: 50 }, (_, index) => set(`a${index}`, "y".repeat(500))))
+        yield* maintenance.flush
+      }
+      assert.strictEqual(text(value), "first")
+      assert.strictEqual(text(scanned?.value), "first")
+      value!.fill(0)
+      scanned!.value.fill(0)
+      assert.strictEqual(text(yield* database.get("a")), "first")
+    })
+  )
+
+  use("5. an empty value is a value; a key that is a prefix of another is a key of its own", (database) =>
+    Effect.gen(function* () {
+      const maintenance = yield* Maintenance
+      yield* database.write([set("k", ""), set("kk", "1"), set("kkk", "")])
+      for (const flushed of [false, true]) {
+        if (flushed) yield* maintenance.flush
+        assert.deepStrictEqual(yield* contents(database), ["k=", "kk=1", "kkk="])
+        assert.isTrue(yield* database.has("k"))
+        assert.deepStrictEqual(yield* database.get("k"), new Uint8Array(0))
+      }
+      yield* database.remove("kk")
+      assert.deepStrictEqual(yield* contents(database), ["k=", "kkk="])
+    })
+  )
+}
+
+const writes = (use: (title: string, body: Body) => void): void => {
+  use("6. a commit is visible as a whole, in sequence order, and before it is acknowledged", (database) =>
+    Effect.gen(function* () {
+      const sequences: Array<number> = []
+      const write = (writer: number) =>
+        Effect.forEach(Array.from({ length: 20 }), (_, index) =>
+          Effect.gen(function* () {
+            const durability = (["disk", "os", "buffered"] as const)[(writer + index) % 3]!
+            const commit = yield* database.write([set(`w${writer}`, String(index))], { durability })
+            sequences.push(commit.sequence)
+            assert.strictEqual(text(yield* database.get(`w${writer}`)), String(index))
+            const entry = yield* database.getEntry(`w${writer}`)
+            assert.strictEqual(entry?.sequence, commit.sequence)
+          })
+        )
+      yield* Effect.all(
+        Array.from({ length: 6 }, (_, writer) => write(writer)),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(new Set(sequences).size, 120)
+    })
+  )
+
+  use("7. a serializable transaction commits only if nothing that it read was written since its moment", (database) =>
+    Effect.gen(function* () {
+      yield* database.set("a", "0")
+      const [first, second] = [yield* database.begin(), yield* database.begin()]
+      for (const transaction of [first, second]) {
+        yield* transaction.get("a")
+        yield* transaction.set("a", "1")
+      }
+      yield* first.commit
+      const error = yield* Effect.flip(second.commit)
+      assert.strictEqual(error.reason._tag, "Conflict")
+    })
+  )
+
+  use("8. a transaction whose body fails or is interrupted leaves nothing behind", (database) =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(
+        database.transaction((transaction) => Effect.andThen(transaction.set("a", "1"), Effect.fail("no")))
+      )
+      assert.isTrue(Exit.isFailure(exit))
+      assert.isFalse(yield* database.has("a"))
+    })
+  )
+
+  use("9. a failed argument check writes nothing and fails Invalid", (database) =>
+    Effect.gen(function* () {
+      const invalid = [
+        database.set("", "v"),
+        database.set(new Uint8Array(65_536), "v"),
+        database.set("\ud800", "v"),
+        database.set("k", "\ud800"),
+        database.set("k", "v", { ttlMillis: 1, expiresAt: 1 }),
+        database.set("k", "v", { ttlMillis: 0 }),
+        database.set("k", "v", { userMeta: 256 }),
+        database.set("k", new Uint8Array(database.options.valueBytesMax + 1)),
+        database.write([set("k", "v"), set("", "v")]),
+        database.get(""),
+        database.count({ from: "b", to: "a" }),
+        database.count({ limit: -1 }),
+        Stream.runDrain(database.scan({ limit: 1.5 }))
+      ]
+      for (const effect of invalid) {
+        const error = yield* Effect.flip(effect as Effect.Effect<unknown, DatabaseError>)
+        assert.strictEqual(error.reason._tag, "Invalid")
+        assert.isFalse(error.isRetryable)
+      }
+      assert.deepStrictEqual(yield* contents(database), [])
+      yield* database.set(new Uint8Array(65_535), "v")
+      assert.strictEqual(yield* database.count(), 1)
+    })
+  )
+
+  use("everything fails Closed after the scope, and nothing hangs", (database) =>
+    Effect.gen(function* () {
+      const cursor = yield* Effect.scoped(database.cursor())
+      const snapshot = yield* Effect.scoped(database.snapshot)
+      const transaction = yield* Effect.scoped(database.begin())
+      const late: ReadonlyArray<Effect.Effect<unknown, DatabaseError>> = [
+        cursor.next,
+        cursor.seek("a"),
+        snapshot.get("a"),
+        snapshot.count(),
+        Stream.runDrain(snapshot.scan()),
+        transaction.get("a"),
+        transaction.set("a", "1"),
+        transaction.commit
+      ]
+      for (const effect of late) assert.strictEqual((yield* Effect.flip(effect)).reason._tag, "Closed")
+    })
+  )
+}
