@@ -59,6 +59,10 @@ export class Committer {
   private due = false
   /** Why the log refused the last group, until it takes one. */
   private refused: DatabaseError | undefined = undefined
+  /** Why memtables do not become tables: who needs room is told instead of waiting for a disk that is full. */
+  private flushRefused: DatabaseError | undefined = undefined
+  /** A commit waits because too many others do. */
+  private crowded = false
 
   constructor(parts: Parts) {
     this.parts = parts
@@ -72,7 +76,8 @@ export class Committer {
       const bytes = commitHeaderBytes + request.recordBytes
       if (bytes > this.parts.options.arenaBytes) return Effect.fail(tooLarge(bytes, this.parts.options.arenaBytes))
       if (!this.makeRoom(bytes)) {
-        if (this.refused !== undefined) return Effect.fail(this.refused)
+        const full = this.refused ?? this.flushRefused
+        if (full !== undefined) return Effect.fail(full)
         return Effect.flatMap(this.stall(this.room.turn), () => this.commit(request, durability, check))
       }
       // From the conflict check to the assignment of the sequence nothing else runs.
@@ -123,6 +128,12 @@ export class Committer {
     return true
   }
 
+  /** What the last flush said. */
+  flushEnded(error: DatabaseError | undefined): void {
+    this.flushRefused = error
+    if (error !== undefined) this.room.wakeAll()
+  }
+
   /** Memory or sequences came back. */
   wakeStalled(): void {
     this.room.wakeAll()
@@ -163,7 +174,11 @@ export class Committer {
   private makeRoom(bytes: number): boolean {
     const { live, options, oracle } = this.parts
     if (oracle.remaining() * 2 < options.sequencesReserved) this.sequencesLow.wake()
-    if (oracle.remaining() === 0 || this.queue.unresolvedCount >= options.commitsPendingMax) return false
+    if (oracle.remaining() === 0) return false
+    if (this.queue.unresolvedCount >= options.commitsPendingMax) {
+      this.crowded = true
+      return false
+    }
     const { capacity, used } = live.active.memtable.arena
     if (capacity - used >= bytes) return true
     return this.freeze()
@@ -295,10 +310,8 @@ export class Committer {
     if (exit === "Failure") this.poison(fail(new Poisoned({ message: "a defect in the commit path" })))
     if (this.refusal?.reason._tag === "Poisoned") this.wakeEveryone()
     this.resolved.wakeAll()
-    if (
-      this.room.size > 0 &&
-      (this.refused !== undefined || this.queue.unresolvedCount < this.parts.options.commitsPendingMax)
-    ) {
+    if (this.crowded || this.refused !== undefined) {
+      this.crowded = false
       this.room.wakeAll()
     }
     if (this.queue.visibleBytes > 0) this.bufferedGate.wake()
@@ -339,6 +352,7 @@ export class Committer {
         Effect.ignore(this.parts.wal.mark),
         Effect.sync(() => {
           this.busy = false
+          this.resolved.wakeAll()
           if (this.isUrgent()) this.pumpGate.wake()
         })
       )

@@ -88,6 +88,7 @@ export class Flusher {
   private failed(error: DatabaseError): Effect.Effect<void> {
     const first = this.failing === undefined
     this.failing = error
+    this.parts.committer.flushEnded(error)
     this.flushed.wakeAll()
     return first ? Effect.logWarning(`Strata: a flush failed and will be tried again: ${error.message}`) : Effect.void
   }
@@ -102,6 +103,7 @@ export class Flusher {
       this.counters.flushes += 1
       this.counters.flushedBytes += bytes
       this.failing = undefined
+      this.parts.committer.flushEnded(undefined)
       this.flushed.wakeAll()
       return this.parts.wal.removeBelow(segment)
     })
