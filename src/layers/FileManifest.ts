@@ -1,0 +1,71 @@
+/**
+ * The manifest as a file of edits, named by a marker file.
+ *
+ * A directory holds, for a database at rest, one marker (`current-<n>.mark`), the manifest that it names
+ * (`manifest-<n>.man`), and the tables and log segments that the manifest names. The bytes are specified in
+ * `internal/format/marker.ts`, `manifestFrame.ts` and `manifestEdit.ts`; the order of steps, and what a crash leaves at
+ * each, in `internal/engine/manifestWriter.ts` and `manifestReader.ts`.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { checkCreation, openDirectory } from "../internal/engine/openDirectory.ts"
+import { searchManifest } from "../internal/engine/manifestReader.ts"
+import { ManifestWriter } from "../internal/engine/manifestWriter.ts"
+import { randomBytes } from "../internal/engine/randomId.ts"
+import { noFacts } from "../internal/structure/manifestState.ts"
+import type { DatabaseError } from "../services/DatabaseError.ts"
+import { Directory } from "../services/Directory.ts"
+import { Disk } from "../services/Disk.ts"
+import { Encryption } from "../services/Encryption.ts"
+import { Manifest } from "../services/Manifest.ts"
+import { Options } from "../services/Options.ts"
+
+/**
+ * Locks the directory, or with `readOnly` sees that nobody writes, and reads the current manifest.
+ *
+ * **Details**
+ *
+ * Fails with `Invalid` where there is no database and none may be created, `Locked`, `Corruption`, `Unsupported` for
+ * files of a newer version or another encryption, and `Io` where the directory cannot be read or written. A failed
+ * build has changed nothing, but may have made the empty directory.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encryption> = Layer.effect(
+  Manifest,
+  Effect.gen(function* () {
+    const { path: directory } = yield* Directory
+    const { create, manifestBytesMax, readOnly } = yield* Options
+    const parts = { disk: yield* Disk, encryption: yield* Encryption, directory, readOnly, create, manifestBytesMax }
+    const { parents, state } = yield* openDirectory(parts)
+    const { loaded, torn } = yield* searchManifest(parts, state)
+    if (loaded === undefined) yield* checkCreation(parts, state, torn)
+    else if (torn.length > 0) yield* Effect.logInfo(`Strata: passed over unfinished markers: ${torn.join("; ")}`)
+    const ids = {
+      databaseId: loaded?.databaseId ?? (yield* randomBytes(16)),
+      incarnation: loaded?.incarnation ?? (yield* randomBytes(16))
+    }
+    const writer = new ManifestWriter({
+      parts,
+      ids,
+      facts: loaded?.facts ?? { ...noFacts, encryptionName: parts.encryption.name },
+      directory: state,
+      parents
+    })
+    yield* Effect.addFinalizer(() => writer.close)
+    return Manifest.of({
+      directory,
+      exists: loaded !== undefined,
+      state: () => ({ ...ids, ...writer.facts }),
+      epochNext: writer.epochNext,
+      allocateFileNumber: () => writer.allocate(),
+      begin: (change) => writer.begin(change),
+      publish: (change) => writer.publish(change),
+      removeOrphans: (keep) => writer.removeOrphans(keep),
+      bytes: () => writer.bytes()
+    })
+  })
+)
