@@ -1,0 +1,44 @@
+/**
+ * Tables as files in the database's directory.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { OpenTables } from "../internal/engine/openTables.ts"
+import type { TableParts } from "../internal/engine/tableFile.ts"
+import { verifyTable } from "../internal/engine/tableVerifier.ts"
+import { writeTable } from "../internal/engine/tableWriter.ts"
+import { BlockCache } from "../services/BlockCache.ts"
+import { Disk } from "../services/Disk.ts"
+import { Encryption } from "../services/Encryption.ts"
+import { Manifest } from "../services/Manifest.ts"
+import { Options } from "../services/Options.ts"
+import { SsTable } from "../services/SsTable.ts"
+
+/**
+ * Tables in the manifest's directory, `table-<number>.sst` each. An open table keeps its file open, and its index and
+ * filter in memory, until the layer's scope closes.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<SsTable, never, Disk | Manifest | Encryption | BlockCache> = Layer.effect(
+  SsTable,
+  Effect.gen(function* () {
+    const parts: TableParts = {
+      options: yield* Options,
+      disk: yield* Disk,
+      manifest: yield* Manifest,
+      encryption: yield* Encryption,
+      cache: yield* BlockCache
+    }
+    const tables = new OpenTables(parts)
+    yield* Effect.addFinalizer(() => tables.close)
+    return SsTable.of({
+      write: (source, level) => writeTable(parts, source, level),
+      open: (meta) => tables.open(meta),
+      verify: (meta) => verifyTable(parts, meta)
+    })
+  })
+)

@@ -1,0 +1,190 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Scope } from "effect"
+import { FormatError } from "../../../src/internal/format/formatError.ts"
+import * as MemoryDisk from "../../../src/layers/MemoryDisk.ts"
+import { Encryption } from "../../../src/services/Encryption.ts"
+import type { TableMeta } from "../../../src/services/Manifest.ts"
+import { Dice, invertingSealer } from "../format/support.ts"
+import * as memoryManifest from "../../support/memoryManifest.ts"
+import {
+  checkAnswers,
+  entriesOf,
+  inMemory,
+  numbered,
+  openTables,
+  randomTable,
+  reasonOf,
+  simulated,
+  tablesOn,
+  writeEntries
+} from "../../support/tables.ts"
+
+/** A small table with some of everything: several blocks, versions, a filter. */
+const sample = Effect.gen(function* () {
+  const { disk, image } = MemoryDisk.make()
+  yield* disk.makeDirectory("/db")
+  const manifest = memoryManifest.make("/db")
+  const entries = randomTable(new Dice(5), { count: 12, large: false })
+  const meta = yield* writeEntries(yield* tablesOn(disk, manifest, { blockBytes: 256 }), entries)
+  const [file, bytes] = [...image()][0]!
+  return { manifest, entries, meta, file, bytes }
+})
+
+describe("a table's file, damaged", () => {
+  it.live("with any byte changed, reads give Corruption with the file or the right answer, and verify notices", () =>
+    Effect.gen(function* () {
+      const { bytes, entries, file, manifest, meta } = yield* sample
+      let refused = 0
+      for (let place = 0; place < bytes.length; place++) {
+        const damaged = bytes.slice()
+        damaged[place]! ^= 1 << (place % 8)
+        const { disk } = MemoryDisk.fromImage(new Map([[file, damaged]]))
+        const tables = yield* tablesOn(disk, manifest)
+        refused += yield* checkAnswers(tables, meta, { entries, file })
+        const { damage } = yield* tables.verify(meta)
+        assert.isAbove(damage.length, 0, `byte ${place}`)
+        assert.strictEqual(damage[0]!.file, file)
+      }
+      assert.isAbove(refused, bytes.length)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("cut off anywhere, the table is Corruption", () =>
+    Effect.gen(function* () {
+      const { bytes, file, manifest, meta } = yield* sample
+      for (let length = 0; length < bytes.length; length++) {
+        const { disk } = MemoryDisk.fromImage(new Map([[file, bytes.slice(0, length)]]))
+        const reason = yield* reasonOf((yield* tablesOn(disk, manifest)).open(meta))
+        assert.deepInclude(reason, { _tag: "Corruption", file, offset: length })
+      }
+      const { disk } = MemoryDisk.fromImage(new Map([[file, Uint8Array.of(...bytes, 0)]]))
+      assert.strictEqual((yield* reasonOf((yield* tablesOn(disk, manifest)).open(meta)))._tag, "Corruption")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a sound table that is not the one the manifest pins is Corruption", () =>
+    Effect.gen(function* () {
+      const { bytes, file, manifest, meta } = yield* sample
+      const { disk } = MemoryDisk.fromImage(new Map([[file, bytes]]))
+      const other = new Uint8Array(32)
+      const wrong: ReadonlyArray<readonly [Partial<TableMeta>, RegExp]> = [
+        [{ fileId: other }, /another table/],
+        [{ epoch: 9 }, /epoch/],
+        [{ footerCrc: 1 }, /footer/],
+        [{ entryCount: meta.entryCount + 1 }, /entries/],
+        [{ removeCount: meta.removeCount + 1 }, /entries/],
+        [{ bytes: meta.bytes - 1 }, /bytes/],
+        [{ largest: Uint8Array.of(...meta.largest, 0) }, /largest/],
+        [{ smallest: Uint8Array.of(255, 255, 255, 255) }, /smallest/]
+      ]
+      for (const [change, message] of wrong) {
+        const reason = yield* reasonOf((yield* tablesOn(disk, manifest)).open({ ...meta, ...change }))
+        assert.deepInclude(reason, { _tag: "Corruption", file })
+        assert.match(reason.message, message)
+      }
+      const renamed = MemoryDisk.fromImage(new Map([[file.replace("1.sst", "2.sst"), bytes]]))
+      const second = (yield* tablesOn(renamed.disk, manifest)).open({ ...meta, number: 2 })
+      assert.match((yield* reasonOf(second)).message, /this is table 1, not 2/)
+      const stranger = memoryManifest.make("/db", { databaseId: new Uint8Array(16) })
+      assert.match((yield* reasonOf((yield* tablesOn(disk, stranger)).open(meta))).message, /another database/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a block that the device cannot read is Io and not kept, and damage to verify", () =>
+    Effect.gen(function* () {
+      const sim = yield* simulated()
+      const manifest = memoryManifest.make("/db")
+      const tables = yield* tablesOn(sim.disk, manifest, { blockBytes: 256 })
+      const meta = yield* writeEntries(tables, numbered(100))
+      const table = yield* tables.open(meta)
+      sim.addFault({ match: (operation) => operation === "read", code: "EIO" })
+      assert.deepInclude(yield* reasonOf(table.load(1, true)), { _tag: "Io", code: "EIO" })
+      assert.isUndefined(table.blockUnsafe(1))
+      yield* table.load(1, true)
+      // Of the verification: header, footer, index, filter, then block 0.
+      sim.addFault({ at: sim.log.length + 5, code: "EIO" })
+      const report = yield* tables.verify(meta)
+      assert.lengthOf(report.damage, 1)
+      assert.match(report.damage[0]!.message, /block 0: .*EIO/)
+      sim.addFault({ match: (operation) => operation === "open", code: "EMFILE" })
+      assert.deepInclude(yield* reasonOf(tables.verify(meta)), { _tag: "Io", code: "EMFILE" })
+      assert.lengthOf(sim.openHandles(), 1)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a table's file, encrypted", () => {
+  const inverting = Encryption.of({
+    name: "inverting",
+    tagBytes: 16,
+    keyGeneration: 5,
+    sealer: () => Effect.succeed(invertingSealer)
+  })
+
+  it.live("a sealed table reads back, shows nothing, and is refused without its key", () =>
+    Effect.gen(function* () {
+      const { disk, image } = MemoryDisk.make()
+      yield* disk.makeDirectory("/db")
+      const manifest = memoryManifest.make("/db")
+      const { tables } = yield* openTables({ disk, manifest, encryption: inverting })
+      const entries = numbered(300)
+      const meta = yield* writeEntries(tables, entries)
+      assert.deepStrictEqual(yield* entriesOf(yield* tables.open(meta)), entries)
+      assert.deepInclude(yield* tables.verify(meta), { entries: 300, damage: [] })
+      assert.notInclude(Buffer.from([...image().values()][0]!).toString("latin1"), "key-0000")
+      assert.strictEqual((yield* reasonOf((yield* tablesOn(disk, manifest)).open(meta)))._tag, "Unsupported")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("the failure of a sealer is Corruption, a bug in it a defect", () =>
+    Effect.gen(function* () {
+      const disk = yield* inMemory
+      const manifest = memoryManifest.make("/db")
+      const { tables } = yield* openTables({ disk, manifest, encryption: inverting })
+      const meta = yield* writeEntries(tables, numbered(300))
+      const failing = (error: Error) => {
+        let opened = 0
+        const sealer = {
+          ...invertingSealer,
+          open: (...piece: Parameters<typeof invertingSealer.open>) => {
+            // Footer, index and filter open; blocks do not.
+            if (++opened > 3) throw error
+            return invertingSealer.open(...piece)
+          }
+        }
+        return openTables({ disk, manifest, encryption: { ...inverting, sealer: () => Effect.succeed(sealer) } })
+      }
+      const refusing = yield* (yield* failing(new FormatError("no", 0))).tables.open(meta)
+      assert.strictEqual((yield* reasonOf(refusing.load(0, true)))._tag, "Corruption")
+      const broken = yield* (yield* failing(new TypeError("bug"))).tables.open(meta)
+      assert.isTrue(Exit.hasDies(yield* Effect.exit(broken.load(0, true))))
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a table's file, on a failing disk", () => {
+  it.live("a fault at any call of open is a typed error, leaves no handle, and the next try succeeds", () =>
+    Effect.gen(function* () {
+      const entries = numbered(300)
+      const sim = yield* simulated()
+      const manifest = memoryManifest.make("/db")
+      const meta = yield* writeEntries(yield* tablesOn(sim.disk, manifest), entries)
+      let at = 0
+      for (let struck = true; struck; at++) {
+        const scope = yield* Scope.make()
+        const tables = yield* Scope.provide(tablesOn(sim.disk, manifest), scope)
+        const before = sim.log.length
+        sim.addFault({ at: before + at, code: "EIO" })
+        const exit = yield* Effect.exit(tables.open(meta))
+        struck = Exit.isFailure(exit)
+        if (struck) {
+          assert.deepInclude(yield* reasonOf(exit), { _tag: "Io", code: "EIO" })
+          assert.deepStrictEqual(sim.openHandles(), [], sim.log.at(-1)!.operation)
+          assert.deepStrictEqual(yield* entriesOf(yield* tables.open(meta)), entries)
+        }
+        yield* Scope.close(scope, Exit.void)
+      }
+      assert.isAbove(at, 4)
+    })
+  )
+})

@@ -1,0 +1,362 @@
+// The contract of `SsTable`, one test for each numbered invariant in the contract's words.
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, type Scope } from "effect"
+import { Kind } from "../../src/internal/format/record.ts"
+import type { OptionsInput } from "../../src/services/Options.ts"
+import type { DiskService } from "../../src/services/Disk.ts"
+import type { SsTableService, Table, TableSource } from "../../src/services/SsTable.ts"
+import { latin1, type Plain, plain } from "../internal/format/entries.ts"
+import { Dice } from "../internal/format/support.ts"
+import { answersOf, entriesOf, find, numbered, randomTable, reasonOf, rewrite, sourceOf } from "../support/tables.ts"
+
+export interface SsTableUnderTest {
+  readonly disk: DiskService
+  /** Where the tables are. */
+  readonly directory: string
+  /** The layer on that directory; each call makes one that has opened nothing yet. */
+  readonly tables: (options?: OptionsInput) => Effect.Effect<SsTableService, never, Scope.Scope>
+  /** The same after a power cut, where the disk can tell: all that was not made durable is lost. */
+  readonly afterPowerCut?: () => Effect.Effect<SsTableService, never, Scope.Scope>
+}
+
+type Use = (name: string, body: (under: SsTableUnderTest) => Effect.Effect<void, unknown, Scope.Scope>) => void
+
+export const ssTableSuite = (layerName: string, make: Effect.Effect<SsTableUnderTest, unknown, Scope.Scope>): void => {
+  const use: Use = (name, body) => it.live(name, () => Effect.flatMap(make, body))
+  describe(`SsTable (${layerName})`, () => {
+    writing(use)
+    checking(use)
+    opening(use)
+    verifying(use)
+  })
+}
+
+const written = Effect.fnUntraced(function* (tables: SsTableService, entries: ReadonlyArray<Plain>) {
+  const meta = yield* tables.write(sourceOf(entries), 0)
+  if (meta === undefined) throw new Error("wrote nothing")
+  return meta
+})
+
+const names = (under: SsTableUnderTest) =>
+  Effect.map(under.disk.list(under.directory), (entries) => entries.map(({ name }) => name))
+
+const onlyTable = (under: SsTableUnderTest) =>
+  Effect.map(names(under), (all) => {
+    assert.lengthOf(all, 1)
+    return under.disk.join(under.directory, all[0]!)
+  })
+
+const checkFinds = (table: Table, entries: ReadonlyArray<Plain>) => {
+  const expected = answersOf(entries)
+  return Effect.forEach(entries, ({ key, sequence }) =>
+    Effect.map(find(table, key, sequence), (found) =>
+      assert.deepStrictEqual(found, expected(key, sequence), `${key} at ${sequence}`)
+    )
+  )
+}
+
+const writing = (use: Use): void => {
+  use("1. a table that write returned is durable, name included, and reads back entry for entry", (under) =>
+    Effect.gen(function* () {
+      const entries = randomTable(new Dice(1), { count: 300, large: false })
+      const meta = yield* written(yield* under.tables({ blockBytes: 512 }), entries)
+      const tables = yield* (under.afterPowerCut ?? under.tables)()
+      const table = yield* tables.open(meta)
+      assert.deepStrictEqual(yield* entriesOf(table), entries)
+      yield* checkFinds(table, entries)
+      assert.deepStrictEqual(table.meta, meta)
+      const sequences = entries.map(({ sequence }) => sequence)
+      assert.deepInclude(meta, {
+        level: 0,
+        smallest: latin1(entries[0]!.key),
+        largest: latin1(entries.at(-1)!.key),
+        entryCount: entries.length,
+        removeCount: entries.filter(({ kind }) => kind === Kind.remove).length,
+        sequenceMin: Math.min(...sequences),
+        sequenceMax: Math.max(...sequences)
+      })
+      assert.deepInclude(yield* tables.verify(meta), { entries: entries.length, damage: [] })
+    })
+  )
+
+  use("1. a table has the level, another number and another id than the one before", (under) =>
+    Effect.gen(function* () {
+      const tables = yield* under.tables()
+      const first = yield* tables.write(sourceOf(numbered(1)), 0)
+      const second = yield* tables.write(sourceOf(numbered(1)), 3)
+      assert.strictEqual(second?.level, 3)
+      assert.notStrictEqual(second?.number, first?.number)
+      assert.notDeepEqual(second?.fileId, first?.fileId)
+      assert.lengthOf(yield* names(under), 2)
+    })
+  )
+
+  use("1. an empty source is no table and no file", (under) =>
+    Effect.gen(function* () {
+      const tables = yield* under.tables()
+      assert.isUndefined(yield* tables.write(sourceOf([]), 0))
+      assert.deepStrictEqual(yield* names(under), [])
+    })
+  )
+
+  use("2. write yields between slices", (under) =>
+    Effect.gen(function* () {
+      const tables = yield* under.tables()
+      const writing = yield* Effect.forkChild(tables.write(sourceOf(numbered(20_000)), 0))
+      let turns = 0
+      while (writing.pollUnsafe() === undefined) {
+        turns += 1
+        yield* Effect.yieldNow
+      }
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(writing)))
+      assert.isAtLeast(turns, 15)
+    })
+  )
+
+  use("2. when it is interrupted, no file of it stays", (under) =>
+    Effect.gen(function* () {
+      const tables = yield* under.tables()
+      let seen = 0
+      for (let turns = 0; turns < 60; turns += 1) {
+        const writing = yield* Effect.forkChild(tables.write(sourceOf(numbered(4000)), 0))
+        for (let turn = 0; turn < turns; turn += 1) yield* Effect.yieldNow
+        if ((yield* names(under)).length > 0) seen += 1
+        if (writing.pollUnsafe() !== undefined) break
+        yield* Fiber.interrupt(writing)
+        const exit = yield* Fiber.await(writing)
+        assert.deepStrictEqual(yield* names(under), [], `after ${turns} turns`)
+        assert.isTrue(Exit.isFailure(exit))
+      }
+      assert.isAbove(seen, 0)
+    })
+  )
+
+  use("2. when it fails, no file of it stays", (under) =>
+    Effect.gen(function* () {
+      const tables = yield* under.tables()
+      for (const good of [0, 1, 5000]) {
+        const entries = sourceOf(numbered(good + 1))
+        let count = 0
+        const source: TableSource = {
+          next: (into) => {
+            if (count++ === good) throw new Error("the source broke")
+            return entries.next(into)
+          }
+        }
+        const exit = yield* Effect.exit(tables.write(source, 0))
+        assert.isTrue(Exit.hasDies(exit))
+        assert.deepStrictEqual(yield* names(under), [])
+      }
+    })
+  )
+
+  use("4. mayContain has no false negatives, and seldom says yes to other keys", (under) =>
+    Effect.gen(function* () {
+      const entries = numbered(5000)
+      const tables = yield* under.tables()
+      const table = yield* tables.open(yield* written(tables, entries))
+      const has = (key: string) => table.mayContain(latin1(`<${key}>`), 1, key.length + 1)
+      for (const { key } of entries) assert.isTrue(has(key))
+      const wrong = entries.filter(({ key }) => has(`other-${key}`)).length
+      assert.isBelow(wrong, 150)
+    })
+  )
+
+  use("4. without filters mayContain is true", (under) =>
+    Effect.gen(function* () {
+      const tables = yield* under.tables({ filterBitsPerKey: 0 })
+      const table = yield* tables.open(yield* written(tables, numbered(10)))
+      assert.isTrue(table.mayContain(latin1("nothing like it"), 0, 15))
+    })
+  )
+}
+
+const checking = (use: Use): void => {
+  use("3. damage is Corruption with file and offset, and other blocks stay readable", (under) =>
+    Effect.gen(function* () {
+      const entries = numbered(500, 100)
+      const before = yield* under.tables({ blockBytes: 1024 })
+      const meta = yield* written(before, entries)
+      const path = yield* onlyTable(under)
+      const { blockCount } = yield* before.open(meta)
+      const offset = 96 + 7
+      yield* rewrite(under.disk, path, (bytes) => {
+        bytes[offset] ^= 0x10
+        return bytes
+      })
+      const tables = yield* under.tables()
+      const table = yield* tables.open(meta)
+      for (let attempt = 0; attempt < 2; attempt++) {
+        const reason = yield* reasonOf(table.load(0, true))
+        assert.deepInclude(reason, { _tag: "Corruption", file: path, offset: 96 })
+        assert.isUndefined(table.blockUnsafe(0))
+      }
+      if (table.loadUnsafe !== undefined) assert.throws(() => table.loadUnsafe!(0, true), /Corruption/)
+      for (let ordinal = 1; ordinal < blockCount; ordinal++) yield* table.load(ordinal, true)
+      yield* checkFinds(table, entries.slice(250))
+      const report = yield* tables.verify(meta)
+      assert.lengthOf(report.damage, 1)
+      assert.deepInclude(report.damage[0], { file: path, offset: 96 })
+      assert.strictEqual(report.blocks, blockCount)
+      assert.isAbove(report.entries, 480)
+    })
+  )
+
+  use("3. a block in another block's place is not taken for it", (under) =>
+    Effect.gen(function* () {
+      // Blocks of one length, all of them sound.
+      const entries = numbered(8, 100)
+      const before = yield* under.tables({ blockBytes: 64 })
+      const meta = yield* written(before, entries)
+      const table = yield* before.open(meta)
+      assert.strictEqual(table.blockCount, 8)
+      yield* rewrite(under.disk, yield* onlyTable(under), (bytes) => {
+        const length = blockLength(bytes)
+        return bytes.copyWithin(96, 96 + length, 96 + 2 * length)
+      })
+      const tables = yield* under.tables()
+      assert.deepInclude(yield* reasonOf((yield* tables.open(meta)).load(0, true)), { _tag: "Corruption", offset: 96 })
+    })
+  )
+
+  use("3. a table with a bad checksum is not silently ignored at open", (under) =>
+    Effect.gen(function* () {
+      const meta = yield* written(yield* under.tables(), numbered(100))
+      const path = yield* onlyTable(under)
+      for (const place of [0, 11, 50, 95, meta.bytes - 1, meta.bytes - 40, meta.bytes - 120, meta.bytes - 200]) {
+        const flip = (bytes: Uint8Array) => {
+          bytes[place] ^= 1
+          return bytes
+        }
+        yield* rewrite(under.disk, path, flip)
+        const reason = yield* reasonOf((yield* under.tables()).open(meta))
+        assert.deepInclude(reason, { _tag: "Corruption", file: path }, `byte ${place}`)
+        yield* rewrite(under.disk, path, flip)
+      }
+      yield* (yield* under.tables()).open(meta)
+    })
+  )
+
+  use("3. a zero-byte table referenced is Corruption", (under) =>
+    Effect.gen(function* () {
+      const meta = yield* written(yield* under.tables(), numbered(100))
+      const path = yield* onlyTable(under)
+      yield* rewrite(under.disk, path, () => new Uint8Array(0))
+      const tables = yield* under.tables()
+      const reason = yield* reasonOf(tables.open(meta))
+      assert.deepInclude(reason, { _tag: "Corruption", file: path, offset: 0 })
+      assert.match(reason.message, /has 0 bytes, the manifest says \d+/)
+      assert.lengthOf((yield* tables.verify(meta)).damage, 1)
+    })
+  )
+}
+
+/** Of the first block of a table whose keys and values are all of the same length: where the second one begins. */
+const blockLength = (bytes: Uint8Array): number => {
+  const key = Buffer.from("key-00000001", "latin1")
+  const zero = Buffer.from("key-00000000", "latin1")
+  return Buffer.from(bytes).indexOf(key) - Buffer.from(bytes).indexOf(zero)
+}
+
+const opening = (use: Use): void => {
+  use("open returns the open table, also to those who ask at the same time", (under) =>
+    Effect.gen(function* () {
+      const meta = yield* written(yield* under.tables(), numbered(100))
+      const tables = yield* under.tables()
+      const all = yield* Effect.all(
+        Array.from({ length: 8 }, () => tables.open(meta)),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(new Set([...all, yield* tables.open(meta)]).size, 1)
+    })
+  )
+
+  use("a failed open is tried again", (under) =>
+    Effect.gen(function* () {
+      const meta = yield* written(yield* under.tables(), numbered(100))
+      const path = yield* onlyTable(under)
+      const flip = (bytes: Uint8Array) => {
+        bytes[3] ^= 1
+        return bytes
+      }
+      yield* rewrite(under.disk, path, flip)
+      const tables = yield* under.tables()
+      assert.strictEqual((yield* reasonOf(tables.open(meta)))._tag, "Corruption")
+      yield* rewrite(under.disk, path, flip)
+      yield* tables.open(meta)
+    })
+  )
+
+  use("a missing table is Corruption, and Stale in a read-only database", (under) =>
+    Effect.gen(function* () {
+      const meta = yield* written(yield* under.tables(), numbered(100))
+      const path = yield* onlyTable(under)
+      yield* under.disk.remove(path)
+      const reason = yield* reasonOf((yield* under.tables()).open(meta))
+      assert.deepInclude(reason, { _tag: "Corruption", file: path })
+      assert.match(reason.message, /named by the manifest is missing/)
+      const readOnly = yield* under.tables({ readOnly: true })
+      assert.deepInclude(yield* reasonOf(readOnly.open(meta)), { _tag: "Stale", file: path })
+      assert.deepInclude(yield* reasonOf(readOnly.verify(meta)), { _tag: "Stale", file: path })
+      assert.deepInclude((yield* (yield* under.tables()).verify(meta)).damage[0], { file: path, offset: 0 })
+    })
+  )
+
+  use("a removed file stays readable through its open table", (under) =>
+    Effect.gen(function* () {
+      const entries = numbered(1000)
+      const tables = yield* under.tables()
+      const table = yield* tables.open(yield* written(tables, entries))
+      yield* under.disk.remove(yield* onlyTable(under))
+      assert.deepStrictEqual(yield* entriesOf(table), entries)
+    })
+  )
+
+  use("the last key of a block can be removed", (under) =>
+    Effect.gen(function* () {
+      // A removal as the last entry of every block, above a version that it hides.
+      const entries = numbered(40).flatMap(({ key }) => [
+        plain(key, { kind: Kind.remove, sequence: 9 }),
+        plain(key, { sequence: 5 })
+      ])
+      for (const blockBytes of [64, 80, 120, 4096]) {
+        const tables = yield* under.tables({ blockBytes })
+        const table = yield* tables.open(yield* written(tables, entries))
+        for (const { key } of entries) {
+          assert.strictEqual((yield* find(table, key, 100))?.kind, Kind.remove, key)
+          assert.strictEqual((yield* find(table, key, 8))?.kind, Kind.set, key)
+          assert.isUndefined(yield* find(table, key, 4), key)
+        }
+      }
+    })
+  )
+}
+
+const verifying = (use: Use): void => {
+  use("verify goes on after a damaged block and names each", (under) =>
+    Effect.gen(function* () {
+      const entries = numbered(8, 100)
+      const meta = yield* written(yield* under.tables({ blockBytes: 64 }), entries)
+      yield* rewrite(under.disk, yield* onlyTable(under), (bytes) => {
+        for (const ordinal of [0, 3, 7]) bytes[96 + blockLength(bytes) * ordinal + 20] ^= 1
+        return bytes
+      })
+      const tables = yield* under.tables()
+      const report = yield* tables.verify(meta)
+      assert.deepInclude(report, { blocks: 8, entries: 5 })
+      assert.lengthOf(report.damage, 3)
+      assert.match(report.damage[1]!.message, /block 3: .*checksum/)
+    })
+  )
+
+  use("verify sees the file, not what is cached of it", (under) =>
+    Effect.gen(function* () {
+      const tables = yield* under.tables()
+      const meta = yield* written(tables, numbered(100))
+      const table = yield* tables.open(meta)
+      yield* entriesOf(table)
+      yield* rewrite(under.disk, yield* onlyTable(under), (bytes) => bytes.fill(0, 200, 210))
+      assert.isAbove((yield* tables.verify(meta)).damage.length, 0)
+    })
+  )
+}
