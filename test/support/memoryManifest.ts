@@ -1,0 +1,52 @@
+// A manifest that lives in memory: for tests of what needs one and is not about it.
+import { Effect, Layer } from "effect"
+import { Manifest, type ManifestChange, type ManifestService, type ManifestState } from "../../src/services/Manifest.ts"
+
+const initial: ManifestState = {
+  databaseId: Uint8Array.from({ length: 16 }, (_, index) => index),
+  incarnation: Uint8Array.from({ length: 16 }, (_, index) => 0x10 + index),
+  epoch: 0,
+  encryptionName: "none",
+  tables: [],
+  logNumberMin: 0,
+  fileNumberNext: 1,
+  sequencesReserved: 0,
+  commitMillisMax: 0,
+  lsnDurable: 0,
+  cleanShutdown: undefined
+}
+
+const changed = (state: ManifestState, change: ManifestChange): ManifestState => {
+  const { addTables = [], removeTables = [], ...fields } = change
+  const kept = state.tables.filter(({ number }) => !removeTables.includes(number))
+  return { ...state, cleanShutdown: undefined, ...fields, tables: [...kept, ...addTables] }
+}
+
+/** Knows nothing of the directory but its name. `removeOrphans` removes nothing. */
+export const make = (directory: string, given?: Partial<ManifestState>): ManifestService => {
+  let state: ManifestState = { ...initial, ...given }
+  const epochNext = state.epoch + 1
+  return Manifest.of({
+    directory,
+    exists: state.epoch > 0,
+    state: () => state,
+    epochNext,
+    allocateFileNumber: () => {
+      const { fileNumberNext } = state
+      state = { ...state, fileNumberNext: fileNumberNext + 1 }
+      return fileNumberNext
+    },
+    begin: (change) =>
+      Effect.sync(() => {
+        state = { ...changed(state, change), epoch: epochNext }
+      }),
+    publish: (change) =>
+      Effect.sync(() => {
+        state = changed(state, change)
+      }),
+    removeOrphans: () => Effect.succeed(0),
+    bytes: () => 0
+  })
+}
+
+export const layer = (directory: string): Layer.Layer<Manifest> => Layer.sync(Manifest, () => make(directory))
