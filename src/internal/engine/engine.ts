@@ -260,14 +260,15 @@ export class Engine {
   })
 
   private stats(): Stats {
-    const { manifest, oracle, wal } = this.parts
+    const { manifest, options, oracle, wal } = this.parts
     const { slots, tables } = this.live.current
     const levels = new Map<number, { level: number; tables: number; bytes: number }>()
     for (const { meta } of tables) {
       const level = levels.get(meta.level) ?? { level: meta.level, tables: 0, bytes: 0 }
       levels.set(meta.level, { level: meta.level, tables: level.tables + 1, bytes: level.bytes + meta.bytes })
     }
-    const log = wal.stats()
+    // A reader has no log of its own: it has read the writer's.
+    const log = options.readOnly ? this.recovery : wal.stats()
     const sum = (pick: (table: (typeof tables)[number]) => number) =>
       tables.reduce((total, table) => total + pick(table), 0)
     return {

@@ -1,8 +1,8 @@
 // Random bytes for the ids of databases, incarnations and files.
 //
 // Ids need only be unique here: that of a file ties its pieces to it where nothing is encrypted. They come from
-// Effect's Random, so that a simulation repeats itself. Where a key is derived from a file's id, nothing secret hangs on the id:
-// the encryption layer's own randomness is in its data key.
+// Effect's Random, so that a simulation repeats itself. Where a key is derived from a file's id, nothing secret hangs
+// on the id: the encryption layer's own randomness is in its data key.
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 

@@ -1,8 +1,8 @@
 // One log segment being written: the file and the maker of its frames.
 //
 // A segment is made in two steps. Ahead of time its header is written, synced, and its name made durable; only then
-// does it get a frame, LINK first. So a file that is longer than a header has a whole header, whatever the power cut left,
-// and a header that is not whole there is damage. A file of at most a header's length holds nothing.
+// does it get a frame, LINK first. So a file that is longer than a header has a whole header, whatever the power cut
+// left, and a header that is not whole there is damage. A file of at most a header's length holds nothing.
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { AppendFile } from "../../services/Disk.ts"
