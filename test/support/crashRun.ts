@@ -124,7 +124,7 @@ const act = Effect.fnUntraced(function* (
 })
 
 interface RunResult {
-  readonly cuts: ReadonlyArray<Cut>
+  readonly cuts: Array<Cut>
   readonly history: History
 }
 

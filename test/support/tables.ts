@@ -6,6 +6,11 @@ import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import * as SieveBlockCache from "../../src/layers/SieveBlockCache.ts"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
+import { concatBytes } from "../../src/internal/format/bytes.ts"
+import { fileHeaderBytes, fileTagOf } from "../../src/internal/format/fileHeader.ts"
+import { checksumSealer } from "../../src/internal/format/sealer.ts"
+import { type Layout, openBlock, sealBlock } from "../../src/internal/format/storedBlock.ts"
+import { decodeFooter, type Footer, footerBytes } from "../../src/internal/format/table.ts"
 import { makeEntryView } from "../../src/internal/format/blockEntry.ts"
 import { Kind } from "../../src/internal/format/record.ts"
 import { BlockCache, type BlockCacheService } from "../../src/services/BlockCache.ts"
@@ -124,7 +129,7 @@ const key = (dice: Dice): string => {
   return text + Buffer.from(dice.bytes(dice.below(dice.chance(0.1) ? 300 : 4))).toString("latin1")
 }
 
-/** Entries in table order with everything that a table can hold, sometimes the longest keys and values of a mebibyte. */
+/** Entries in table order with all that a table can hold; if large, the longest keys and values of a mebibyte too. */
 export const randomTable = (dice: Dice, size: { readonly count: number; readonly large: boolean }): Array<Plain> => {
   const entries: Array<Plain> = []
   const text = (length: number) => Buffer.alloc(length, dice.bytes(7)).toString("latin1")
@@ -224,3 +229,27 @@ export const checkAnswers = Effect.fnUntraced(function* (
   }
   return refused
 })
+
+/** The table with the section changed, and sound again by itself: sealed anew in its place, with a checksum. */
+export const reseal = (
+  bytes: Uint8Array,
+  section: { readonly meta: TableMeta; readonly layout: Layout; readonly offset: number; readonly length: number },
+  change: (plain: Uint8Array) => void
+): Uint8Array => {
+  const { layout, length, meta, offset } = section
+  const place = { layout, fileTag: fileTagOf(meta.fileId), offset, sealer: checksumSealer }
+  const plain = openBlock({ ...place, bytes, start: offset, length }).slice()
+  change(plain)
+  const changed = bytes.slice()
+  changed.set(concatBytes(sealBlock({ ...place, plain }).chunks), offset)
+  return changed
+}
+
+/** The footer of a table with checksums. */
+export const footerOf = (bytes: Uint8Array): Footer =>
+  decodeFooter({
+    bytes: bytes.subarray(bytes.length - footerBytes(4)),
+    fileBytes: bytes.length,
+    fileHeader: bytes.subarray(0, fileHeaderBytes),
+    sealer: checksumSealer
+  })

@@ -1,7 +1,7 @@
 // Writes one table: create, append, sync, close, read back what a reader will look at first, and make the name durable.
 //
-// After a failure the file is given up and removed, also after a failed sync: nothing names it yet, and what it was made
-// from is still there. The caller tries again, into a file of another number (RELIABILITY.md §3.4).
+// After a failure the file is given up and removed, also after a failed sync: nothing names it yet, and what it was
+// made from is still there. The caller tries again, into a file of another number (RELIABILITY.md §3.4).
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { AppendFile } from "../../services/Disk.ts"

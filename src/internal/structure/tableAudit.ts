@@ -74,13 +74,13 @@ export class TableAudit {
   /** After the last block. Counts say nothing where blocks are left out. */
   finish(): void {
     if (this.damage.length > 0) return
-    const { footer } = this.table
-    const offset = footer.properties.offset + footer.properties.bytes
-    if (this.entries !== footer.entryCount || this.removes !== footer.removeCount) {
-      const message = `${this.entries} entries and ${this.removes} removes; the footer counts ${footer.entryCount} and ${footer.removeCount}`
-      this.damage.push({ offset, message })
+    const { blockTagsCrc, entryCount, properties, removeCount } = this.table.footer
+    const offset = properties.offset + properties.bytes
+    if (this.entries !== entryCount || this.removes !== removeCount) {
+      const found = `${this.entries} entries and ${this.removes} removes`
+      this.damage.push({ offset, message: `${found}; the footer counts ${entryCount} and ${removeCount}` })
     }
-    if (this.tagsCrc !== footer.blockTagsCrc) {
+    if (this.tagsCrc !== blockTagsCrc) {
       this.damage.push({ offset, message: "the checksum of the blocks' tags is not the footer's" })
     }
   }

@@ -51,7 +51,7 @@ export const checkFooter = (meta: TableMeta, header: FileHeader, footer: Footer)
   if (footer.rangeRemovalsBytes > 0) throw unsupported("the table holds range removals", footer.rangeRemovals.offset)
 }
 
-/** Of a table without range removals. That the blocks stand without gaps and their keys ascend, `TableIndex` has seen. */
+/** Of a table without range removals. `TableIndex` has seen that blocks stand without gaps and their keys ascend. */
 export const checkIndex = (meta: TableMeta, footer: Footer, index: TableIndex): void => {
   const { offset } = footer.index
   const { count, keyOffsets, keys, lengths, offsets } = index

@@ -163,7 +163,9 @@ export class TableSource implements Source {
     return undefined
   }
 
-  /** Whether the entry before the current one, in the same block, is of another key: then the move is finished by it. */
+  /**
+   * Whether the entry before the current one, in the same block, is of another key: then the move is finished by it.
+   */
   private stepsBack(): boolean {
     if (this.index === 0) return false
     this.block!.read(this.index - 1, this.probe)
@@ -209,7 +211,9 @@ export class TableSource implements Source {
     return undefined
   }
 
-  /** From the first block that can hold the target, not the current one: newer versions of it may end an earlier block. */
+  /**
+   * From the first block that can hold the target, not the current one: newer versions of it may end an earlier block.
+   */
   private seekBefore(): void {
     this.inclusive = false
     this.ordinal = this.table.blockFor(this.target, this.targetStart, this.targetEnd)

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { FormatError } from "../../../src/internal/format/formatError.ts"
+import { checksumSealer } from "../../../src/internal/format/sealer.ts"
+import { Layout } from "../../../src/internal/format/storedBlock.ts"
 import * as MemoryDisk from "../../../src/layers/MemoryDisk.ts"
 import { Encryption } from "../../../src/services/Encryption.ts"
 import type { TableMeta } from "../../../src/services/Manifest.ts"
@@ -9,11 +11,13 @@ import * as memoryManifest from "../../support/memoryManifest.ts"
 import {
   checkAnswers,
   entriesOf,
+  footerOf,
   inMemory,
   numbered,
   openTables,
   randomTable,
   reasonOf,
+  reseal,
   simulated,
   tablesOn,
   writeEntries
@@ -85,6 +89,11 @@ describe("a table's file, damaged", () => {
       const renamed = MemoryDisk.fromImage(new Map([[file.replace("1.sst", "2.sst"), bytes]]))
       const second = (yield* tablesOn(renamed.disk, manifest)).open({ ...meta, number: 2 })
       assert.match((yield* reasonOf(second)).message, /this is table 1, not 2/)
+      const { filter } = footerOf(bytes)
+      const section = { meta, layout: Layout.filter, offset: filter.offset, length: filter.bytes }
+      const badFilter = reseal(bytes, section, (plain) => plain.fill(0))
+      const filtered = yield* tablesOn(MemoryDisk.fromImage(new Map([[file, badFilter]])).disk, manifest)
+      assert.match((yield* reasonOf(filtered.open(meta))).message, /filter with 0 probes/)
       const stranger = memoryManifest.make("/db", { databaseId: new Uint8Array(16) })
       assert.match((yield* reasonOf((yield* tablesOn(disk, stranger)).open(meta))).message, /another database/)
     }).pipe(Effect.scoped)
@@ -133,6 +142,9 @@ describe("a table's file, encrypted", () => {
       assert.deepInclude(yield* tables.verify(meta), { entries: 300, damage: [] })
       assert.notInclude(Buffer.from([...image().values()][0]!).toString("latin1"), "key-0000")
       assert.strictEqual((yield* reasonOf((yield* tablesOn(disk, manifest)).open(meta)))._tag, "Unsupported")
+      const mistaken = Encryption.of({ ...inverting, sealer: () => Effect.succeed(checksumSealer) })
+      const other = yield* openTables({ disk, manifest, encryption: mistaken })
+      assert.match((yield* reasonOf(other.tables.open(meta))).message, /sealed with 16-byte tags, key 5/)
     }).pipe(Effect.scoped)
   )
 

@@ -1,10 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
+import { Layout } from "../../../src/internal/format/storedBlock.ts"
+import * as MemoryDisk from "../../../src/layers/MemoryDisk.ts"
 import { DatabaseError } from "../../../src/services/DatabaseError.ts"
 import type { DiskService } from "../../../src/services/Disk.ts"
+import type { TableMeta } from "../../../src/services/Manifest.ts"
 import type { OptionsInput } from "../../../src/services/Options.ts"
 import * as memoryManifest from "../../support/memoryManifest.ts"
-import { entriesOf, inMemory, numbered, openTables, reasonOf, simulated, writeEntries } from "../../support/tables.ts"
+import {
+  entriesOf,
+  footerOf,
+  inMemory,
+  numbered,
+  openTables,
+  reasonOf,
+  reseal,
+  simulated,
+  tablesOn,
+  writeEntries
+} from "../../support/tables.ts"
 
 describe("tableReader", () => {
   const opened = Effect.fnUntraced(function* (options: OptionsInput, disk?: DiskService) {
@@ -78,6 +92,51 @@ describe("tableReader", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("a block that is loaded in two ways at the same time is kept once", () =>
+    Effect.gen(function* () {
+      const sim = yield* simulated({ synchronousReads: true })
+      const { cache, table } = yield* opened({}, sim.disk)
+      const { bytes } = cache.stats()
+      const later = yield* Effect.forkChild(table.load(2, true), { startImmediately: true })
+      const block = table.loadUnsafe!(2, true)
+      const kept = cache.stats().bytes - bytes
+      assert.isAbove(kept, block.bytes.length)
+      yield* Fiber.join(later)
+      assert.strictEqual(cache.stats().bytes - bytes, kept)
+      assert.isTrue(table.blockUnsafe(2) === block)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a block that is hit between other loads stays, and those that are not go", () =>
+    Effect.gen(function* () {
+      const { cache, table } = yield* opened({ cacheBytes: 30_000 })
+      for (let ordinal = 0; ordinal < table.blockCount; ordinal++) {
+        yield* table.load(ordinal, true)
+        assert.isDefined(table.blockUnsafe(0))
+      }
+      assert.isAbove(cache.stats().evictions, 5)
+      assert.isUndefined(table.blockUnsafe(1))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a block that does not end as the index says is Corruption", () =>
+    Effect.gen(function* () {
+      const { disk, image } = MemoryDisk.make()
+      yield* disk.makeDirectory("/db")
+      const manifest = memoryManifest.make("/db")
+      const meta = yield* writeEntries(yield* tablesOn(disk, manifest), numbered(300))
+      const [file, bytes] = [...image()][0]!
+      const damaged = MemoryDisk.fromImage(new Map([[file, withOtherIndex(bytes, meta)]]))
+      const tables = yield* tablesOn(damaged.disk, manifest)
+      const table = yield* tables.open(meta)
+      const reason = yield* reasonOf(table.load(0, true))
+      assert.deepInclude(reason, { _tag: "Corruption", file, offset: 96 })
+      assert.match(reason.message, /does not end with the key/)
+      yield* table.load(1, true)
+      assert.lengthOf((yield* tables.verify(meta)).damage, 1)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("everything is given back when the layer's scope closes", () =>
     Effect.gen(function* () {
       const sim = yield* simulated({ synchronousReads: true })
@@ -93,8 +152,17 @@ describe("tableReader", () => {
       assert.strictEqual(cache.stats().bytes, 0)
       assert.isUndefined(table.blockUnsafe(0))
       assert.strictEqual((yield* reasonOf(table.load(0, true)))._tag, "Closed")
-      assert.throws(() => table.loadUnsafe!(0, true), DatabaseError)
+      assert.throws(() => table.loadUnsafe!(0, true), DatabaseError, /^Closed/)
       assert.strictEqual((yield* reasonOf(tables.open({ ...table.meta, number: 1 })))._tag, "Closed")
     })
   )
 })
+
+/** The table with a sound index in which the last key of the first block is one higher. */
+const withOtherIndex = (bytes: Uint8Array, meta: TableMeta): Uint8Array => {
+  const { index } = footerOf(bytes)
+  return reseal(bytes, { meta, layout: Layout.index, offset: index.offset, length: index.bytes }, (plain) => {
+    // count: u32, then of the first block length: u32, keyLength: u8, key.
+    plain[4 + 4 + plain[8]!]! += 1
+  })
+}

@@ -1,14 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { concatBytes } from "../../../src/internal/format/bytes.ts"
+import { concatBytes, readU32 } from "../../../src/internal/format/bytes.ts"
 import { FileKind } from "../../../src/internal/format/fileHeader.ts"
 import { checksumSealer } from "../../../src/internal/format/sealer.ts"
+import { Layout } from "../../../src/internal/format/storedBlock.ts"
 import { TableBuilder } from "../../../src/internal/format/tableBuilder.ts"
 import * as MemoryDisk from "../../../src/layers/MemoryDisk.ts"
 import type { DiskService } from "../../../src/services/Disk.ts"
 import { toView } from "../format/entries.ts"
 import * as memoryManifest from "../../support/memoryManifest.ts"
-import { numbered, reasonOf, simulated, tablesOn, writeEntries } from "../../support/tables.ts"
+import { footerOf, numbered, reasonOf, reseal, simulated, tablesOn, writeEntries } from "../../support/tables.ts"
 
 describe("tableVerifier", () => {
   it.live("yields between slices, and closes its file when it is interrupted", () =>
@@ -28,6 +29,28 @@ describe("tableVerifier", () => {
       assert.isAbove(yield* count(onMemory.disk, 1000), 7)
       yield* count(sim.disk, 50)
       assert.deepStrictEqual(sim.openHandles(), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a block that is sound and not the one that was written is damage", () =>
+    Effect.gen(function* () {
+      const { disk, image } = MemoryDisk.make()
+      yield* disk.makeDirectory("/db")
+      const manifest = memoryManifest.make("/db")
+      const meta = yield* writeEntries(yield* tablesOn(disk, manifest), numbered(300))
+      const [file, bytes] = [...image()][0]!
+      const { blockCount, index } = footerOf(bytes)
+      assert.isAbove(blockCount, 1)
+      const first = Buffer.from(bytes).indexOf("key-00000000")
+      const length = readU32(bytes, index.offset + 4)
+      const other = reseal(bytes, { meta, layout: Layout.entries, offset: 96, length }, (plain) => {
+        // A byte of the first value.
+        plain[first - 96 + 20]! ^= 1
+      })
+      const tables = yield* tablesOn(MemoryDisk.fromImage(new Map([[file, other]])).disk, manifest)
+      const { damage } = yield* tables.verify(meta)
+      assert.lengthOf(damage, 1)
+      assert.match(damage[0]!.message, /tags/)
     }).pipe(Effect.scoped)
   )
 

@@ -1,7 +1,7 @@
 // Merges of tables whose versions are cut into blocks at random, walked in both directions by several readers, against a sorted list.
 import { assert, describe, it } from "@effect/vitest"
 import { Kind } from "../../../src/internal/format/record.ts"
-import { type BlockLike, type EntryView, type TableLike } from "../../../src/internal/structure/entry.ts"
+import type { BlockLike, EntryView, TableLike } from "../../../src/internal/structure/entry.ts"
 import { Merge } from "../../../src/internal/structure/merge.ts"
 import { compareKeys, type KeyRange } from "../../../src/internal/structure/keyRange.ts"
 import { RangeCursor, Step } from "../../../src/internal/structure/rangeCursor.ts"
