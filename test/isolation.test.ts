@@ -1,4 +1,5 @@
-// The isolation anomalies as scripted interleavings, with the documented outcome for each level. Names follow Adya's thesis (1999) and the Hermitage tests.
+// The isolation anomalies as scripted interleavings, with the documented outcome for each level. Names follow Adya's
+// thesis (1999) and the Hermitage tests.
 //
 //   anomaly                            serializable   snapshot
 //   G0    dirty write                  prevented      prevented

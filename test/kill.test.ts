@@ -1,4 +1,5 @@
-// Real kills: one growing store, SIGKILL at random moments, and after each everything that was acknowledged is there, whole, and in order.
+// Real kills: one growing store, SIGKILL at random moments, and after each everything that was acknowledged is there,
+// whole, and in order.
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -38,7 +39,9 @@ const runAndKill = (directory: string, run: number, dice: Dice): Promise<Readonl
     })
   })
 
-/** Everything in the store, checked against what was acknowledged so far. Returns the ids found with their sequences. */
+/**
+ * Everything in the store, checked against what was acknowledged so far. Returns the ids found with their sequences.
+ */
 const check = (directory: string, acknowledged: ReadonlyMap<string, Acknowledged>) =>
   Effect.gen(function* () {
     const database = yield* Database
@@ -84,7 +87,8 @@ describe("SIGKILL", () => {
           const found = yield* check(directory, acknowledged).pipe(
             Effect.catchCause((cause) => Effect.die(new Error(`seed ${seed}, cycle ${run}`, { cause })))
           )
-          // What is there now was found after a recovery and a clean close: from here on it must stay. What is not may be forgotten.
+          // What is there now was found after a recovery and a clean close: from here on it must stay. What is not may
+          // be forgotten.
           acknowledged.clear()
           for (const [id, sequence] of found) acknowledged.set(id, { sequence, durability: "disk" })
         }

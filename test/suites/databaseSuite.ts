@@ -1,4 +1,5 @@
-// The contract of `Database` and its readers, one test for each numbered invariant in the contract's words. Every layer passes all of them.
+// The contract of `Database` and its readers, one test for each numbered invariant in the contract's words. Every layer
+// passes all of them.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Layer, type Scope, Stream } from "effect"
 import { Database, type DatabaseService, type Operation } from "../../src/services/Database.ts"

@@ -1,4 +1,5 @@
-// The contract of `Memtable`, one test for each numbered invariant in the contract's words. Every layer passes all of them.
+// The contract of `Memtable`, one test for each numbered invariant in the contract's words. Every layer passes all of
+// them.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import { recordBytes, recordFields, writeRecord } from "../../src/internal/format/record.ts"

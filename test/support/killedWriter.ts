@@ -1,10 +1,11 @@
-// A writer that is meant to be killed: opens the directory, commits from several fibers as fast as it can, and prints one line for each acknowledged commit.
+// A writer that is meant to be killed: opens the directory, commits from several fibers as fast as it can, and prints
+// one line for each acknowledged commit.
 //
 //   open <commits found>     once
 //   ack <id> <sequence> <durability>
 //
-// Each commit has an id that is never used again, a marker under it, and the same id under one to four further keys: so whoever looks later can tell a lost
-// commit from a partial one, and can order them by the markers' sequences.
+// Each commit has an id that is never used again, a marker under it, and the same id under one to four further keys: so
+// whoever looks later can tell a lost commit from a partial one, and can order them by the markers' sequences.
 import { writeSync } from "node:fs"
 import { Context, Effect, Layer } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"

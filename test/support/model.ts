@@ -1,4 +1,5 @@
-// The reference: what a database must answer, written to be obviously right and not to be fast. Keys are hex strings, whose order is that of the bytes.
+// The reference: what a database must answer, written to be obviously right and not to be fast. Keys are hex strings,
+// whose order is that of the bytes.
 import type { Entry, Range } from "../../src/services/Database.ts"
 
 export interface ModelWrite {

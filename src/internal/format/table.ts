@@ -14,10 +14,10 @@
 //   property      := tag: varint  length: varint  value      an unknown one is skipped: they inform, they do not decide
 //
 // Sections stand without gaps in this order, so the footer holds their stored lengths (0: there is none) and their sum
-// is the file's. `blockTagsCrc` is the crc32 of the tags of all entry blocks in order; `format` that of the file header.
-// The footer's tag has the first 92 bytes of the file header as associated data; its first four bytes are the manifest's
-// `footerCrc`. So the manifest pins the footer and, through it, the entry blocks; filter, index and properties rest on
-// their own tags, which name the file and their place in it.
+// is the file's. `blockTagsCrc` is the crc32 of the tags of all entry blocks in order; `format` that of the file
+// header. The footer's tag has the first 92 bytes of the file header as associated data; its first four bytes are the
+// manifest's `footerCrc`. So the manifest pins the footer and, through it, the entry blocks; filter, index and
+// properties rest on their own tags, which name the file and their place in it.
 import { ByteReader, ByteWriter, readU32 } from "./bytes.ts"
 import { associatedOfFile, fileHeaderBytes } from "./fileHeader.ts"
 import { FormatError } from "./formatError.ts"

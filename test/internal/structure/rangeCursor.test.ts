@@ -1,4 +1,5 @@
-// Merges of tables whose versions are cut into blocks at random, walked in both directions by several readers, against a sorted list.
+// Merges of tables whose versions are cut into blocks at random, walked in both directions by several readers, against
+// a sorted list.
 import { assert, describe, it } from "@effect/vitest"
 import { Kind } from "../../../src/internal/format/record.ts"
 import type { BlockLike, EntryView, TableLike } from "../../../src/internal/structure/entry.ts"

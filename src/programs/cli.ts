@@ -1,0 +1,73 @@
+// The command line as one effect: `strata get|set|remove|scan|count|import|stats|verify`, each a program over services
+// in `commands/`, on a database that it opens by its flags.
+//
+// Only `set` and `import` create a database, and only they and `remove` take its lock: the others open read-only,
+// change nothing on disk, and fail beside a live writer. Exit codes: 0 done; 1 not done, with a line on standard error;
+// 130 interrupted.
+import * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as References from "effect/References"
+import type { Database } from "../services/Database.ts"
+import type { DatabaseError } from "../services/DatabaseError.ts"
+import type { Maintenance } from "../services/Maintenance.ts"
+import type { OptionsInput } from "../services/Options.ts"
+import { count } from "./commands/count.ts"
+import { get } from "./commands/get.ts"
+import { importCommand } from "./commands/import.ts"
+import { remove } from "./commands/remove.ts"
+import { scan } from "./commands/scan.ts"
+import { set } from "./commands/set.ts"
+import { stats } from "./commands/stats.ts"
+import * as Verify from "./commands/verify.ts"
+import { failureText, Negative } from "./failure.ts"
+
+export interface Cli {
+  readonly version: string
+  /** Opens the database in a directory. */
+  readonly open: (
+    location: OptionsInput & { readonly directory: string }
+  ) => Layer.Layer<Database | Maintenance, DatabaseError>
+}
+
+interface Input {
+  readonly db: string
+}
+
+const strata = (open: Cli["open"]) => {
+  const reading = ({ db }: Input) => open({ directory: db, readOnly: true, create: false })
+  const writing = ({ db }: Input) => open({ directory: db, create: false })
+  const creating = ({ db }: Input) => open({ directory: db })
+  return Command.make("strata").pipe(
+    Command.withDescription("Read and write a Strata database"),
+    Command.withSubcommands([
+      Command.provide(get, reading),
+      Command.provide(set, creating),
+      Command.provide(remove, writing),
+      Command.provide(scan, reading),
+      Command.provide(count, reading),
+      Command.provide(importCommand, creating),
+      Command.provide(stats, reading),
+      // Damage that stops the opening is a finding too.
+      Command.withHandler(Verify.verify, (input) =>
+        Verify.check(input).pipe(
+          Effect.provide(reading(input)),
+          Effect.catchReason("DatabaseError", "Corruption", Verify.stoppedBy(input))
+        )
+      )
+    ])
+  )
+}
+
+/** Runs the command that the arguments name. Whatever fails has been printed. */
+export const run = ({ open, version }: Cli) =>
+  Command.run(strata(open), { version }).pipe(
+    Effect.catchTag("OutputClosed", () => Effect.void),
+    Effect.catchTag(["CommandFailed", "DatabaseError"], (error) =>
+      Effect.andThen(Console.error(`strata: ${failureText(error)}`), Effect.fail(new Negative()))
+    ),
+    // Standard output is for what was asked; `--log-level` shows more than warnings.
+    Effect.provideService(References.LogToStderr, true),
+    Effect.provideService(References.MinimumLogLevel, "Warn")
+  )

@@ -1,0 +1,84 @@
+// Bytes as people and programs read them.
+//
+//   printed := the UTF-8 text, in which \ is \\, tab \t, line feed \n, carriage return \r, and any other control
+//              character \xNN a byte; of bytes that are not UTF-8, every one above 7e is \xNN
+//   hex     := two lower-case digits a byte; read in either case
+//   json    := { key, keyEncoding, value, valueEncoding, … }, an encoding being utf8, hex, or base64 for what is not
+//              UTF-8
+//
+// A printed line therefore holds one entry, whatever its bytes, and can be turned back into them.
+import * as Base64 from "effect/encoding/Base64"
+import * as Hex from "effect/encoding/Hex"
+import * as Result from "effect/Result"
+import type { Entry } from "../services/Database.ts"
+
+/** How keys and values are written, on the command line and in the output. */
+export type Notation = "text" | "hex"
+
+const encoder = new TextEncoder()
+// A byte order mark is a part of the value.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** The text, or undefined if the bytes are not UTF-8. */
+export const utf8 = (bytes: Uint8Array): string | undefined => {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+const short: Readonly<Record<string, string>> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" }
+
+const escapeByte = (byte: number): string => `\\x${byte.toString(16).padStart(2, "0")}`
+
+// oxlint-disable-next-line no-control-regex
+const unprintable = /[\\\u0000-\u001f\u007f-\u009f]/g
+
+const escapeCharacter = (character: string): string =>
+  short[character] ?? Array.from(encoder.encode(character), escapeByte).join("")
+
+const escapeBinary = (bytes: Uint8Array): string => {
+  let out = ""
+  for (const byte of bytes) {
+    const character = String.fromCharCode(byte)
+    out += short[character] ?? (byte < 0x20 || byte > 0x7e ? escapeByte(byte) : character)
+  }
+  return out
+}
+
+/** One line's worth of text for any bytes. */
+export const printed = (bytes: Uint8Array, notation: Notation): string => {
+  if (notation === "hex") return Hex.encode(bytes)
+  const text = utf8(bytes)
+  return text === undefined ? escapeBinary(bytes) : text.replace(unprintable, escapeCharacter)
+}
+
+/** What the user wrote as bytes, or undefined if it is not in that notation. */
+export const parsed = (text: string, notation: Notation): Uint8Array | undefined => {
+  if (notation === "text") return encoder.encode(text)
+  return Result.getOrElse(Hex.decode(text.toLowerCase()), () => undefined)
+}
+
+const jsonText = (bytes: Uint8Array, notation: Notation): readonly [text: string, encoding: string] => {
+  if (notation === "hex") return [Hex.encode(bytes), "hex"]
+  const text = utf8(bytes)
+  return text === undefined ? [Base64.encode(bytes), "base64"] : [text, "utf8"]
+}
+
+export const keyJson = (bytes: Uint8Array, notation: Notation): Readonly<Record<string, unknown>> => {
+  const [key, keyEncoding] = jsonText(bytes, notation)
+  return { key, keyEncoding }
+}
+
+export const entryJson = (entry: Entry, notation: Notation): Readonly<Record<string, unknown>> => {
+  const [value, valueEncoding] = jsonText(entry.value, notation)
+  return {
+    ...keyJson(entry.key, notation),
+    value,
+    valueEncoding,
+    sequence: entry.sequence,
+    expiresAt: entry.expiresAt ?? null,
+    userMeta: entry.userMeta
+  }
+}
