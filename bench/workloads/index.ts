@@ -1,0 +1,38 @@
+// All workloads, in the order of the table.
+import { groups as bigDatabase } from "./bigDatabase.ts"
+import { groups as durable } from "./durable.ts"
+import { groups as hotReads } from "./hotReads.ts"
+import { groups as large } from "./large.ts"
+import type { Group, Scale } from "./workload.ts"
+import { groups as writes } from "./writes.ts"
+
+export const groups: ReadonlyArray<Group> = [...hotReads, ...writes, ...durable, ...bigDatabase, ...large]
+
+export const scales: { readonly full: Scale; readonly quick: Scale } = {
+  full: {
+    smallKeys: 10_000,
+    mediumKeys: 100_000,
+    bigKeys: 1_000_000,
+    hugeKeys: 10_000_000,
+    gets: 200_000,
+    sets: 100_000,
+    largeSets: 40_000,
+    batches: 200,
+    transactions: 10_000,
+    durableSets: 3000,
+    capMillis: 2000
+  },
+  quick: {
+    smallKeys: 10_000,
+    mediumKeys: 50_000,
+    bigKeys: 200_000,
+    hugeKeys: 1_000_000,
+    gets: 100_000,
+    sets: 30_000,
+    largeSets: 10_000,
+    batches: 50,
+    transactions: 5000,
+    durableSets: 1000,
+    capMillis: 1000
+  }
+}
