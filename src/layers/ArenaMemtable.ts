@@ -50,7 +50,6 @@ export const layer: Layer.Layer<Memtable> = Layer.effect(
         if (!out.delete(memtable)) return
         assert(memtable instanceof MemtableIndex, "a memtable of another pool came back")
         memtable.reset()
-        memtable.arena.reset()
         free.push(memtable)
       },
       extraUnsafe: makeMemtable

@@ -61,6 +61,8 @@ class OracleState implements OracleService {
   private readonly untracked = new MomentList()
   private lastAssigned = 0
   private lastVisible = 0
+  /** Nothing at or below it is in flight: it is visible or has failed. */
+  private lastSettled = 0
   private reserved = 0
   private highestMillis = 0
 
@@ -72,6 +74,7 @@ class OracleState implements OracleService {
   readonly start: OracleService["start"] = ({ commitMillisMax, reserved, sequence }) => {
     this.lastAssigned = sequence
     this.lastVisible = sequence
+    this.lastSettled = sequence
     this.reserved = reserved
     this.highestMillis = commitMillisMax
   }
@@ -95,6 +98,13 @@ class OracleState implements OracleService {
   readonly publish = (sequence: number): void => {
     assert(sequence > this.lastVisible && sequence <= this.lastAssigned, "commits become visible in order")
     this.lastVisible = sequence
+    this.lastSettled = Math.max(this.lastSettled, sequence)
+    this.forget()
+  }
+
+  readonly settle = (): void => {
+    if (this.lastSettled === this.lastAssigned) return
+    this.lastSettled = this.lastAssigned
     this.forget()
   }
 
@@ -112,6 +122,7 @@ class OracleState implements OracleService {
     let open = true
     const moment: OpenMoment = {
       sequence: this.lastVisible,
+      since: this.lastSettled,
       nowMillis: this.nowMillis(),
       newer: undefined,
       older: undefined,
@@ -157,8 +168,8 @@ class OracleState implements OracleService {
     floor: this.conflicts.floor
   })
 
-  /** A transaction that begins now sees what is visible; an open one may ask since its moment. */
+  /** An open transaction may ask since its moment, one that begins now since what is settled. */
   private forget(): void {
-    this.conflicts.forget(this.tracked.oldest?.sequence ?? this.lastVisible)
+    this.conflicts.forget(this.tracked.oldest?.since ?? this.lastSettled)
   }
 }

@@ -13,6 +13,8 @@ import * as Context from "effect/Context"
  */
 export interface Moment {
   readonly sequence: number
+  /** Writes learned after this one can conflict: what was visible, or had failed, when the moment was opened. */
+  readonly since: number
   /** What counts as now for expiry, in Unix milliseconds. */
   readonly nowMillis: number
   /** Idempotent. */
@@ -69,6 +71,11 @@ export class Oracle extends Context.Service<
     readonly extend: (reserved: number) => void
     readonly assign: () => number
     readonly publish: (sequence: number) => void
+    /**
+     * No commit is in flight: what was assigned and is not visible has failed, and conflicts with nobody who begins
+     * now.
+     */
+    readonly settle: () => void
     /** Never below an earlier commit's. */
     readonly commitMillis: () => number
     /** What counts as now for a reader of the present. */

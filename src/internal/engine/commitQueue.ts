@@ -158,6 +158,13 @@ export class CommitQueue {
     for (const ticket of group.tickets) if (ticket.state === "writing") this.fail(ticket, error)
   }
 
+  /** The same for all that wait, when no group was taken. */
+  abandonWaiting(error: DatabaseError): void {
+    const tickets = this.waiting
+    this.waiting = tickets.filter((ticket) => ticket.state === "visible")
+    for (const ticket of tickets) if (ticket.state === "waiting") this.fail(ticket, error)
+  }
+
   /** The log has ended: nothing more will be written. */
   failAll(group: Group | undefined, inGroup: DatabaseError, waiting: DatabaseError): void {
     const tickets = this.waiting
@@ -231,6 +238,7 @@ export class CommitQueue {
   private resolve(ticket: Ticket): void {
     this.unresolved -= 1
     ticket.slot.unresolved -= 1
+    if (this.unresolved === 0) this.oracle.settle()
   }
 
   private index(commit: Pick<Ticket, "slot" | "offset" | "bytes" | "sequence">): void {

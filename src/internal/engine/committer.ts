@@ -47,6 +47,8 @@ export class Committer {
   readonly sealed = new Gate()
   /** Woken when sequences run low. */
   readonly sequencesLow = new Gate()
+  /** Woken when a flush has ended, or cannot go on. */
+  readonly flushed = new WaitList()
   private readonly parts: Parts
   private readonly pumpGate = new Gate()
   private readonly bufferedGate = new Gate()
@@ -76,7 +78,7 @@ export class Committer {
       const bytes = commitHeaderBytes + request.recordBytes
       if (bytes > this.parts.options.arenaBytes) return Effect.fail(tooLarge(bytes, this.parts.options.arenaBytes))
       if (!this.makeRoom(bytes)) {
-        const full = this.refused ?? this.flushRefused
+        const full = this.hasBacklog ? (this.refused ?? this.flushRefused) : this.flushRefused
         if (full !== undefined) return Effect.fail(full)
         return Effect.flatMap(this.stall(this.room.turn), () => this.commit(request, durability, check))
       }
@@ -120,8 +122,23 @@ export class Committer {
     this.afterWake(this.idleGate, () => idleMillis, this.markIdle)
   ]
 
+  /** Why the log does not move on to the next memtable, if it does not. */
+  get trouble(): DatabaseError | undefined {
+    return this.isPoisoned ? this.refusal : this.refused
+  }
+
+  /** When room for commits may have come: to wait for, taken before looking. */
+  get roomTurn(): number {
+    return this.room.turn
+  }
+
+  awaitRoom(turn: number): Effect.Effect<void> {
+    return this.room.waitFrom(turn)
+  }
+
   /** Gives new commits a memtable of their own, so that the present one can be flushed. False if the pool is empty. */
   freeze(): boolean {
+    if (this.isPoisoned) return false
     if (this.parts.live.active.memtable.arena.used === 0) return true
     if (!this.parts.live.freeze()) return false
     this.pumpGate.wake()
@@ -145,21 +162,27 @@ export class Committer {
     this.wakeEveryone()
   }
 
-  /** Takes no more commits, and completes when those that wait are written or refused. */
+  /**
+   * Takes no more commits, and completes when no group is being written and none waits: each was written, or refused
+   * once more by a disk that had refused before.
+   */
   readonly drain: Effect.Effect<void> = Effect.suspend(() => {
-    this.refusal ??= fail(new Closed({ message: "the database was closed" }))
+    this.refusal ??= closedError()
     this.room.wakeAll()
+    this.refused = undefined
     return this.untilEmpty()
   })
 
   private untilEmpty(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const finished = this.queue.isEmpty && !this.busy && this.logSlot === this.parts.live.active
-      if (finished || this.refused !== undefined || this.refusal?.reason._tag === "Poisoned") return Effect.void
-      this.due = true
-      this.pumpGate.wake()
-      const turned = this.busy ? this.resolved.waitFrom(this.resolved.turn) : Effect.yieldNow
-      return Effect.flatMap(turned, () => this.untilEmpty())
+      if (this.busy) return Effect.flatMap(this.resolved.waitFrom(this.resolved.turn), () => this.untilEmpty())
+      if (this.isPoisoned || this.refused !== undefined) {
+        const error = this.refused ?? this.refusal!
+        this.queue.failAll(undefined, error, error)
+        return Effect.void
+      }
+      if (this.queue.isEmpty && this.logSlot === this.parts.live.active) return Effect.void
+      return Effect.flatMap(this.writeGroup, () => this.untilEmpty())
     })
   }
 
@@ -203,6 +226,8 @@ export class Committer {
   }
 
   private resolution(ticket: Ticket): Effect.Effect<Commit, DatabaseError> {
+    // Should this fiber be interrupted before it writes or waits, the timer finds the ticket.
+    this.bufferedGate.wake()
     if (ticket.durability === "os" && !this.busy) {
       return Effect.flatMap(this.writeGroup, () => (isResolved(ticket) ? outcome(ticket) : this.await(ticket)))
     }
@@ -219,29 +244,43 @@ export class Committer {
       ticket.onResolved = () => resume(outcome(ticket))
       return Effect.sync(() => {
         ticket.onResolved = undefined
-        this.queue.withdraw(ticket, fail(new Closed({ message: "the commit was interrupted before it was written" })))
+        if (!this.queue.withdraw(ticket, closedError())) return
+        this.resolved.wakeAll()
+        this.room.wakeAll()
       })
     })
   }
 
+  private get isPoisoned(): boolean {
+    return this.refusal?.reason._tag === "Poisoned"
+  }
+
+  /** Something waits for the log to take it, other than a commit. */
+  private get hasBacklog(): boolean {
+    return this.queue.visibleBytes > 0 || this.logSlot !== this.parts.live.active
+  }
+
   private isUrgent(): boolean {
-    if (this.logSlot !== this.parts.live.active && this.logSlot.unresolved === 0) return this.refused === undefined
+    if (this.isPoisoned) return false
     if (this.queue.unresolvedCount > 0) return true
-    const { visibleBytes } = this.queue
-    if (visibleBytes === 0) return false
-    return this.due || (this.refused === undefined && visibleBytes >= this.parts.options.flushBytes)
+    if (!this.hasBacklog) return false
+    if (this.due) return true
+    if (this.refused !== undefined) return false
+    return this.logSlot !== this.parts.live.active || this.queue.visibleBytes >= this.parts.options.flushBytes
   }
 
   /**
-   * Writes what waits for the memtable that the log is at, or moves the log on to the next memtable. Not interruptible,
-   * never fails.
+   * Writes what waits for the memtable that the log is at, or moves the log on to the next memtable. Never fails. No
+   * interruption comes between taking a group and its end.
    */
-  private readonly writeGroup: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.busy || this.refusal?.reason._tag === "Poisoned") return Effect.void
-    this.busy = true
-    this.due = false
-    return Effect.uninterruptible(Effect.onExit(this.step(), (exit) => Effect.sync(() => this.stepped(exit._tag))))
-  })
+  private readonly writeGroup: Effect.Effect<void> = Effect.uninterruptible(
+    Effect.suspend(() => {
+      if (this.busy || this.isPoisoned) return Effect.void
+      this.busy = true
+      this.due = false
+      return Effect.onExit(this.step(), (exit) => Effect.sync(() => this.stepped(exit._tag)))
+    })
+  )
 
   private step(): Effect.Effect<void> {
     const slot = this.queue.firstSlot
@@ -258,7 +297,7 @@ export class Committer {
   }
 
   private written(group: Group): Effect.Effect<void> {
-    this.refused = undefined
+    if (group.bytes > 0) this.refused = undefined
     this.queue.written(group)
     if (!group.needsSync) return Effect.void
     return Effect.match(this.parts.wal.sync, {
@@ -268,7 +307,9 @@ export class Committer {
   }
 
   private failed(group: Group, error: DatabaseError): Effect.Effect<void> {
-    if (error.reason._tag === "DiskFull" || error.reason._tag === "Io") {
+    if (this.isPoisoned) {
+      this.queue.failAll(group, error, this.refusal!)
+    } else if (error.reason._tag === "DiskFull" || error.reason._tag === "Io") {
       this.refused = error
       this.queue.abandon(group, error)
     } else {
@@ -292,8 +333,7 @@ export class Committer {
           return
         }
         this.refused = error
-        const group = this.queue.take()
-        if (group !== undefined) this.queue.abandon(group, error)
+        this.queue.abandonWaiting(error)
       },
       onSuccess: () => {
         this.refused = undefined
@@ -308,13 +348,13 @@ export class Committer {
   private stepped(exit: "Success" | "Failure"): void {
     this.busy = false
     if (exit === "Failure") this.poison(fail(new Poisoned({ message: "a defect in the commit path" })))
-    if (this.refusal?.reason._tag === "Poisoned") this.wakeEveryone()
+    if (this.trouble !== undefined) this.wakeEveryone()
     this.resolved.wakeAll()
-    if (this.crowded || this.refused !== undefined) {
+    if (this.crowded) {
       this.crowded = false
       this.room.wakeAll()
     }
-    if (this.queue.visibleBytes > 0) this.bufferedGate.wake()
+    if (this.hasBacklog) this.bufferedGate.wake()
     else this.idleGate.wake()
     if (this.isUrgent()) this.pumpGate.wake()
   }
@@ -322,6 +362,7 @@ export class Committer {
   private wakeEveryone(): void {
     this.room.wakeAll()
     this.resolved.wakeAll()
+    this.flushed.wakeAll()
     this.sealed.wake()
   }
 
@@ -338,17 +379,17 @@ export class Committer {
   }
 
   private readonly flushDue: Effect.Effect<void> = Effect.sync(() => {
-    if (this.queue.visibleBytes === 0) return
+    if (!this.hasBacklog && this.queue.unresolvedCount === 0) return
     this.due = true
     this.pumpGate.wake()
   })
 
-  private readonly markIdle: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.busy || !this.queue.isEmpty || this.refusal !== undefined) return Effect.void
-    this.busy = true
-    // A mark that fails costs nothing that was promised: the next append meets the same disk and says so.
-    return Effect.uninterruptible(
-      Effect.ensuring(
+  private readonly markIdle: Effect.Effect<void> = Effect.uninterruptible(
+    Effect.suspend(() => {
+      if (this.busy || !this.queue.isEmpty || this.refusal !== undefined) return Effect.void
+      this.busy = true
+      // A mark that fails costs nothing that was promised: the next append meets the same disk and says so.
+      return Effect.ensuring(
         Effect.ignore(this.parts.wal.mark),
         Effect.sync(() => {
           this.busy = false
@@ -356,9 +397,12 @@ export class Committer {
           if (this.isUrgent()) this.pumpGate.wake()
         })
       )
-    )
-  })
+    })
+  )
 }
+
+const closedError = (): DatabaseError =>
+  fail(new Closed({ message: "the database was closed, or the commit interrupted" }))
 
 const isResolved = (ticket: Ticket): boolean => ticket.state === "visible" || ticket.state === "failed"
 

@@ -6,6 +6,7 @@ import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.t
 import type { Moment } from "../../services/Oracle.ts"
 import type { EntryView } from "../structure/entry.ts"
 import { compareKeys } from "../structure/keyRange.ts"
+import type { TrackedRange } from "../structure/readTracker.ts"
 import { Step } from "../structure/rangeCursor.ts"
 import { attempt, attemptNow } from "./attempt.ts"
 import { Walk } from "./rangeReads.ts"
@@ -19,8 +20,12 @@ export class CursorReads implements Cursor {
   private readonly walk: Walk
   private readonly fillCache: boolean
   private closed = false
-  /** Where the walk last stood, for the tracker. */
+  /**
+   * For the tracker: where the walk last stood, where the move that is under way began, and the range that grew by it.
+   */
   private stood: Uint8Array | undefined = undefined
+  private origin: Uint8Array | undefined = undefined
+  private tracked: TrackedRange | undefined = undefined
 
   constructor(parts: ReadParts, reading: Reading, options: { readonly range: Range; readonly moment: Moment }) {
     this.parts = parts
@@ -38,29 +43,21 @@ export class CursorReads implements Cursor {
   }
 
   seek(key: Bytes): Effect.Effect<boolean, DatabaseError> {
-    return this.step(() => {
-      const target = storedKey(key)
-      this.stood = target
-      this.walk.cursor.seek(target, this.walk.forward)
-    }, this.walk.forward)
+    return Effect.suspend(() => this.seekFrom(key))
   }
 
   seekExact(key: Bytes): Effect.Effect<boolean, DatabaseError> {
-    return Effect.suspend(() => {
-      let target: Uint8Array
-      return Effect.map(
-        this.step(() => {
-          target = storedKey(key)
-          this.stood = target
-          this.walk.cursor.seek(target, this.walk.forward)
-        }, this.walk.forward),
-        (found) => {
-          if (found && compareKeys(this.walk.cursor.currentKey, target) === 0) return true
-          this.entry = undefined
-          return false
-        }
-      )
-    })
+    return Effect.flatMap(this.seek(key), (found) =>
+      attempt(() => {
+        const target = storedKey(key)
+        const { cursor } = this.walk
+        if (found && compareKeys(cursor.currentKey, target) === 0) return Effect.succeed(true)
+        this.entry = undefined
+        cursor.standAt(target)
+        this.stood = target
+        return Effect.succeed(false)
+      })
+    )
   }
 
   readonly next: Effect.Effect<boolean, DatabaseError> = Effect.suspend(() => this.move(this.walk.forward))
@@ -73,7 +70,19 @@ export class CursorReads implements Cursor {
   }
 
   private move(forward: boolean): Effect.Effect<boolean, DatabaseError> {
-    return this.step(() => this.walk.cursor.move(forward), forward)
+    return this.step(() => {
+      this.origin = this.stood
+      this.walk.cursor.move(forward)
+    }, forward)
+  }
+
+  private seekFrom(key: Bytes): Effect.Effect<boolean, DatabaseError> {
+    const { forward } = this.walk
+    return this.step(() => {
+      const target = storedKey(key)
+      this.origin = target
+      this.walk.cursor.seek(target, forward)
+    }, forward)
   }
 
   private step(begin: () => void, forward: boolean): Effect.Effect<boolean, DatabaseError> {
@@ -112,7 +121,7 @@ export class CursorReads implements Cursor {
     const { tracker } = this.reading
     if (tracker === undefined) return
     const { cursor } = this.walk
-    const before = this.stood
+    const before = this.origin
     if (step === Step.end) {
       const { from, fromInclusive, to, toInclusive } = cursor.range
       if (forward) tracker.range({ from: before ?? from, fromInclusive: true, to, toInclusive })
@@ -121,9 +130,9 @@ export class CursorReads implements Cursor {
     }
     const now = cursor.currentKey.slice()
     const { from, to } = cursor.range
-    if (before !== undefined) tracker.between(before, now)
-    else if (forward) tracker.between(from, now)
-    else tracker.range({ from: now, fromInclusive: true, to, toInclusive: true })
+    if (before !== undefined) this.tracked = tracker.between(before, now, this.tracked)
+    else if (forward) this.tracked = tracker.between(from, now, undefined)
+    else this.tracked = tracker.range({ from: now, fromInclusive: true, to, toInclusive: true })
     this.stood = now
   }
 }

@@ -14,7 +14,7 @@ import { Flusher } from "./flusher.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
-import { type Limits, operationFields, removeFields, setFields, SingleRequest } from "./requests.ts"
+import { checkedDurability, type Limits, operationFields, removeFields, setFields, SingleRequest } from "./requests.ts"
 import { Transactions } from "./transactions.ts"
 import { ValueSlab } from "./valueSlab.ts"
 import { verify } from "./verify.ts"
@@ -102,7 +102,7 @@ export class Engine {
       stats: Effect.sync(() => this.stats()),
       verify: attempt(() => {
         this.check()
-        return verify(this.parts)
+        return verify(this.parts, this.log())
       })
     }
   }
@@ -138,11 +138,11 @@ export class Engine {
   private readonly shutDown: Effect.Effect<void> = Effect.gen({ self: this as Engine }, function* (this: Engine) {
     const { manifest, oracle, options, wal } = this.parts
     yield* this.committer.drain
-    this.flusher.stopRetrying()
     if (this.live.active.memtable.arena.used > options.flushOnCloseBytesMin && this.committer.freeze()) {
       yield* this.committer.drain
       yield* Effect.ignore(this.flusher.settled)
     }
+    yield* this.flusher.stop
     if (this.committer.refusal?.reason._tag === "Poisoned") return
     yield* wal.seal
     yield* manifest.publish({ cleanShutdown: { lastLsn: wal.lastLsn(), lastSequence: oracle.assigned() } })
@@ -169,7 +169,7 @@ export class Engine {
   ): Effect.Effect<Commit, DatabaseError> {
     return attempt(() => {
       this.checkWritable()
-      return this.committer.commit(request(), durability ?? this.parts.options.durability)
+      return this.committer.commit(request(), checkedDurability(durability) ?? this.parts.options.durability)
     })
   }
 
@@ -179,7 +179,7 @@ export class Engine {
   ): Effect.Effect<Commit, DatabaseError> {
     return attempt(() => {
       this.checkWritable()
-      const durability = write?.durability ?? this.parts.options.durability
+      const durability = checkedDurability(write?.durability) ?? this.parts.options.durability
       const { oracle, options } = this.parts
       if (operations.length === 0) {
         return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
@@ -187,10 +187,10 @@ export class Engine {
       if (operations.length === 1) {
         return this.committer.commit(new SingleRequest(operationFields(this.limits, operations[0]!)), durability)
       }
-      const buffer = new WriteBuffer(Math.max(options.transactionBytesMax, options.arenaBytes))
+      const buffer = new WriteBuffer(options.transactionBytesMax)
       for (const operation of operations) {
         if (buffer.add(operationFields(this.limits, operation))) continue
-        throw invalid(`the batch needs more than arenaBytes (${options.arenaBytes}); split it`)
+        throw invalid(`the batch needs more than transactionBytesMax (${options.transactionBytesMax}); split it`)
       }
       return this.committer.commit(
         { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) },
@@ -229,11 +229,15 @@ export class Engine {
   )
 
   private flush(): Effect.Effect<void, DatabaseError> {
-    if (!this.committer.freeze()) {
-      // No memtable is free: one is being flushed. Wait for that, and try again.
-      return Effect.flatMap(this.flusher.oldestSettled, () => this.flush())
-    }
-    return this.flusher.settled
+    return Effect.suspend(() => {
+      const { committer } = this
+      if (committer.refusal !== undefined) return Effect.fail(committer.refusal)
+      const turn = committer.roomTurn
+      if (committer.freeze()) return this.flusher.settled
+      // No memtable is free: one is being flushed, or held by a read. Wait for that, and try again.
+      if (this.flusher.failing !== undefined) return Effect.fail(this.flusher.failing)
+      return Effect.flatMap(committer.awaitRoom(turn), () => this.flush())
+    })
   }
 
   private readonly reserveLoop: Effect.Effect<never> = Effect.suspend(() =>
@@ -259,16 +263,20 @@ export class Engine {
     })
   })
 
+  /** A reader has no log of its own: it has read the writer's. */
+  private log(): { readonly segments: number; readonly bytes: number } {
+    return this.parts.options.readOnly ? this.recovery : this.parts.wal.stats()
+  }
+
   private stats(): Stats {
-    const { manifest, options, oracle, wal } = this.parts
+    const { manifest, oracle } = this.parts
     const { slots, tables } = this.live.current
     const levels = new Map<number, { level: number; tables: number; bytes: number }>()
     for (const { meta } of tables) {
       const level = levels.get(meta.level) ?? { level: meta.level, tables: 0, bytes: 0 }
       levels.set(meta.level, { level: meta.level, tables: level.tables + 1, bytes: level.bytes + meta.bytes })
     }
-    // A reader has no log of its own: it has read the writer's.
-    const log = options.readOnly ? this.recovery : wal.stats()
+    const log = this.log()
     const sum = (pick: (table: (typeof tables)[number]) => number) =>
       tables.reduce((total, table) => total + pick(table), 0)
     return {

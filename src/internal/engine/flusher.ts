@@ -3,14 +3,13 @@
 // A failure leaves all as it was, and is tried again.
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type { DatabaseError } from "../../services/DatabaseError.ts"
-import type { ManifestService } from "../../services/Manifest.ts"
+import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
+import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OracleService } from "../../services/Oracle.ts"
-import type { SsTableService } from "../../services/SsTable.ts"
+import type { SsTableService, Table } from "../../services/SsTable.ts"
 import type { WalService } from "../../services/Wal.ts"
 import { MemtableFlush } from "../structure/memtableFlush.ts"
 import type { Committer } from "./committer.ts"
-import { WaitList } from "./gate.ts"
 import type { LiveView, Slot } from "./view.ts"
 
 export interface FlushParts {
@@ -25,13 +24,21 @@ export interface FlushParts {
 /** From 10 ms to a second between tries, for as long as the database is open. */
 const retrySchedule = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("1 second")])
 
+/** A table that is written and not yet published: kept for the next try. */
+interface Written {
+  readonly slot: Slot
+  readonly meta: TableMeta | undefined
+  readonly table: Table | undefined
+}
+
 export class Flusher {
   readonly counters = { flushes: 0, flushedBytes: 0 }
   /** Why the last try failed, until one succeeds. */
   failing: DatabaseError | undefined = undefined
-  private closing = false
+  private running = false
+  private stopped = false
+  private written: Written | undefined = undefined
   private readonly parts: FlushParts
-  private readonly flushed = new WaitList()
 
   constructor(parts: FlushParts) {
     this.parts = parts
@@ -50,38 +57,47 @@ export class Flusher {
   /** Completes when the memtables that were frozen at the call are in tables, or with the reason why they are not. */
   readonly settled: Effect.Effect<void, DatabaseError> = Effect.suspend(() => this.until(this.parts.live.active))
 
-  /** The same for the oldest memtable alone. */
-  readonly oldestSettled: Effect.Effect<void, DatabaseError> = Effect.suspend(() => {
-    const { live } = this.parts
-    return this.until(live.newerThan(live.oldest) ?? live.active)
+  /** No flush begins any more; completes when none runs. Whoever waits for one fails `Closed`. */
+  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
+    const { flushed } = this.parts.committer
+    if (!this.stopped) {
+      this.stopped = true
+      flushed.wakeAll()
+    }
+    return this.running ? Effect.flatMap(flushed.waitFrom(flushed.turn), () => this.stop) : Effect.void
   })
-
-  /** No more tries after a failure. */
-  stopRetrying(): void {
-    this.closing = true
-  }
 
   private until(active: Slot): Effect.Effect<void, DatabaseError> {
     return Effect.suspend(() => {
       const { committer, live } = this.parts
-      if (live.oldest === active || !live.current.slots.includes(active)) return Effect.void
-      const error = committer.refusal?.reason._tag === "Poisoned" ? committer.refusal : this.failing
+      const { oldest } = live
+      if (oldest === active || !live.current.slots.includes(active)) return Effect.void
+      const error =
+        this.failing ?? (oldest.sealed ? undefined : committer.trouble) ?? (this.stopped ? closed() : undefined)
       if (error !== undefined) return Effect.fail(error)
-      return Effect.flatMap(this.flushed.waitFrom(this.flushed.turn), () => this.until(active))
+      return Effect.flatMap(committer.flushed.waitFrom(committer.flushed.turn), () => this.until(active))
     })
   }
 
   private ready(): Slot | undefined {
     const { live } = this.parts
     const slot = live.oldest
-    return slot !== live.active && slot.sealed && slot.unresolved === 0 ? slot : undefined
+    const isReady = !this.stopped && slot !== live.active && slot.sealed && slot.unresolved === 0
+    this.running = isReady
+    return isReady ? slot : undefined
   }
 
   private flushRetrying(slot: Slot): Effect.Effect<void> {
     return this.flush(slot).pipe(
       Effect.tapError((error) => Effect.suspend(() => this.failed(error))),
-      Effect.retry({ schedule: retrySchedule, while: (error) => !this.closing && isPassing(error) }),
-      Effect.catch((error) => Effect.sync(() => this.ended(error)))
+      Effect.retry({ schedule: retrySchedule, while: (error) => !this.stopped && isPassing(error) }),
+      Effect.catch((error) => Effect.sync(() => this.ended(error))),
+      Effect.ensuring(
+        Effect.sync(() => {
+          this.running = false
+          this.parts.committer.flushed.wakeAll()
+        })
+      )
     )
   }
 
@@ -89,32 +105,41 @@ export class Flusher {
     const first = this.failing === undefined
     this.failing = error
     this.parts.committer.flushEnded(error)
-    this.flushed.wakeAll()
+    this.parts.committer.flushed.wakeAll()
     return first ? Effect.logWarning(`Strata: a flush failed and will be tried again: ${error.message}`) : Effect.void
   }
 
   private ended(error: DatabaseError): void {
     if (!isPassing(error)) this.parts.committer.poison(error)
-    this.flushed.wakeAll()
   }
 
   private flush(slot: Slot): Effect.Effect<void, DatabaseError> {
-    return Effect.flatMap(flushSlot(this.parts, slot), ({ bytes, segment }) => {
-      this.counters.flushes += 1
-      this.counters.flushedBytes += bytes
-      this.failing = undefined
-      this.parts.committer.flushEnded(undefined)
-      this.flushed.wakeAll()
-      return this.parts.wal.removeBelow(segment)
+    return Effect.suspend(() => {
+      const kept = this.written?.slot === slot ? this.written : undefined
+      const keep = (written: Written) => {
+        this.written = written
+      }
+      return Effect.flatMap(flushSlot(this.parts, slot, { kept, keep }), ({ bytes, segment }) => {
+        this.written = undefined
+        this.counters.flushes += 1
+        this.counters.flushedBytes += bytes
+        this.failing = undefined
+        this.parts.committer.flushEnded(undefined)
+        return this.parts.wal.removeBelow(segment)
+      })
     })
   }
 }
 
-const flushSlot = Effect.fn("Flush.run")(function* (parts: FlushParts, slot: Slot) {
-  const { live, manifest, oracle, tables, wal } = parts
+const flushSlot = Effect.fn("Flush.run")(function* (
+  parts: FlushParts,
+  slot: Slot,
+  memory: { readonly kept: Written | undefined; readonly keep: (written: Written) => void }
+) {
+  const { live, manifest, wal } = parts
   const { segment } = live.newerThan(slot)!
-  const meta = yield* tables.write(new MemtableFlush(slot.memtable, oracle.watermark()), 0)
-  const table = meta === undefined ? undefined : yield* tables.open(meta)
+  const { meta, table } = memory.kept ?? (yield* writeSlot(parts, slot))
+  memory.keep({ slot, meta, table })
   yield* manifest.publish({
     ...(meta === undefined ? {} : { addTables: [meta] }),
     logNumberMin: segment,
@@ -124,6 +149,14 @@ const flushSlot = Effect.fn("Flush.run")(function* (parts: FlushParts, slot: Slo
   live.install(table, slot)
   return { bytes: meta?.bytes ?? 0, segment }
 })
+
+const writeSlot = Effect.fnUntraced(function* (parts: FlushParts, slot: Slot) {
+  const { oracle, tables } = parts
+  const meta = yield* tables.write(new MemtableFlush(slot.memtable, oracle.watermark()), 0)
+  return { slot, meta, table: meta === undefined ? undefined : yield* tables.open(meta) }
+})
+
+const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the flush had ended" }))
 
 /** Worth another try: the disk may have room, or handles, later. */
 const isPassing = (error: DatabaseError): boolean => error.reason._tag === "DiskFull" || error.reason._tag === "Io"

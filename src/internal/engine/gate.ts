@@ -40,10 +40,6 @@ export class WaitList {
   turn = 0
   private waiting: Array<(effect: Effect.Effect<void>) => void> = []
 
-  get size(): number {
-    return this.waiting.length
-  }
-
   /** Until it is woken after that turn, which may have been already. */
   waitFrom(turn: number): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {

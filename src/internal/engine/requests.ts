@@ -2,7 +2,7 @@
 // one record.
 import type { Bytes, Operation, SetOptions } from "../../services/Database.ts"
 import { invalid } from "../../services/DatabaseError.ts"
-import type { OptionsShape } from "../../services/Options.ts"
+import type { Durability, OptionsShape } from "../../services/Options.ts"
 import { defaultKeyspace } from "../format/keyspace.ts"
 import { Kind, recordBytes, type RecordFields, recordFields, writeRecord } from "../format/record.ts"
 import type { CommitRequest } from "./commitQueue.ts"
@@ -64,6 +64,14 @@ const checkedUserMeta = (userMeta: number): number => {
   return userMeta
 }
 
+/** What a JavaScript caller may have misspelt. */
+export const checkedDurability = (durability: Durability | undefined): Durability | undefined => {
+  if (durability === undefined || durabilities.has(durability)) return durability
+  throw invalid(`durability is "disk", "os" or "buffered", not ${String(durability)}`)
+}
+
+const durabilities: ReadonlySet<string> = new Set(["disk", "os", "buffered"])
+
 /** One operation: the user's bytes are copied once, into the arena. */
 export class SingleRequest implements CommitRequest {
   readonly count = 1
@@ -77,25 +85,5 @@ export class SingleRequest implements CommitRequest {
 
   encode(target: Uint8Array, offset: number): void {
     writeRecord(target, offset, this.fields)
-  }
-}
-
-/** Several operations on different keys. */
-export class BatchRequest implements CommitRequest {
-  readonly count: number
-  readonly recordBytes: number
-  private readonly records: ReadonlyArray<RecordFields>
-
-  constructor(records: ReadonlyArray<RecordFields>) {
-    this.records = records
-    this.count = records.length
-    let bytes = 0
-    for (const record of records) bytes += recordBytes(record)
-    this.recordBytes = bytes
-  }
-
-  encode(target: Uint8Array, offset: number): void {
-    let at = offset
-    for (const record of this.records) at = writeRecord(target, at, record)
   }
 }

@@ -14,7 +14,7 @@ import { attempt } from "./attempt.ts"
 import type { Check, Committer } from "./committer.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
-import { type Limits, removeFields, setFields } from "./requests.ts"
+import { checkedDurability, type Limits, removeFields, setFields } from "./requests.ts"
 
 export interface TransactionParts {
   readonly reads: ReadParts
@@ -51,7 +51,7 @@ export class Transactions {
     options: TransactionOptions
   ): Effect.Effect<A, E | DatabaseError, R> {
     const once = Effect.acquireUseRelease(
-      this.open(this.settings(options)),
+      this.open(options),
       (running) => Effect.flatMap(body(running), (result) => Effect.as(running.commit, result)),
       (running) => running.discard
     )
@@ -65,22 +65,22 @@ export class Transactions {
   }
 
   begin(options: Given): Effect.Effect<ManualTransaction, DatabaseError, Scope.Scope> {
-    return Effect.acquireRelease(this.open(this.settings(options)), (running) => running.discard)
+    return Effect.acquireRelease(this.open(options), (running) => running.discard)
   }
 
   private settings(given: Given): Settings {
     const { options } = this.parts.limits
     return {
-      isolation: given.isolation ?? "serializable",
-      durability: given.durability ?? options.durability,
+      isolation: checkedIsolation(given.isolation),
+      durability: checkedDurability(given.durability) ?? options.durability,
       readOnly: given.readOnly === true || options.readOnly
     }
   }
 
-  private open(settings: Settings): Effect.Effect<ManualTransaction, DatabaseError> {
+  private open(given: Given): Effect.Effect<ManualTransaction, DatabaseError> {
     return attempt(() => {
       this.parts.check()
-      return Effect.succeed(new Running(this.parts, settings).transaction())
+      return Effect.succeed(new Running(this.parts, this.settings(given)).transaction())
     })
   }
 
@@ -90,6 +90,11 @@ export class Transactions {
       ? this.parts.committer.awaitResolved(error.reason.sequence)
       : Effect.void
   }
+}
+
+const checkedIsolation = (isolation: Isolation = "serializable"): Isolation => {
+  if (isolation === "serializable" || isolation === "snapshot") return isolation
+  throw invalid(`isolation is "serializable" or "snapshot", not ${String(isolation)}`)
 }
 
 const isConflict = (error: unknown): error is DatabaseError =>
@@ -108,7 +113,8 @@ class Running {
     this.settings = settings
     const { isolation, readOnly } = settings
     this.writes = new WriteBuffer(parts.limits.options.transactionBytesMax)
-    this.tracker = readOnly || isolation === "snapshot" ? undefined : new ReadTracker()
+    const { transactionBytesMax } = parts.limits.options
+    this.tracker = readOnly || isolation === "snapshot" ? undefined : new ReadTracker(transactionBytesMax)
     this.moment = parts.reads.oracle.open(!readOnly)
   }
 
@@ -168,7 +174,7 @@ class Running {
         ...writes.measure(),
         encode: (target: Uint8Array, offset: number) => writes.encode(target, offset)
       }
-      const check: Check = { reads: this.reads(), since: this.moment.sequence }
+      const check: Check = { reads: this.reads(), since: this.moment.since }
       this.ended = "the transaction was committed"
       return Effect.ensuring(
         committer.commit(request, this.settings.durability, check),

@@ -5,12 +5,13 @@ import type { Damage, VerifyReport } from "../../services/Maintenance.ts"
 import type { EngineParts } from "./engine.ts"
 
 export const verify = Effect.fn("Database.verify")(function* (
-  parts: EngineParts
+  parts: EngineParts,
+  log: { readonly segments: number; readonly bytes: number }
 ): Effect.fn.Return<VerifyReport, DatabaseError> {
-  const { manifest, tables, wal } = parts
+  const { manifest, tables } = parts
   const damage: Array<Damage> = []
   const metas = manifest.state().tables
-  let bytes = manifest.bytes() + wal.stats().bytes
+  let bytes = manifest.bytes() + log.bytes
   let blocks = 0
   let entries = 0
   for (const meta of metas) {
@@ -20,5 +21,5 @@ export const verify = Effect.fn("Database.verify")(function* (
     entries += found.entries
     damage.push(...found.damage)
   }
-  return { files: metas.length + wal.stats().segments + 1, bytes, blocks, entries, damage }
+  return { files: metas.length + log.segments + 1, bytes, blocks, entries, damage }
 })

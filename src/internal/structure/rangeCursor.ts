@@ -90,6 +90,8 @@ export class RangeCursor {
 
   /** One key on. From before the range (or beyond it) to its first (or last) key in the direction. */
   move(forward: boolean): void {
+    // A move before this one that failed or was interrupted has left the merge anywhere.
+    if (this.todo !== "nothing") this.attached = false
     this.forward = forward
     this.sought = undefined
     if (this.position === "at") {
@@ -101,6 +103,13 @@ export class RangeCursor {
       else this.seekEnd()
       this.todo = "look"
     }
+  }
+
+  /** Stands on a key that is not there: the next one is found from it. */
+  standAt(key: Uint8Array): void {
+    this.holdKey(key, 0, key.length)
+    this.attached = false
+    this.todo = "nothing"
   }
 
   /** Puts the cursor beyond the range's end, so that moving back finds the last key. */
@@ -173,9 +182,13 @@ export class RangeCursor {
   }
 
   private hold(entry: EntryView): void {
-    const length = entry.keyEnd - entry.keyStart
+    this.holdKey(entry.bytes, entry.keyStart, entry.keyEnd)
+  }
+
+  private holdKey(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start
     if (length > this.key.length) this.key = new Uint8Array(2 * length)
-    for (let index = 0; index < length; index++) this.key[index] = entry.bytes[entry.keyStart + index]!
+    for (let index = 0; index < length; index++) this.key[index] = bytes[start + index]!
     this.keyLength = length
     this.position = "at"
   }

@@ -11,24 +11,31 @@ export interface TrackedRange {
 }
 
 export class ReadTracker {
-  readonly keys: Array<Uint8Array> = []
-  readonly ranges: Array<TrackedRange> = []
-  /** Bytes remembered, for the limit. */
-  bytes = 0
+  keys: Array<Uint8Array> = []
+  ranges: Array<TrackedRange> = []
+  private readonly bytesMax: number
+  private bytes = 0
+
+  /** Over so many bytes it stops counting single reads and takes all to have been read. */
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax
+  }
 
   key(bytes: Uint8Array, start: number, end: number): void {
+    if (!this.hasRoom(end - start)) return
     this.keys.push(bytes.slice(start, end))
-    this.bytes += end - start
   }
 
   /** All of the range. */
-  range(range: KeyRange): void {
-    this.ranges.push({
+  range(range: KeyRange): TrackedRange {
+    const tracked = {
       from: range.from,
       fromExclusive: !range.fromInclusive,
       to: range.to,
       toInclusive: range.toInclusive
-    })
+    }
+    if (this.hasRoom(range.from.length + (range.to?.length ?? 0))) this.ranges.push(tracked)
+    return tracked
   }
 
   /** Begins a scan of which nothing is handed out yet. */
@@ -36,24 +43,35 @@ export class ReadTracker {
     return new ScanTracker(this, range, forward)
   }
 
-  /** What lies between two places that a cursor stood on, both included. */
-  between(a: Uint8Array, b: Uint8Array): void {
+  /**
+   * What lies between two places that a cursor stood on, both included. A cursor that walks on gives its last range,
+   * which is then made longer instead of adding one for each step. Only the cursor's own: a scan may still shrink its.
+   */
+  between(a: Uint8Array, b: Uint8Array, last: TrackedRange | undefined): TrackedRange {
     const [from, to] = compareKeys(a, b) <= 0 ? [a, b] : [b, a]
-    const last = this.ranges.at(-1)
-    // A cursor that walks on makes its last range longer instead of adding one for each step.
-    if (last !== undefined && last.to !== undefined && last.toInclusive && !last.fromExclusive) {
-      if (compareKeys(from, last.to) === 0) {
-        last.to = to
-        return
-      }
-      if (compareKeys(to, last.from) === 0) {
-        last.from = from
-        return
-      }
+    if (last?.to !== undefined && compareKeys(from, last.to) === 0) {
+      last.to = to
+      return last
     }
-    this.ranges.push({ from, fromExclusive: false, to, toInclusive: true })
+    if (last !== undefined && compareKeys(to, last.from) === 0) {
+      last.from = from
+      return last
+    }
+    return this.range({ from, fromInclusive: true, to, toInclusive: true })
+  }
+
+  private hasRoom(bytes: number): boolean {
+    if (this.bytes > this.bytesMax) return false
+    this.bytes += bytes + readBytesFixed
+    if (this.bytes <= this.bytesMax) return true
+    this.keys = []
+    this.ranges = [{ from: new Uint8Array(0), fromExclusive: false, to: undefined, toInclusive: false }]
+    return false
   }
 }
+
+/** What remembering a read costs beside its keys. */
+const readBytesFixed = 64
 
 export class ScanTracker {
   private readonly tracker: ReadTracker
@@ -90,8 +108,7 @@ export class ScanTracker {
 
   private begin(): TrackedRange {
     if (this.tracked === undefined) {
-      this.tracker.range(this.range)
-      this.tracked = this.tracker.ranges.at(-1)!
+      this.tracked = this.tracker.range(this.range)
     }
     return this.tracked
   }
