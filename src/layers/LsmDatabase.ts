@@ -17,6 +17,7 @@ import type { Disk } from "../services/Disk.ts"
 import type { Encryption } from "../services/Encryption.ts"
 import { Maintenance } from "../services/Maintenance.ts"
 import { Manifest } from "../services/Manifest.ts"
+import { Memory } from "../services/Memory.ts"
 import { Memtable } from "../services/Memtable.ts"
 import * as Options from "../services/Options.ts"
 import { Oracle } from "../services/Oracle.ts"
@@ -28,6 +29,7 @@ import * as FileSsTable from "./FileSsTable.ts"
 import * as FileWal from "./FileWal.ts"
 import * as LocalOracle from "./LocalOracle.ts"
 import * as NodeDisk from "./NodeDisk.ts"
+import * as NodeMemory from "./NodeMemory.ts"
 import * as NoEncryption from "./NoEncryption.ts"
 import * as SieveBlockCache from "./SieveBlockCache.ts"
 
@@ -66,7 +68,8 @@ export const layerNoDeps: Layer.Layer<
       tables: yield* SsTable,
       memtables: yield* Memtable,
       oracle: yield* Oracle,
-      cache: yield* BlockCache
+      cache: yield* BlockCache,
+      memory: yield* Memory
     })
     yield* register(manifest.directory, () => engine.counters())
     return Context.make(Database, engine.database()).pipe(Context.add(Maintenance, engine.maintenance()))
@@ -107,7 +110,11 @@ export const layerWith = (
  */
 export const layer = (location: Location): Layer.Layer<Database | Maintenance, DatabaseError> =>
   layerWith(location).pipe(
-    Layer.provide([NodeDisk.layerWith({ synchronousReads: location.synchronousReads ?? true }), NoEncryption.layer])
+    Layer.provide([
+      NodeMemory.layer,
+      NodeDisk.layerWith({ synchronousReads: location.synchronousReads ?? true }),
+      NoEncryption.layer
+    ])
   )
 
 /**

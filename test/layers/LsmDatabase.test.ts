@@ -53,6 +53,19 @@ describe("LsmDatabase", () => {
     })
   )
 
+  it.live("small values share memory that cannot be transferred away from others", () =>
+    Effect.gen(function* () {
+      const database = yield* LsmDatabase.make({ directory: newDirectory() })
+      yield* database.write([
+        { type: "set", key: "a", value: "first" },
+        { type: "set", key: "b", value: "second" }
+      ])
+      const [a, b] = yield* database.getMany(["a", "b"])
+      assert.throws(() => structuredClone(a, { transfer: [a!.buffer as ArrayBuffer] }))
+      assert.strictEqual(new TextDecoder().decode(b), "second")
+    })
+  )
+
   it.live("its counters are metrics, as long as it is open", () =>
     Effect.gen(function* () {
       const directory = newDirectory()

@@ -5,6 +5,7 @@ import type { BlockCacheService } from "../../services/BlockCache.ts"
 import type { Commit, DatabaseService, Operation, RecoveryReport, WriteOptions } from "../../services/Database.ts"
 import { Closed, type DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
 import type { Counters, MaintenanceService, Stats } from "../../services/Maintenance.ts"
+import type { MemoryShape } from "../../services/Memory.ts"
 import type { Durability } from "../../services/Options.ts"
 import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
@@ -22,6 +23,7 @@ import type { LiveView } from "./view.ts"
 
 export interface EngineParts extends RecoveryParts {
   readonly cache: BlockCacheService
+  readonly memory: MemoryShape
 }
 
 /** How long sequences wait for a manifest that could not be written. */
@@ -47,7 +49,7 @@ export class Engine {
     live.onRelease = () => this.committer.wakeStalled()
     this.flusher = new Flusher({ ...parts, live, committer: this.committer })
     this.limits = { options, nowMillis: oracle.nowMillis }
-    this.reads = { live, oracle, cache, values: new ValueSlab() }
+    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere) }
     this.transactions = new Transactions({
       reads: this.reads,
       limits: this.limits,
