@@ -32,6 +32,7 @@ import * as NodeDisk from "./NodeDisk.ts"
 import * as NodeMemory from "./NodeMemory.ts"
 import * as NoEncryption from "./NoEncryption.ts"
 import * as SieveBlockCache from "./SieveBlockCache.ts"
+import * as WaryDisk from "./WaryDisk.ts"
 
 /**
  * Where the database is, and any of the options.
@@ -93,6 +94,7 @@ export const layerWith = (
       Layer.provide(FileSsTable.layer),
       Layer.provideMerge(SieveBlockCache.layer),
       Layer.provide(FileManifest.layer),
+      Layer.provide(WaryDisk.layer),
       Layer.provide(Layer.succeed(Directory, { path: directory })),
       Layer.provide(Layer.succeed(Options.Options, options)),
       // Layers are shared by reference wherever they are built together; the parts of two databases must not be.

@@ -11,7 +11,15 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Commit } from "../../services/Database.ts"
-import { Closed, Conflict, type DatabaseError, fail, invalid, Poisoned } from "../../services/DatabaseError.ts"
+import {
+  Closed,
+  CommitOutcomeUnknown,
+  Conflict,
+  type DatabaseError,
+  fail,
+  invalid,
+  Poisoned
+} from "../../services/DatabaseError.ts"
 import type { Durability, OptionsShape } from "../../services/Options.ts"
 import type { OracleService, ReadSet } from "../../services/Oracle.ts"
 import type { WalService } from "../../services/Wal.ts"
@@ -301,7 +309,7 @@ export class Committer {
     this.queue.written(group)
     if (!group.needsSync) return Effect.void
     return Effect.match(this.parts.wal.sync, {
-      onFailure: (error) => this.end(group, error),
+      onFailure: (error) => this.end(group, outcomeUnknown(error)),
       onSuccess: () => this.queue.synced(group)
     })
   }
@@ -312,6 +320,8 @@ export class Committer {
     } else if (error.reason._tag === "DiskFull" || error.reason._tag === "Io") {
       this.refused = error
       this.queue.abandon(group, error)
+      // Those behind it would be tried after what stays and is refused again: they are told now instead of never.
+      this.queue.abandonWaiting(error)
     } else {
       this.end(group, error)
     }
@@ -410,6 +420,17 @@ const outcome = (ticket: Ticket): Effect.Effect<Commit, DatabaseError> =>
   ticket.state === "failed"
     ? Effect.fail(ticket.error!)
     : Effect.succeed({ sequence: ticket.sequence, commitMillis: ticket.commitMillis })
+
+/** The log has the bytes. That it was poisoned by something else before the sync does not take them back. */
+const outcomeUnknown = (cause: DatabaseError): DatabaseError =>
+  cause.reason._tag === "CommitOutcomeUnknown"
+    ? cause
+    : fail(
+        new CommitOutcomeUnknown({
+          message: `${cause.reason.message}; the commit's bytes reached the log, reopen the database to see`,
+          cause
+        })
+      )
 
 const poisoned = (error: DatabaseError): DatabaseError =>
   error.reason._tag === "Poisoned"

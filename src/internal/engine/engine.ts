@@ -237,7 +237,8 @@ export class Engine {
       const turn = committer.roomTurn
       if (committer.freeze()) return this.flusher.settled
       // No memtable is free: one is being flushed, or held by a read. Wait for that, and try again.
-      if (this.flusher.failing !== undefined) return Effect.fail(this.flusher.failing)
+      const error = this.flusher.failing ?? committer.trouble
+      if (error !== undefined) return Effect.fail(error)
       return Effect.flatMap(committer.awaitRoom(turn), () => this.flush())
     })
   }

@@ -80,9 +80,10 @@ export class Flusher {
   }
 
   private ready(): Slot | undefined {
-    const { live } = this.parts
+    const { committer, live } = this.parts
     const slot = live.oldest
-    const isReady = !this.stopped && slot !== live.active && slot.sealed && slot.unresolved === 0
+    const mayFlush = !this.stopped && committer.refusal?.reason._tag !== "Poisoned"
+    const isReady = mayFlush && slot !== live.active && slot.sealed && slot.unresolved === 0
     this.running = isReady
     return isReady ? slot : undefined
   }

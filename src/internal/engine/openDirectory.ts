@@ -8,7 +8,7 @@ import type { FileParts } from "./ownFiles.ts"
 
 export interface OpenDirectory {
   readonly state: DirectoryState
-  /** Syncs that make the directory's own name durable, if it may have been made by this or an unfinished creation. */
+  /** Syncs that make the directory's own name durable. */
   readonly parents: ReadonlyArray<Effect.Effect<void, DiskError>>
 }
 
@@ -25,9 +25,9 @@ export const openDirectory = Effect.fnUntraced(function* (options: OpenOptions) 
   const missing = found._tag === "Failure" && found.failure.code === "ENOENT"
   if (found._tag === "Failure" && !missing) return yield* refused(options, found.failure)
   if (missing && (readOnly || !options.create)) return yield* noDatabase(options, "there is no such directory")
-  // Before the directories are made: what is missing now is what has to be synced.
-  const creating = found._tag === "Failure" || directoryState(found.success).markers.length === 0
-  const parents = creating && options.create && !readOnly ? yield* parentSyncs(disk, directory) : []
+  // Before the directories are made: what is missing now is what has to be synced. The last parent always is, also of
+  // what looks like a finished database: a creation that failed after its marker was written looks the same.
+  const parents = readOnly ? [] : yield* parentSyncs(disk, directory)
   if (missing) yield* Effect.catch(disk.makeDirectory(directory), (error) => refused(options, error))
   yield* takeLock(options)
   const entries: ReadonlyArray<DirectoryEntry> = yield* Effect.mapError(disk.list(directory), ofDisk)

@@ -1,0 +1,158 @@
+// An error of the disk at every call that a mixed workload makes of it, and a disk that runs full.
+//
+// A clean run tells the calls. Then the workload runs again once for each case: which call fails, with which code, once
+// or from then on, and for an append how much was taken, for a sync what became of the bytes. The default run has, for
+// every call, each of these kinds with one of the codes; `STRATA_FAULTS=all` has all codes, `STRATA_FAULTS=<n>` every
+// n-th of the default.
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as SimDisk from "../src/layers/SimDisk.ts"
+import type { FaultRule } from "../src/layers/SimFaults.ts"
+import { contentsOf, faultRun, smallOptions } from "./support/faultRun.ts"
+import { contentsAfter, crashOf, nothingKept, reasonOf, simulate, stateOf, using } from "./support/scenario.ts"
+
+const selection = process.env.STRATA_FAULTS ?? "1"
+const seed = Number(process.env.STRATA_SEED ?? 1)
+const stride = selection === "all" ? 1 : Number(selection)
+
+const codes = ["EIO", "ENOSPC", "EMFILE", "EACCES", "EROFS"] as const
+
+type Variant = Pick<FaultRule, "bytesAccepted" | "syncModel">
+type Case = FaultRule & { readonly at: number }
+
+/** What a failing call may have done. */
+const variantsOf = (operation: string, path: string): ReadonlyArray<Variant> => {
+  if (operation === "append") return [0, 20, Number.POSITIVE_INFINITY].map((bytesAccepted) => ({ bytesAccepted }))
+  // Whose name in the parent is given up by the system, and shown all the same, has no way to notice it later.
+  if (operation === "syncDirectory" && path.endsWith("/..")) return [{ syncModel: "written" }]
+  if (operation !== "sync" && operation !== "syncDirectory") return [{}]
+  return (["dropped", "reverted", "written"] as const).map((syncModel) => ({ syncModel }))
+}
+
+const casesOf = ({ index: at, operation, path }: SimDisk.OperationRecord): ReadonlyArray<Case> => {
+  const variants = variantsOf(operation, path)
+  if (selection === "all") {
+    return codes.flatMap((code) =>
+      [false, true].flatMap((sticky) => variants.map((variant) => ({ at, code, sticky, ...variant })))
+    )
+  }
+  const code = (turn: number) => codes[(at + turn) % codes.length]!
+  return [
+    ...variants.map((variant, turn) => ({ at, code: code(turn), sticky: false, ...variant })),
+    { at, code: code(3), sticky: true, ...variants[at % variants.length] }
+  ]
+}
+
+describe("an error of the disk", () => {
+  it("at any call is a typed error or none, and loses nothing", () => {
+    const clean = faultRun(seed, undefined)
+    assert.deepStrictEqual(clean.failures, [])
+    const again = faultRun(seed, undefined)
+    assert.deepStrictEqual(again.log, clean.log, "the same seed is the same run")
+    const cases = clean.log.flatMap(casesOf).filter((_, index) => index % stride === 0)
+    let noticed = 0
+    for (const rule of cases) {
+      const { operation, path } = clean.log[rule.at]!
+      const told = JSON.stringify({ ...rule, bytesAccepted: `${rule.bytesAccepted}` })
+      const name = `seed ${seed}: ${operation} ${path} ${told}`
+      try {
+        const run = faultRun(seed, rule)
+        assert.strictEqual(run.log[rule.at]?.operation, operation, "the runs part before the fault")
+        if (run.failures.length > 0) noticed += 1
+      } catch (error) {
+        throw new Error(name, { cause: error })
+      }
+    }
+    console.log(`calls: ${clean.log.length}; faults: ${cases.length}, of which ${noticed} were noticed by the caller`)
+  }, 1_800_000)
+})
+
+const keysOf = (count: number, prefix: string) =>
+  Array.from({ length: count }, (_, index) => `${prefix}${1000 + index}`)
+const value = "v".repeat(100)
+
+describe("a full disk", () => {
+  for (const durability of ["disk", "os"] as const) {
+    it(`refuses writes and serves reads, and writing goes on by itself when space returns (${durability})`, () => {
+      const device = SimDisk.make()
+      const [before, refused, after] = [keysOf(30, "a"), keysOf(100, "b"), keysOf(30, "c")]
+      const state = simulate(
+        using(device, ({ database, maintenance }) =>
+          Effect.gen(function* () {
+            for (const key of before) yield* database.set(key, value, { durability })
+            // The room that is left ends in the middle of a write.
+            device.setCapacity(device.files.bytes + 333)
+            let accepted = 0
+            const definite: Array<string> = []
+            for (const key of refused) {
+              const result = yield* Effect.result(database.set(key, value, { durability }))
+              if (result._tag === "Success") {
+                assert.strictEqual(definite.length, 0, "no space came back")
+                accepted += 1
+              } else {
+                assert.strictEqual(result.failure.reason._tag, "DiskFull")
+                assert.isTrue(result.failure.isRetryable)
+                definite.push(key)
+                assert.isUndefined(yield* database.get(key))
+              }
+              yield* Effect.sleep("20 millis")
+            }
+            assert.isAbove(definite.length, 50)
+            const wanted = [...before, ...refused.slice(0, accepted)]
+            assert.deepStrictEqual(Object.keys(yield* stateOf(database)), wanted, "reads go on")
+            assert.notStrictEqual((yield* maintenance.stats).state, "healthy")
+            device.setCapacity(2 ** 40)
+            yield* Effect.sleep("1 second")
+            for (const key of after) yield* database.set(key, value, { durability })
+            yield* maintenance.flush
+            assert.strictEqual((yield* maintenance.stats).state, "healthy")
+            assert.deepStrictEqual(Object.keys(yield* stateOf(database)), [...wanted, ...after])
+            return { wanted: [...wanted, ...after], image: crashOf(device, nothingKept) }
+          })
+        )
+      )
+      assert.deepStrictEqual(Object.keys(contentsAfter(state.image)), state.wanted)
+    })
+  }
+
+  it("keeps buffered commits until there is room for them", () => {
+    const device = SimDisk.make()
+    const keys = keysOf(8, "a")
+    simulate(
+      using(device, ({ database }) =>
+        Effect.gen(function* () {
+          yield* database.set("first", value)
+          device.setCapacity(device.files.bytes + 50)
+          for (const key of keys) yield* database.set(key, value, { durability: "buffered" })
+          yield* Effect.sleep("5 seconds")
+          assert.strictEqual((yield* contentsOf(database)).length, keys.length + 1)
+          assert.strictEqual((yield* reasonOf(database.sync))._tag, "DiskFull")
+          device.setCapacity(2 ** 40)
+          yield* Effect.sleep("1 second")
+          yield* database.sync
+          assert.deepStrictEqual(Object.keys(contentsAfter(crashOf(device, nothingKept))), [...keys, "first"])
+        })
+      )
+    )
+  })
+
+  it("is no obstacle to closing, and what was acknowledged is there when it is opened with room", () => {
+    const device = SimDisk.make()
+    const keys = keysOf(12, "a")
+    simulate(
+      using(
+        device,
+        ({ database }) =>
+          Effect.gen(function* () {
+            for (const key of keys) yield* database.set(key, value)
+            device.setCapacity(device.files.bytes)
+          }),
+        { ...smallOptions, arenaBytes: 4096 }
+      )
+    )
+    const reason = simulate(reasonOf(using(device, ({ database }) => stateOf(database))))
+    assert.strictEqual(reason._tag, "DiskFull")
+    device.setCapacity(2 ** 40)
+    assert.deepStrictEqual(Object.keys(simulate(using(device, ({ database }) => stateOf(database)))), keys)
+  })
+})
