@@ -1,0 +1,121 @@
+// Does the suite notice when what keeps data safe is missing? `npm run mutants`.
+//
+//   --list            only says which mutants there are
+//   --only <regex>    those whose `file:line kind code` matches
+//   --every <n>       every n-th of them
+//   --planted         only the five planted bugs
+//   --quick           does not try first whether an unmutated copy passes
+//
+// Each mutant is one change of a copy of the sources; the suites run until one fails or is late. Fewer than 95 %
+// killed, or a planted bug that 2,000 crash images and the bit flips do not show, is a failure.
+import { parseArgs } from "node:util"
+import { findMutants, type Mutant } from "./mutants/find.ts"
+import { patched, plantedBugs } from "./mutants/planted.ts"
+import { allSuites, imagesSuite, readSources, Sandbox, type Suite, suitesFor, type Verdict } from "./mutants/sandbox.ts"
+
+const { values } = parseArgs({
+  options: {
+    list: { type: "boolean", default: false },
+    only: { type: "string" },
+    every: { type: "string", default: "1" },
+    planted: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false }
+  }
+})
+
+/** Two cores. */
+const sandboxCount = 2
+const killedMin = 0.95
+
+const sources = readSources()
+const { missing, mutants: all } = findMutants(sources)
+const wanted = values.only === undefined ? undefined : new RegExp(values.only)
+const nameOf = ({ file, kind, line, was }: Mutant): string => `${file}:${line} ${kind} ${was}`
+const mutants = all
+  .filter((mutant) => wanted === undefined || wanted.test(nameOf(mutant)))
+  .filter((_, index) => index % Number(values.every) === 0)
+
+for (const name of missing) console.log(`not found any more: ${name}`)
+if (values.list) {
+  for (const mutant of mutants) console.log(nameOf(mutant))
+  console.log(`${mutants.length} mutants`)
+  process.exit(missing.length === 0 ? 0 : 1)
+}
+
+/** Runs the jobs, so many at a time as there are sandboxes. */
+const inSandboxes = async <A>(
+  sandboxes: ReadonlyArray<Sandbox>,
+  jobs: ReadonlyArray<(sandbox: Sandbox) => Promise<A>>
+): Promise<ReadonlyArray<A>> => {
+  const results: Array<A> = []
+  let next = 0
+  await Promise.all(
+    sandboxes.map(async (sandbox) => {
+      while (next < jobs.length) {
+        const index = next++
+        results[index] = await jobs[index]!(sandbox)
+      }
+    })
+  )
+  return results
+}
+
+/** An unmutated copy passes; how long it takes says when a mutant's run is late. */
+const selfCheck = async (sandboxes: ReadonlyArray<Sandbox>): Promise<ReadonlyMap<string, number>> => {
+  const limits = new Map<string, number>()
+  const suites = values.quick ? [] : values.planted ? [imagesSuite] : allSuites
+  await inSandboxes(
+    sandboxes,
+    suites.map((suite: Suite) => async (sandbox) => {
+      const startedAt = performance.now()
+      const { code, output } = await sandbox.run(suite, 600)
+      if (code !== 0) throw new Error(`the unmutated copy fails ${suite.name}:\n${output.slice(-3000)}`)
+      const seconds = (performance.now() - startedAt) / 1000
+      limits.set(suite.name, Math.max(30, seconds * 3))
+      console.log(`unmutated: ${suite.name} passes in ${seconds.toFixed(1)} s`)
+    })
+  )
+  return limits
+}
+
+const tryPlanted = async (sandboxes: ReadonlyArray<Sandbox>, limits: ReadonlyMap<string, number>): Promise<number> => {
+  const bugs = plantedBugs(sources)
+  const verdicts = await inSandboxes(
+    sandboxes,
+    bugs.map(
+      ({ edits }) =>
+        (sandbox) =>
+          sandbox.try(patched(sources, edits), { suites: [imagesSuite], limits, sources })
+    )
+  )
+  for (const [index, { by, isKilled }] of verdicts.entries()) {
+    console.log(`${isKilled ? "shown  " : "HIDDEN "} ${bugs[index]!.name}: ${by}`)
+  }
+  return verdicts.filter(({ isKilled }) => !isKilled).length
+}
+
+const tryMutants = async (sandboxes: ReadonlyArray<Sandbox>, limits: ReadonlyMap<string, number>): Promise<number> => {
+  const verdicts: ReadonlyArray<Verdict> = await inSandboxes(
+    sandboxes,
+    mutants.map((mutant) => async (sandbox) => {
+      const options = { suites: suitesFor(mutant.kind, mutant.file), limits, sources }
+      const verdict = await sandbox.try(patched(sources, mutant.edits), options)
+      const { by, isKilled, seconds } = verdict
+      console.log(`${isKilled ? "killed  " : "SURVIVED"} ${nameOf(mutant)}\n         ${by} (${seconds.toFixed(0)} s)`)
+      return verdict
+    })
+  )
+  const killed = verdicts.filter(({ isKilled }) => isKilled).length
+  const share = mutants.length === 0 ? 1 : killed / mutants.length
+  console.log(`${killed} of ${mutants.length} mutants killed: ${(share * 100).toFixed(1)} %`)
+  for (const [index, { isKilled }] of verdicts.entries())
+    if (!isKilled) console.log(`SURVIVED ${nameOf(mutants[index]!)}`)
+  return share
+}
+
+const sandboxes = Array.from({ length: sandboxCount }, () => new Sandbox())
+process.on("exit", () => sandboxes.forEach((sandbox) => sandbox.remove()))
+const limits = await selfCheck(sandboxes)
+const hidden = wanted === undefined ? await tryPlanted(sandboxes, limits) : 0
+const share = values.planted ? 1 : await tryMutants(sandboxes, limits)
+if (hidden > 0 || share < killedMin || missing.length > 0) process.exitCode = 1
