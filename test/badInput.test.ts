@@ -7,7 +7,7 @@ import * as SimDisk from "../src/layers/SimDisk.ts"
 import type { Operation, Range } from "../src/services/Database.ts"
 import type { DatabaseError, Reason } from "../src/services/DatabaseError.ts"
 import type { OptionsInput } from "../src/services/Options.ts"
-import { directory, open, smallOptions, visibleImage } from "./support/faultRun.ts"
+import { directory, open, smallOptions, visibleImage } from "./support/opened.ts"
 import {
   contentsAfter,
   type Image,

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { SimClock } from "../src/layers/SimClock.ts"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import type { DatabaseService, Reader } from "../src/services/Database.ts"
-import { contentsOf, smallOptions } from "./support/faultRun.ts"
+import { contentsOf, smallOptions } from "./support/opened.ts"
 import { simulate, stateOf, using } from "./support/scenario.ts"
 
 const start = 1_800_000_000_000

@@ -50,7 +50,7 @@ const effectModules = (file: string, seen: Set<string>): Set<string> => {
   if (seen.has(file)) return seen
   seen.add(file)
   for (const [, from] of readFileSync(file, "utf8").matchAll(/^(?:import|export) [^"]*"([^"]+)"/gm)) {
-    if (from!.startsWith(".")) effectModules(join(dirname(file), from!), seen)
+    if (/^\..*\.js$/.test(from!)) effectModules(join(dirname(file), from!), seen)
     else if (from!.startsWith("effect/")) seen.add(from!)
   }
   return seen

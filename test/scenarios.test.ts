@@ -16,18 +16,19 @@ import { DatabaseError } from "../src/services/DatabaseError.ts"
 import { Directory } from "../src/services/Directory.ts"
 import * as Options from "../src/services/Options.ts"
 import { Oracle } from "../src/services/Oracle.ts"
-import { directory, open, smallOptions, visibleImage } from "./support/faultRun.ts"
+import { directory, open, smallOptions, visibleImage } from "./support/opened.ts"
 import {
   allKept,
   type Body,
+  closedAfter,
   contentsAfter,
   crashOf,
   cuttingDisk,
   distinct,
-  flipped,
   type Image,
   joined,
   nothingKept,
+  numbered,
   pathsOf,
   reasonOf,
   refusalOf,
@@ -40,19 +41,10 @@ import {
 
 const set = (key: string, value: string): Operation => ({ type: "set", key, value })
 
-const numbered = (count: number, from = 0) =>
-  Array.from({ length: count }, (_, index) => `key${String(from + index).padStart(3, "0")}`)
-
 /** What a killed process leaves: the database is not closed. */
 const killedAfter = (body: Body<unknown>, options: Options.OptionsInput = smallOptions): Image => {
   const device = SimDisk.make()
   return simulate(using(device, (opened) => Effect.map(body(opened), () => visibleImage(device)), options))
-}
-
-const closedAfter = (body: Body<unknown>, options: Options.OptionsInput = smallOptions): Image => {
-  const device = SimDisk.make()
-  simulate(using(device, body, options))
-  return visibleImage(device)
 }
 
 describe("the log", () => {
@@ -330,34 +322,6 @@ describe("tables", () => {
         assert.include(reason?.message, table)
       }
     }
-  })
-
-  it("a table with a bad checksum silently ignored at open", () => {
-    const expected = Object.fromEntries(numbered(12).map((key) => [key, `${key}-value`]))
-    const image = closedAfter(({ database, maintenance }) =>
-      Effect.gen(function* () {
-        for (const [key, value] of Object.entries(expected)) yield* database.set(key, value)
-        yield* maintenance.flush
-      })
-    )
-    const [table, ...others] = pathsOf(image, "table")
-    assert.deepStrictEqual(others, [])
-    const bytes = image.get(table!)!
-    let noticed = 0
-    for (let offset = 0; offset < bytes.length; offset++) {
-      const damaged = withFiles(image, { [table!]: flipped(bytes, offset, 1 << (offset % 8)) })
-      const reason = refusalOf(damaged)
-      if (reason === undefined) {
-        assert.deepStrictEqual(contentsAfter(damaged), expected, `byte ${offset}`)
-        const { damage } = simulate(using(MemoryDisk.fromImage(damaged), ({ maintenance }) => maintenance.verify))
-        assert.strictEqual(damage[0]?.file, table, `verify finds byte ${offset}`)
-      } else {
-        noticed += 1
-        assert.include(["Corruption", "Unsupported"], reason._tag, `byte ${offset}: ${reason.message}`)
-        assert.include(reason.message, table)
-      }
-    }
-    assert.isAbove(noticed, bytes.length / 2)
   })
 
   it("tombstones dropped at flush so removed keys return", () => {

@@ -72,7 +72,7 @@ const locks = suite(
   )
 )
 const faults = suite("faults", vitest("test/faults.test.ts"), { STRATA_FAULTS: "6" })
-const scenarios = suite("scenarios", vitest("test/scenarios.test.ts"))
+const scenarios = suite("scenarios", vitest("test/damage.test.ts", "test/scenarios.test.ts"))
 const badInput = suite("bad input", vitest("test/badInput.test.ts", "test/expiry.test.ts"))
 
 const layerTests: ReadonlyArray<readonly [file: RegExp, test: string]> = [

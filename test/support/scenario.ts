@@ -10,7 +10,7 @@ import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import { type DatabaseService, NotInMemory } from "../../src/services/Database.ts"
 import { DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
-import { contentsOf, directory, type Opened, open, quiet, smallOptions } from "./faultRun.ts"
+import { contentsOf, directory, type Opened, open, quiet, smallOptions, visibleImage } from "./opened.ts"
 
 export type Image = ReadonlyMap<string, Uint8Array>
 
@@ -138,3 +138,13 @@ export const flipped = (bytes: Uint8Array, offset: number, mask = 0x01): Uint8Ar
 }
 
 export const joined = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => new Uint8Array(Buffer.concat(parts))
+
+export const numbered = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, index) => `key${String(from + index).padStart(3, "0")}`)
+
+/** What a database that was closed leaves. */
+export const closedAfter = (body: Body<unknown>, options: OptionsInput = smallOptions): Image => {
+  const device = SimDisk.make()
+  simulate(using(device, body, options))
+  return visibleImage(device)
+}
