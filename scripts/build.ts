@@ -1,8 +1,12 @@
-// Makes `dist/` from `src/`: JavaScript, declarations and source maps, one file for one file. The command line gets its
-// exec bit, because npm links a `bin` as it is.
+// Makes `dist/` from `src/`: JavaScript with source maps, and declarations, one for each source.
+//
+// The library's JavaScript is one chunk behind an entry of a line for each module that users may import. Node takes
+// about half a millisecond to find, read and link a file: as 115 files `import("effect-strata")` took 1.43 times the
+// time of the Effect modules that it uses, as one it takes 1.2.
 import { spawnSync } from "node:child_process"
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { rolldown } from "rolldown"
 
 const inRoot = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
@@ -19,11 +23,31 @@ const { error, status } = spawnSync(process.execPath, [compiler, "-p", inRoot("t
 if (error !== undefined) throw error
 if (status !== 0) process.exit(status ?? 1)
 
-const commandLine = inRoot("dist/programs/strata.js")
-if (existsSync(commandLine)) {
-  const source = readFileSync(commandLine, "utf8")
-  if (!source.startsWith("#!")) writeFileSync(commandLine, shebang + source)
-  chmodSync(commandLine, 0o755)
+const modulesIn = (folder: string): ReadonlyArray<string> =>
+  readdirSync(inRoot(`src/${folder}`)).map((file) => `${folder}/${file.replace(/\.ts$/, "")}`)
+
+const entries = ["index", ...modulesIn("services"), ...modulesIn("layers"), "programs/strata"]
+const { dependencies, peerDependencies } = JSON.parse(readFileSync(inRoot("package.json"), "utf8")) as {
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly peerDependencies: Readonly<Record<string, string>>
 }
+const packages = [...Object.keys(dependencies), ...Object.keys(peerDependencies)]
+
+const bundle = await rolldown({
+  input: Object.fromEntries(entries.map((entry) => [entry, inRoot(`src/${entry}.ts`)])),
+  external: (id) => id.startsWith("node:") || packages.some((name) => id === name || id.startsWith(`${name}/`)),
+  platform: "node"
+})
+await bundle.write({
+  dir: inRoot("dist"),
+  sourcemap: true,
+  chunkFileNames: "chunks/[name].js",
+  codeSplitting: { groups: [{ name: "strata", test: /\/src\/(?:services|layers|internal)\// }] }
+})
+
+// npm links a `bin` as it is.
+const commandLine = inRoot("dist/programs/strata.js")
+writeFileSync(commandLine, shebang + readFileSync(commandLine, "utf8").replace(shebang, ""))
+chmodSync(commandLine, 0o755)
 
 console.log(`built dist in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
