@@ -162,6 +162,19 @@ export class Unsupported extends Schema.TaggedError<Unsupported>("strata/Unsuppo
 }
 
 /**
+ * A background job's worker died or did not answer. Its leftovers are removed and the job is tried again; after
+ * several failures in a row the database's `Maintenance.stats` say so.
+ *
+ * @since 0.1.0
+ * @category reasons
+ */
+export class JobFailed extends Schema.TaggedError<JobFailed>("strata/JobFailed")("JobFailed", message) {
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+/**
  * The database, transaction, snapshot or cursor was used after its scope closed.
  *
  * @since 0.1.0
@@ -202,6 +215,7 @@ export const Reason = Schema.Union([
   DiskFull,
   Io,
   Unsupported,
+  JobFailed,
   Closed,
   ReadOnly
 ])
