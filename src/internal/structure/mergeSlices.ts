@@ -56,7 +56,7 @@ const partsOf = (inputs: ReadonlyArray<Run<WithMeta>>, guides: ReadonlyArray<Wit
   }
   // One byte more, so that what is not below at all still counts.
   const below = weights.map((weight) => weight + 1)
-  for (const table of inside) spread(table, { cuts, weights: below }, () => 1)
+  for (const table of guides) spread(table, { cuts, weights: below }, () => 1)
   for (const { level, tables } of inputs) {
     if (level === 0) for (const table of tables) spread(table, { cuts, weights }, (part) => below[part]!)
   }
@@ -76,7 +76,7 @@ const spread = (
   for (let part = first; part <= last; part++) weights[part]! += (meta.bytes * shareOf(part)) / shares
 }
 
-/** The index of the last cut that is not after the key. The first cut is not. */
+/** The index of the last cut that is not after the key; of the first, if all are. */
 const lastAtOrBefore = (cuts: ReadonlyArray<Uint8Array>, key: Uint8Array): number => {
   let first = 0
   let last = cuts.length - 1
