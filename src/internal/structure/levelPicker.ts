@@ -2,7 +2,7 @@
 // come for nothing.
 import type { Choice, Reason, WithMeta } from "./compactionChoice.ts"
 import { compareKeys } from "./keyRange.ts"
-import { bytesOf, hullOf, type LevelShape } from "./levelShape.ts"
+import { bytesOf, type LevelShape } from "./levelShape.ts"
 import { planDown } from "./mergePlan.ts"
 
 export interface LevelWish<T> {
@@ -26,8 +26,7 @@ export const pickTable = <T extends WithMeta>(
   for (const overlap of overlapsOf(shape, level, output)) {
     const { bytes, table } = overlap
     const cost = bytes / (table.meta.bytes + table.meta.removeCount * shape.entryBytes)
-    if (cost >= bestCost || !isFree(shape, overlap, level)) continue
-    if (wants !== undefined && !wants(table)) continue
+    if (cost >= bestCost || (wants !== undefined && !wants(table)) || !isFree(shape, overlap, level)) continue
     best = overlap
     bestCost = cost
   }
@@ -69,9 +68,7 @@ const isFree = <T extends WithMeta>(
   level: number
 ): boolean => {
   const output = shape.below(level)
-  const lower = shape.levels[output]!.slice(first, end)
-  if (shape.isBusy(table) || lower.some((other) => shape.isBusy(other))) return false
-  return !shape.isClaimed(hullOf([table, ...lower]), level, output)
+  return shape.isFree([table, ...shape.levels[output]!.slice(first, end)], level, output)
 }
 
 /** More of the level, as far as they overlap nothing else below and all fits one job. */
