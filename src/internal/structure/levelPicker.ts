@@ -71,14 +71,12 @@ const isFree = <T extends WithMeta>(
   return shape.isFree([table, ...shape.levels[output]!.slice(first, end)], level, output)
 }
 
-/** More of the level, as far as they overlap nothing else below and all fits one job. */
+/** More of the level, as far as they overlap the same below, and nothing else, and all fits one job. */
 const withNeighbours = <T extends WithMeta>(
   shape: LevelShape<T>,
   { end, first, index, table }: Overlap<T>,
   level: number
 ): ReadonlyArray<T> => {
-  // A table that overlaps nothing is moved, alone.
-  if (first === end) return [table]
   const tables = shape.levels[level]!
   const overlap = overlapsOf(shape, level, shape.below(level))
   let bytes = table.meta.bytes + bytesOf(shape.levels[shape.below(level)]!.slice(first, end))

@@ -67,7 +67,7 @@ export class LevelShape<T extends WithMeta> {
   /** Whether a running merge holds keys of the span in one of the levels. Those of level 0 are held table by table. */
   isClaimed(span: KeySpan, level: number, output: number): boolean {
     return this.running.some(
-      (claim) => Math.max(1, claim.level) <= output && claim.output >= Math.max(1, level) && overlaps(claim, span)
+      (claim) => claim.level <= output && claim.output >= Math.max(1, level) && overlaps(claim, span)
     )
   }
 

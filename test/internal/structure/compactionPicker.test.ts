@@ -182,6 +182,30 @@ describe("the levels below", () => {
       choice: "merge 2 | 5 to 6 (size)"
     },
     {
+      name: "go around what a running merge will write",
+      levels: `5 a..f:50 g..k:50 m..r:50 \n ${bottom600}`,
+      more: { running: [claim("c", "d", [4, 5])] },
+      choice: "merge 2 | 5 to 6 (size)"
+    },
+    {
+      name: "go around what a running merge will write below, also behind what they overlap there",
+      levels: `5 c..f:50 g..k:50 m..r:50 \n ${bottom600}`,
+      more: { running: [claim("a", "b", [6, 6])] },
+      choice: "merge 2 | 5 to 6 (size)"
+    },
+    {
+      name: "do not mind running merges of other levels",
+      levels: `5 c..f:50 g..k:50 m..r:50 \n ${bottom600}`,
+      more: { running: [claim("a", "z", [3, 4])] },
+      choice: "merge 1 | 4 to 6 (size)"
+    },
+    {
+      name: "do not mind merges within level 0",
+      levels: `5 c..f:50 g..k:50 m..r:50 \n ${bottom600}`,
+      more: { running: [claim("a", "z", [0, 0])] },
+      choice: "merge 1 | 4 to 6 (size)"
+    },
+    {
       name: "go before level 0 where they are fuller",
       levels: `0 a..z:16 a..z:16 a..z:16 a..z:16 \n 5 a..k:100 l..l:100 m..z:100 \n ${bottom600}`,
       choice: "merge 6 | 9 to 6 (size)"
