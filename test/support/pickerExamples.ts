@@ -23,8 +23,10 @@ export const claim = (smallest: string, largest: string, [level, output]: readon
   largest: keyOf(largest)
 })
 
+const letters = Array.from("abcdefghijklmnopqrstuvwxyz", (letter) => `${letter}..${letter}:12`)
+
 /** A bottom of 312 MiB, which needs no level between. */
-export const bottom312 = `6 ${Array.from("abcdefghijklmnopqrstuvwxyz", (letter) => `${letter}..${letter}:12`).join(" ")}`
+export const bottom312 = `6 ${letters.join(" ")}`
 
 /** A bottom of 600 MiB: one level between, which should hold 138 MiB. */
 export const bottom600 = "6 a..f:150 g..l:150 m..r:150 s..z:150"
