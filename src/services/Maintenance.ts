@@ -41,8 +41,12 @@ export interface Counters {
   readonly groups: number
   readonly syncs: number
   readonly conflicts: number
+  /** How often writers were stopped, and for how long together. */
   readonly stalls: number
   readonly stallMillis: number
+  /** How often writers were slowed because compaction was behind, and for how long together. */
+  readonly slowed: number
+  readonly slowedMillis: number
   readonly flushes: number
   readonly flushedBytes: number
   readonly logBytesWritten: number

@@ -46,7 +46,7 @@ export class Engine {
     this.live = live
     this.recovery = recovery
     this.committer = new Committer({ ...parts, live })
-    live.onRelease = () => this.committer.wakeStalled()
+    live.onRelease = () => this.committer.admission.wake()
     this.flusher = new Flusher({ ...parts, live, committer: this.committer })
     this.limits = { options, nowMillis: oracle.nowMillis }
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere) }
@@ -116,6 +116,7 @@ export class Engine {
     return {
       commits: this.committer.queue.commits,
       ...this.committer.counters,
+      ...this.committer.admission.counters,
       ...this.flusher.counters,
       syncs,
       logBytesWritten: bytesWritten,
@@ -234,17 +235,19 @@ export class Engine {
     return Effect.suspend(() => {
       const { committer } = this
       if (committer.refusal !== undefined) return Effect.fail(committer.refusal)
-      const turn = committer.roomTurn
+      const turn = committer.admission.turn
       if (committer.freeze()) return this.flusher.settled
       // No memtable is free: one is being flushed, or held by a read. Wait for that, and try again.
       const error = this.flusher.failing ?? committer.trouble
       if (error !== undefined) return Effect.fail(error)
-      return Effect.flatMap(committer.awaitRoom(turn), () => this.flush())
+      return Effect.flatMap(committer.admission.awaitRoom(turn), () => this.flush())
     })
   }
 
   private readonly reserveLoop: Effect.Effect<never> = Effect.suspend(() =>
-    Effect.forever(Effect.andThen(this.committer.sequencesLow.wait, Effect.andThen(Effect.yieldNow, this.reserve)))
+    Effect.forever(
+      Effect.andThen(this.committer.admission.sequencesLow.wait, Effect.andThen(Effect.yieldNow, this.reserve))
+    )
   )
 
   private readonly reserve: Effect.Effect<void> = Effect.suspend(() => {
@@ -261,7 +264,7 @@ export class Engine {
       onSuccess: () =>
         Effect.sync(() => {
           oracle.extend(reserved)
-          this.committer.wakeStalled()
+          this.committer.admission.wake()
         })
     })
   })

@@ -105,7 +105,8 @@ export class Flusher {
   private failed(error: DatabaseError): Effect.Effect<void> {
     const first = this.failing === undefined
     this.failing = error
-    this.parts.committer.flushEnded(error)
+    this.parts.committer.admission.flushRefused = error
+    this.parts.committer.admission.wake()
     this.parts.committer.flushed.wakeAll()
     return first ? Effect.logWarning(`Strata: a flush failed and will be tried again: ${error.message}`) : Effect.void
   }
@@ -125,7 +126,7 @@ export class Flusher {
         this.counters.flushes += 1
         this.counters.flushedBytes += bytes
         this.failing = undefined
-        this.parts.committer.flushEnded(undefined)
+        this.parts.committer.admission.flushRefused = undefined
         return this.parts.wal.removeBelow(segment)
       })
     })

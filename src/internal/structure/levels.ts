@@ -9,7 +9,9 @@ export interface Run<T> {
   readonly tables: ReadonlyArray<T>
 }
 
-type OfTable = { readonly meta: Pick<TableMeta, "level" | "smallest" | "sequenceMax" | "number"> }
+interface OfTable {
+  readonly meta: Pick<TableMeta, "level" | "smallest" | "sequenceMax" | "number">
+}
 
 /** Among tables of level 0, the one with the later commits first. */
 const newestFirst = (a: OfTable, b: OfTable): number =>
