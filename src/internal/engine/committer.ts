@@ -14,7 +14,7 @@ import {
   Closed,
   CommitOutcomeUnknown,
   Conflict,
-  type DatabaseError,
+  DatabaseError,
   fail,
   invalid,
   Poisoned
@@ -61,6 +61,7 @@ export class Committer {
   private readonly bufferedGate = new Gate()
   private readonly idleGate = new Gate()
   private readonly resolved = new WaitList()
+  private readonly conflicts = new WeakSet<DatabaseError>()
   private logSlot: Slot
   private busy = false
   /** The time of buffered bytes has come. */
@@ -186,11 +187,17 @@ export class Committer {
     })
   }
 
+  /** Whether a commit to this database failed with it. Another one's conflict is not ended by running again here. */
+  isOwnConflict(error: unknown): error is DatabaseError {
+    return error instanceof DatabaseError && this.conflicts.has(error)
+  }
+
   private conflict(sequence: number): DatabaseError {
     this.counters.conflicts += 1
-    return fail(
-      new Conflict({ message: `commit ${sequence} wrote what this transaction read; run it again`, sequence })
-    )
+    const message = `commit ${sequence} wrote what this transaction read; run it again`
+    const error = fail(new Conflict({ message, sequence }))
+    this.conflicts.add(error)
+    return error
   }
 
   /** Why waiting would be in vain: the disk refuses what would make room. */
