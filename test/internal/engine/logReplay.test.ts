@@ -27,7 +27,7 @@ describe("logReplay", () => {
       )
       yield* live
       yield* live
-      const [log] = (yield* namesOn(disk, directory, /\.wal$/)).filter(({ bytes }) => bytes > 96)
+      const log = (yield* namesOn(disk, directory, /\.wal$/)).find((file) => file.bytes > 96)
       const bytes = yield* contentOf(disk, `${directory}/${log!.name}`)
       const header = decodeFileHeader(bytes, FileKind.log)
       const older = bytes.slice()
