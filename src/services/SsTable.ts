@@ -131,6 +131,11 @@ export interface TableSource {
  * 3. Every byte that a read uses is checked first; damage is `Corruption` with file and offset, and other blocks stay
  *    readable.
  * 4. `mayContain` has no false negatives.
+ * 5. `attach` and `handle` read nothing of a table. What is wrong with one fails what is read of it, and nothing else.
+ * 6. At most `openFilesMax` files are open, whatever is read, and what is kept in memory of indexes and filters has a
+ *    limit. What was given up for another table is read again when it is needed; parts and blocks that somebody holds
+ *    stay as they are.
+ * 7. `remove` waits for reads that are under way, gives back all that is kept of the table, and then removes the file.
  *
  * @since 0.1.0
  * @category services
@@ -141,10 +146,17 @@ export class SsTable extends Context.Service<
     /** Writes one table at the level. `undefined`, and no file, if the source is empty. */
     readonly write: (source: TableSource, level: number) => Effect.Effect<TableMeta | undefined, DatabaseError>
     /**
-     * Opens the table, or returns the open one. Checks header, footer, index and filter against each other and the
-     * manifest.
+     * The tables, if all of them are there with the sizes that the manifest says. A missing one is `Corruption`, or
+     * `Stale` in a read-only database.
      */
-    readonly open: (meta: TableMeta) => Effect.Effect<Table, DatabaseError>
+    readonly attach: (metas: ReadonlyArray<TableMeta>) => Effect.Effect<ReadonlyArray<Table>, DatabaseError>
+    /** The table, always the same object for a number. One that moved has another level from now on. */
+    readonly handle: (meta: TableMeta) => Table
+    /**
+     * Gives up the table, which nothing reads any more, and removes its file. One that cannot be removed stays, and the
+     * log says so.
+     */
+    readonly remove: (meta: TableMeta) => Effect.Effect<void>
     /** Reads the whole file and reports what is wrong with it. */
     readonly verify: (
       meta: TableMeta

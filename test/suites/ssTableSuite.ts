@@ -7,7 +7,17 @@ import type { DiskService } from "../../src/services/Disk.ts"
 import type { SsTableService, Table, TableSource } from "../../src/services/SsTable.ts"
 import { latin1, type Plain, plain } from "../internal/format/entries.ts"
 import { Dice } from "../internal/format/support.ts"
-import { answersOf, entriesOf, find, numbered, randomTable, reasonOf, rewrite, sourceOf } from "../support/tables.ts"
+import {
+  answersOf,
+  entriesOf,
+  find,
+  numbered,
+  randomTable,
+  reasonOf,
+  rewrite,
+  sourceOf,
+  openTable
+} from "../support/tables.ts"
 
 export interface SsTableUnderTest {
   readonly disk: DiskService
@@ -61,7 +71,7 @@ const writing = (use: Use): void => {
       const entries = randomTable(new Dice(1), { count: 300, large: false })
       const meta = yield* written(yield* under.tables({ blockBytes: 512 }), entries)
       const tables = yield* (under.afterPowerCut ?? under.tables)()
-      const table = yield* tables.open(meta)
+      const table = yield* openTable(tables, meta)
       assert.deepStrictEqual(yield* entriesOf(table), entries)
       yield* checkFinds(table, entries)
       assert.deepStrictEqual(table.meta, meta)
@@ -154,7 +164,7 @@ const writing = (use: Use): void => {
     Effect.gen(function* () {
       const entries = numbered(5000)
       const tables = yield* under.tables()
-      const table = yield* tables.open(yield* written(tables, entries))
+      const table = yield* openTable(tables, yield* written(tables, entries))
       const parts = yield* table.open
       const has = (key: string) => parts.mayContain(latin1(`<${key}>`), 1, key.length + 1)
       for (const { key } of entries) assert.isTrue(has(key))
@@ -166,7 +176,7 @@ const writing = (use: Use): void => {
   use("4. without filters mayContain is true", (under) =>
     Effect.gen(function* () {
       const tables = yield* under.tables({ filterBitsPerKey: 0 })
-      const table = yield* tables.open(yield* written(tables, numbered(10)))
+      const table = yield* openTable(tables, yield* written(tables, numbered(10)))
       assert.isTrue((yield* table.open).mayContain(latin1("nothing like it"), 0, 15))
     })
   )
@@ -179,14 +189,14 @@ const checking = (use: Use): void => {
       const before = yield* under.tables({ blockBytes: 1024 })
       const meta = yield* written(before, entries)
       const path = yield* onlyTable(under)
-      const { blockCount } = yield* (yield* before.open(meta)).open
+      const { blockCount } = yield* before.handle(meta).open
       const offset = 96 + 7
       yield* rewrite(under.disk, path, (bytes) => {
         bytes[offset] ^= 0x10
         return bytes
       })
       const tables = yield* under.tables()
-      const table = yield* tables.open(meta)
+      const table = yield* openTable(tables, meta)
       for (let attempt = 0; attempt < 2; attempt++) {
         const reason = yield* reasonOf(table.load(0, true))
         assert.deepInclude(reason, { _tag: "Corruption", file: path, offset: 96 })
@@ -209,14 +219,17 @@ const checking = (use: Use): void => {
       const entries = numbered(8, 100)
       const before = yield* under.tables({ blockBytes: 64 })
       const meta = yield* written(before, entries)
-      const table = yield* before.open(meta)
+      const table = yield* openTable(before, meta)
       assert.strictEqual((yield* table.open).blockCount, 8)
       yield* rewrite(under.disk, yield* onlyTable(under), (bytes) => {
         const length = blockLength(bytes)
         return bytes.copyWithin(96, 96 + length, 96 + 2 * length)
       })
       const tables = yield* under.tables()
-      assert.deepInclude(yield* reasonOf((yield* tables.open(meta)).load(0, true)), { _tag: "Corruption", offset: 96 })
+      assert.deepInclude(yield* reasonOf((yield* openTable(tables, meta)).load(0, true)), {
+        _tag: "Corruption",
+        offset: 96
+      })
     })
   )
 
@@ -230,11 +243,11 @@ const checking = (use: Use): void => {
           return bytes
         }
         yield* rewrite(under.disk, path, flip)
-        const reason = yield* reasonOf((yield* under.tables()).open(meta))
+        const reason = yield* reasonOf(openTable(yield* under.tables(), meta))
         assert.deepInclude(reason, { _tag: "Corruption", file: path }, `byte ${place}`)
         yield* rewrite(under.disk, path, flip)
       }
-      yield* (yield* under.tables()).open(meta)
+      yield* openTable(yield* under.tables(), meta)
     })
   )
 
@@ -244,7 +257,7 @@ const checking = (use: Use): void => {
       const path = yield* onlyTable(under)
       yield* rewrite(under.disk, path, () => new Uint8Array(0))
       const tables = yield* under.tables()
-      const reason = yield* reasonOf(tables.open(meta))
+      const reason = yield* reasonOf(openTable(tables, meta))
       assert.deepInclude(reason, { _tag: "Corruption", file: path, offset: 0 })
       assert.match(reason.message, /has 0 bytes, the manifest says \d+/)
       assert.lengthOf((yield* tables.verify(meta)).damage, 1)
@@ -265,10 +278,10 @@ const opening = (use: Use): void => {
       const meta = yield* written(yield* under.tables(), numbered(100))
       const tables = yield* under.tables()
       const all = yield* Effect.all(
-        Array.from({ length: 8 }, () => tables.open(meta)),
+        Array.from({ length: 8 }, () => openTable(tables, meta)),
         { concurrency: "unbounded" }
       )
-      assert.strictEqual(new Set([...all, yield* tables.open(meta)]).size, 1)
+      assert.strictEqual(new Set([...all, yield* openTable(tables, meta)]).size, 1)
     })
   )
 
@@ -282,9 +295,9 @@ const opening = (use: Use): void => {
       }
       yield* rewrite(under.disk, path, flip)
       const tables = yield* under.tables()
-      assert.strictEqual((yield* reasonOf(tables.open(meta)))._tag, "Corruption")
+      assert.strictEqual((yield* reasonOf(openTable(tables, meta)))._tag, "Corruption")
       yield* rewrite(under.disk, path, flip)
-      yield* tables.open(meta)
+      yield* openTable(tables, meta)
     })
   )
 
@@ -293,11 +306,11 @@ const opening = (use: Use): void => {
       const meta = yield* written(yield* under.tables(), numbered(100))
       const path = yield* onlyTable(under)
       yield* under.disk.remove(path)
-      const reason = yield* reasonOf((yield* under.tables()).open(meta))
+      const reason = yield* reasonOf(openTable(yield* under.tables(), meta))
       assert.deepInclude(reason, { _tag: "Corruption", file: path })
       assert.match(reason.message, /named by the manifest is missing/)
       const readOnly = yield* under.tables({ readOnly: true })
-      assert.deepInclude(yield* reasonOf(readOnly.open(meta)), { _tag: "Stale", file: path })
+      assert.deepInclude(yield* reasonOf(openTable(readOnly, meta)), { _tag: "Stale", file: path })
       assert.deepInclude(yield* reasonOf(readOnly.verify(meta)), { _tag: "Stale", file: path })
       assert.deepInclude((yield* (yield* under.tables()).verify(meta)).damage[0], { file: path, offset: 0 })
     })
@@ -307,7 +320,7 @@ const opening = (use: Use): void => {
     Effect.gen(function* () {
       const entries = numbered(1000)
       const tables = yield* under.tables()
-      const table = yield* tables.open(yield* written(tables, entries))
+      const table = yield* openTable(tables, yield* written(tables, entries))
       yield* under.disk.remove(yield* onlyTable(under))
       assert.deepStrictEqual(yield* entriesOf(table), entries)
     })
@@ -322,7 +335,7 @@ const opening = (use: Use): void => {
       ])
       for (const blockBytes of [64, 80, 120, 4096]) {
         const tables = yield* under.tables({ blockBytes })
-        const table = yield* tables.open(yield* written(tables, entries))
+        const table = yield* openTable(tables, yield* written(tables, entries))
         for (const { key } of entries) {
           assert.strictEqual((yield* find(table, key, 100))?.kind, Kind.remove, key)
           assert.strictEqual((yield* find(table, key, 8))?.kind, Kind.set, key)
@@ -354,7 +367,7 @@ const verifying = (use: Use): void => {
     Effect.gen(function* () {
       const tables = yield* under.tables()
       const meta = yield* written(tables, numbered(100))
-      const table = yield* tables.open(meta)
+      const table = yield* openTable(tables, meta)
       yield* entriesOf(table)
       yield* rewrite(under.disk, yield* onlyTable(under), (bytes) => bytes.fill(0, 200, 210))
       assert.isAbove((yield* tables.verify(meta)).damage.length, 0)

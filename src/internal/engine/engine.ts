@@ -12,6 +12,7 @@ import { attempt } from "./attempt.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import { Committer } from "./committer.ts"
 import { Flusher } from "./flusher.ts"
+import { ObsoleteTables } from "./obsoleteTables.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
@@ -35,6 +36,7 @@ export class Engine {
   private readonly live: LiveView
   private readonly committer: Committer
   private readonly flusher: Flusher
+  private readonly obsolete: ObsoleteTables
   private readonly limits: Limits
   private readonly reads: ReadParts
   private readonly transactions: Transactions
@@ -47,6 +49,8 @@ export class Engine {
     this.recovery = recovery
     this.committer = new Committer({ ...parts, live })
     live.onRelease = () => this.committer.wakeStalled()
+    this.obsolete = new ObsoleteTables({ tables: parts.tables, committer: this.committer })
+    live.onObsolete = (table) => this.obsolete.add(table)
     this.flusher = new Flusher({ ...parts, live, committer: this.committer })
     this.limits = { options, nowMillis: oracle.nowMillis }
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere) }
@@ -61,7 +65,7 @@ export class Engine {
   /** Starts the background fibers in the current scope. */
   readonly start = Effect.suspend(() =>
     Effect.forEach(
-      [...this.committer.loops(), this.flusher.loop, this.reserveLoop],
+      [...this.committer.loops(), this.flusher.loop, this.obsolete.loop, this.reserveLoop],
       (loop) => Effect.forkScoped(loop, { startImmediately: true }),
       { discard: true }
     )
@@ -146,6 +150,7 @@ export class Engine {
     }
     yield* this.flusher.stop
     if (this.committer.refusal?.reason._tag === "Poisoned") return
+    yield* this.obsolete.removeAll
     yield* wal.seal
     yield* manifest.publish({ cleanShutdown: { lastLsn: wal.lastLsn(), lastSequence: oracle.assigned() } })
   }).pipe(

@@ -9,7 +9,16 @@ import * as MemoryDisk from "../../../src/layers/MemoryDisk.ts"
 import type { DiskService } from "../../../src/services/Disk.ts"
 import { toView } from "../format/entries.ts"
 import * as memoryManifest from "../../support/memoryManifest.ts"
-import { footerOf, numbered, reasonOf, reseal, simulated, tablesOn, writeEntries } from "../../support/tables.ts"
+import {
+  footerOf,
+  numbered,
+  reasonOf,
+  reseal,
+  simulated,
+  tablesOn,
+  writeEntries,
+  openTable
+} from "../../support/tables.ts"
 
 describe("tableVerifier", () => {
   it.live("yields between slices, and closes its file when it is interrupted", () =>
@@ -74,7 +83,7 @@ describe("tableVerifier", () => {
       const { disk } = MemoryDisk.fromImage(new Map([["/db/table-0000000000000001.sst", concatBytes(chunks)]]))
       const tables = yield* tablesOn(disk, memoryManifest.make("/db"))
       const meta = { ...facts, level: 0 }
-      assert.strictEqual((yield* reasonOf(tables.open(meta)))._tag, "Unsupported")
+      assert.strictEqual((yield* reasonOf(openTable(tables, meta)))._tag, "Unsupported")
       assert.strictEqual((yield* reasonOf(tables.verify(meta)))._tag, "Unsupported")
     }).pipe(Effect.scoped)
   )
