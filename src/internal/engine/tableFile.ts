@@ -9,7 +9,6 @@ import type { EncryptionService, FileSealer } from "../../services/Encryption.ts
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import { tableFileName } from "../format/fileName.ts"
-import { unsupported } from "../format/formatError.ts"
 import { decodingAt, type Layout } from "../format/storedBlock.ts"
 import type { Footer, Section } from "../format/table.ts"
 import { openStored, type OpenedTableParts, type SealedTable, TableOpening } from "../structure/tableOpening.ts"
@@ -96,14 +95,7 @@ const drive = (
 const openParts = (parts: TableParts, meta: TableMeta, file: ReadFile): Effect.Effect<OpenedTable, DatabaseError> => {
   const { databaseId } = parts.manifest.state()
   return decoding(file.path, () => new TableOpening({ meta, fileBytes: file.size, databaseId, withFilter: true })).pipe(
-    Effect.flatMap((opening) => drive(parts, file, opening)),
-    Effect.tap(({ footer }) =>
-      // What is read without them would bring back what they remove.
-      decoding(file.path, () => {
-        const { bytes, offset } = footer.rangeRemovals
-        if (bytes > 0) throw unsupported("the table holds range removals", offset)
-      })
-    )
+    Effect.flatMap((opening) => drive(parts, file, opening))
   )
 }
 
