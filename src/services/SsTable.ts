@@ -30,6 +30,18 @@ export interface EntryView {
 }
 
 /**
+ * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RangeRemoval {
+  readonly from: Uint8Array
+  readonly to: Uint8Array
+  readonly sequence: number
+}
+
+/**
  * A block in memory: entries by key ascending, then sequence descending. Blocks are never recycled in place.
  *
  * @since 0.1.0
@@ -43,18 +55,6 @@ export interface Block {
   readonly seek: (target: Uint8Array, start: number, end: number) => number
   /** The first index whose key is after the target, or is the target with a sequence at or below the given one. */
   readonly seekVersion: (target: Uint8Array, start: number, end: number, sequence: number) => number
-}
-
-/**
- * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RangeRemoval {
-  readonly from: Uint8Array
-  readonly to: Uint8Array
-  readonly sequence: number
 }
 
 /**
@@ -113,13 +113,15 @@ export interface Table {
 }
 
 /**
- * Where a new table's entries come from: called until it returns false; sets the view to the next entry in table order.
+ * What a new table is made of. `next` is called until it returns false; it sets the view to the next entry in table
+ * order. Range removals come in any order.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TableSource {
   readonly next: (into: EntryView) => boolean
+  readonly rangeRemovals?: ReadonlyArray<RangeRemoval> | undefined
 }
 
 /**

@@ -82,6 +82,7 @@ const writing = (use: Use): void => {
         largest: latin1(entries.at(-1)!.key),
         entryCount: entries.length,
         removeCount: entries.filter(({ kind }) => kind === Kind.remove).length,
+        rangeRemovalCount: 0,
         sequenceMin: Math.min(...sequences),
         sequenceMax: Math.max(...sequences)
       })
