@@ -16,7 +16,15 @@ import { ObsoleteTables } from "./obsoleteTables.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
-import { checkedDurability, type Limits, operationFields, removeFields, setFields, SingleRequest } from "./requests.ts"
+import {
+  checkedDurability,
+  type Limits,
+  operationFields,
+  removeFields,
+  removeRangeFields,
+  setFields,
+  SingleRequest
+} from "./requests.ts"
 import { Transactions } from "./transactions.ts"
 import { ValueSlab } from "./valueSlab.ts"
 import { verify } from "./verify.ts"
@@ -88,6 +96,11 @@ export class Engine {
       set: (key, value, set) =>
         this.commit(() => new SingleRequest(setFields(this.limits, key, { value, options: set })), set?.durability),
       remove: (key, write) => this.commit(() => new SingleRequest(removeFields(key)), write?.durability),
+      removeRange: (bounds, write) =>
+        this.commit(() => {
+          const fields = removeRangeFields(bounds)
+          return fields && new SingleRequest(fields)
+        }, write?.durability),
       write: (operations, write) => this.write(operations, write),
       transaction: (body, settings) => Effect.suspend(() => this.transactions.run(body, settings ?? {})),
       begin: (settings) => Effect.suspend(() => this.transactions.begin(settings ?? {})),
@@ -170,40 +183,44 @@ export class Engine {
     }
   }
 
+  /** Nothing is to be done without a request. */
   private commit(
-    request: () => CommitRequest,
+    make: () => CommitRequest | undefined,
     durability: Durability | undefined
   ): Effect.Effect<Commit, DatabaseError> {
     return attempt(() => {
       this.checkWritable()
-      return this.committer.commit(request(), checkedDurability(durability) ?? this.parts.options.durability)
+      const request = make()
+      const chosen = checkedDurability(durability) ?? this.parts.options.durability
+      return request === undefined ? this.nothing() : this.committer.commit(request, chosen)
     })
+  }
+
+  /** The commit of no records. */
+  private nothing(): Effect.Effect<Commit> {
+    const { oracle } = this.parts
+    return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
   }
 
   private write(
     operations: ReadonlyArray<Operation>,
     write: WriteOptions | undefined
   ): Effect.Effect<Commit, DatabaseError> {
-    return attempt(() => {
-      this.checkWritable()
-      const durability = checkedDurability(write?.durability) ?? this.parts.options.durability
-      const { oracle, options } = this.parts
-      if (operations.length === 0) {
-        return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
-      }
+    return this.commit(() => {
       if (operations.length === 1) {
-        return this.committer.commit(new SingleRequest(operationFields(this.limits, operations[0]!)), durability)
+        const fields = operationFields(this.limits, operations[0]!)
+        return fields && new SingleRequest(fields)
       }
-      const buffer = new WriteBuffer(options.transactionBytesMax)
+      const { transactionBytesMax } = this.parts.options
+      const buffer = new WriteBuffer(transactionBytesMax)
       for (const operation of operations) {
-        if (buffer.add(operationFields(this.limits, operation))) continue
-        throw invalid(`the batch needs more than transactionBytesMax (${options.transactionBytesMax}); split it`)
+        const fields = operationFields(this.limits, operation)
+        if (fields === undefined || buffer.add(fields)) continue
+        throw invalid(`the batch needs more than transactionBytesMax (${transactionBytesMax}); split it`)
       }
-      return this.committer.commit(
-        { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) },
-        durability
-      )
-    })
+      if (buffer.isEmpty) return undefined
+      return { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) }
+    }, write?.durability)
   }
 
   private readonly snapshot = Effect.map(
