@@ -96,7 +96,9 @@ export interface ReadFile {
   readonly readUnsafe: ((offset: number, length: number) => Uint8Array) | undefined
   /** Idempotent. */
   readonly close: Effect.Effect<void, DiskError>
-  /** The same on the calling stack, when no `read` is under way. `undefined` where `readUnsafe` is. Throws `DiskError`. */
+  /**
+   * The same on the calling stack, when no `read` is under way. Throws `DiskError`. `undefined` where `readUnsafe` is.
+   */
   readonly closeUnsafe: (() => void) | undefined
 }
 

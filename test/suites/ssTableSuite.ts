@@ -4,6 +4,7 @@ import { Effect, Exit, Fiber, type Scope } from "effect"
 import { Kind } from "../../src/internal/format/record.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import type { DiskService } from "../../src/services/Disk.ts"
+import type { TableMeta } from "../../src/services/Manifest.ts"
 import type { SsTableService, Table, TableSource } from "../../src/services/SsTable.ts"
 import { latin1, type Plain, plain } from "../internal/format/entries.ts"
 import { Dice } from "../internal/format/support.ts"
@@ -37,6 +38,7 @@ export const ssTableSuite = (layerName: string, make: Effect.Effect<SsTableUnder
     writing(use)
     checking(use)
     opening(use)
+    keeping(use)
     verifying(use)
   })
 }
@@ -55,6 +57,8 @@ const onlyTable = (under: SsTableUnderTest) =>
     assert.lengthOf(all, 1)
     return under.disk.join(under.directory, all[0]!)
   })
+
+const attached = (tables: SsTableService, meta: TableMeta) => Effect.map(tables.attach([meta]), ([table]) => table!)
 
 const checkFinds = (table: Table, entries: ReadonlyArray<Plain>) => {
   const expected = answersOf(entries)
@@ -307,11 +311,15 @@ const opening = (use: Use): void => {
       const meta = yield* written(yield* under.tables(), numbered(100))
       const path = yield* onlyTable(under)
       yield* under.disk.remove(path)
-      const reason = yield* reasonOf(openTable(yield* under.tables(), meta))
-      assert.deepInclude(reason, { _tag: "Corruption", file: path })
-      assert.match(reason.message, /named by the manifest is missing/)
+      // Whether it is missed at once, or when it is read.
+      for (const use of [openTable, attached]) {
+        const reason = yield* reasonOf(use(yield* under.tables(), meta))
+        assert.deepInclude(reason, { _tag: "Corruption", file: path })
+        assert.match(reason.message, /named by the manifest is missing/)
+        const readOnly = yield* under.tables({ readOnly: true })
+        assert.deepInclude(yield* reasonOf(use(readOnly, meta)), { _tag: "Stale", file: path })
+      }
       const readOnly = yield* under.tables({ readOnly: true })
-      assert.deepInclude(yield* reasonOf(openTable(readOnly, meta)), { _tag: "Stale", file: path })
       assert.deepInclude(yield* reasonOf(readOnly.verify(meta)), { _tag: "Stale", file: path })
       assert.deepInclude((yield* (yield* under.tables()).verify(meta)).damage[0], { file: path, offset: 0 })
     })
@@ -343,6 +351,86 @@ const opening = (use: Use): void => {
           assert.isUndefined(yield* find(table, key, 4), key)
         }
       }
+    })
+  )
+}
+
+const keeping = (use: Use): void => {
+  use("5. attach and handle read nothing of a table", (under) =>
+    Effect.gen(function* () {
+      const first = yield* under.tables()
+      const metas = [yield* written(first, numbered(300)), yield* written(first, numbered(300))]
+      const path = under.disk.join(under.directory, (yield* names(under))[0]!)
+      yield* rewrite(under.disk, path, (bytes) => bytes.fill(0))
+      const tables = yield* under.tables()
+      const [damaged, sound] = yield* tables.attach(metas)
+      assert.strictEqual(tables.handle(metas[0]!), damaged)
+      assert.isUndefined(sound!.partsUnsafe())
+      // What is wrong with one fails what is read of it, and nothing else.
+      for (let attempt = 0; attempt < 2; attempt++) {
+        assert.deepInclude(yield* reasonOf(damaged!.open), { _tag: "Corruption", file: path })
+        assert.deepInclude(yield* reasonOf(damaged!.load(0, true)), { _tag: "Corruption", file: path })
+        assert.deepStrictEqual(yield* entriesOf(sound!), numbered(300))
+      }
+    })
+  )
+
+  use("5. attach refuses a table of another size", (under) =>
+    Effect.gen(function* () {
+      const first = yield* under.tables()
+      const metas = [yield* written(first, numbered(30)), yield* written(first, numbered(30))]
+      const path = under.disk.join(under.directory, (yield* names(under))[1]!)
+      yield* rewrite(under.disk, path, (bytes) => bytes.slice(0, -1))
+      const reason = yield* reasonOf((yield* under.tables()).attach(metas))
+      assert.deepInclude(reason, { _tag: "Corruption", file: path, offset: metas[1]!.bytes - 1 })
+    })
+  )
+
+  use("6. what was given up for another table is read again, and what somebody holds stays as it is", (under) =>
+    Effect.gen(function* () {
+      const first = yield* under.tables()
+      const metas: Array<TableMeta> = []
+      for (let index = 0; index < 20; index++) metas.push(yield* written(first, numbered(50 + index)))
+      const tables = yield* under.tables({ openFilesMax: 8, cacheBytes: 0 })
+      const [one, ...others] = yield* tables.attach(metas)
+      const parts = yield* one!.open
+      const block = yield* one!.load(0, true)
+      for (const [index, other] of others.entries()) {
+        assert.deepStrictEqual(yield* entriesOf(other), numbered(51 + index))
+      }
+      assert.isUndefined(one!.partsUnsafe())
+      assert.strictEqual(parts.blockFor(latin1("key-00000000"), 0, 12), 0)
+      assert.strictEqual(block.count, 50)
+      assert.deepStrictEqual(yield* entriesOf(one!), numbered(50))
+    })
+  )
+
+  use("7. remove gives back all that is kept of the table, and then removes the file", (under) =>
+    Effect.gen(function* () {
+      const tables = yield* under.tables()
+      const meta = yield* written(tables, numbered(1000))
+      const kept = yield* written(tables, numbered(10))
+      const table = yield* openTable(tables, meta)
+      const loading = yield* Effect.forkChild(table.load(1, true), { startImmediately: true })
+      yield* tables.remove(meta)
+      assert.isAbove((yield* Fiber.join(loading)).count, 0)
+      assert.lengthOf(yield* names(under), 1)
+      assert.isUndefined(table.partsUnsafe())
+      assert.isUndefined(table.blockUnsafe(1))
+      assert.strictEqual((yield* reasonOf(table.load(1, true)))._tag, "Closed")
+      assert.deepStrictEqual(yield* entriesOf(tables.handle(kept)), numbered(10))
+      // It is gone already.
+      yield* tables.remove(meta)
+    })
+  )
+
+  use("a table that moves to another level stays the same", (under) =>
+    Effect.gen(function* () {
+      const tables = yield* under.tables()
+      const meta = yield* written(tables, numbered(10))
+      const table = tables.handle(meta)
+      assert.strictEqual(tables.handle({ ...meta, level: 3 }), table)
+      assert.strictEqual(table.meta.level, 3)
     })
   )
 }

@@ -238,7 +238,7 @@ export class OpenFiles {
     holder.forget()
   }
 
-  /** The next one under the hand that will do. In two rounds it has passed each twice, the second time without a bit. */
+  /** The next one under the hand that will do. In a second round, none has a bit any more. */
   private next(willDo: (holder: FileHolder) => boolean): FileHolder | undefined {
     for (let left = 2 * this.holders.size; left > 0; left--) {
       const [holder] = this.holders

@@ -1,7 +1,7 @@
 // The tables of a database, each once. Naming a table reads nothing of it; see tableReader.ts for when it is read, and
 // openFiles.ts for how much of all of them is in memory.
 import * as Effect from "effect/Effect"
-import { type DatabaseError } from "../../services/DatabaseError.ts"
+import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { TableMeta } from "../../services/Manifest.ts"
 import type { Table } from "../../services/SsTable.ts"
 import { tableFileName } from "../format/fileName.ts"

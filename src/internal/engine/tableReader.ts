@@ -4,7 +4,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { CacheNode } from "../../services/BlockCache.ts"
-import { DatabaseError } from "../../services/DatabaseError.ts"
+import type { DatabaseError } from "../../services/DatabaseError.ts"
 import { DiskError, type ReadFile } from "../../services/Disk.ts"
 import type { TableMeta } from "../../services/Manifest.ts"
 import type { Block, Table } from "../../services/SsTable.ts"
