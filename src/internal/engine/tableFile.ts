@@ -32,7 +32,7 @@ export interface TableFile extends SealedTable {
 /** A file of which every part but the blocks has been read. */
 export interface OpenedTable extends TableFile, OpenedTableParts {}
 
-export const tablePath = ({ disk, manifest }: TableParts, number: number): string =>
+export const tablePath = ({ disk, manifest }: Pick<TableParts, "disk" | "manifest">, number: number): string =>
   disk.join(manifest.directory, tableFileName(number))
 
 /** A table's file does not grow and is never cut: one that ends early lost bytes after it was opened. */
@@ -58,8 +58,12 @@ export const readSection = <A>(
     })
   )
 
-const missing = (parts: TableParts, meta: TableMeta): DatabaseError => {
-  const file = tablePath(parts, meta.number)
+/** The error for a table whose file is not there. */
+export const missingTable = (
+  parts: Pick<TableParts, "disk" | "manifest" | "options">,
+  number: number
+): DatabaseError => {
+  const file = tablePath(parts, number)
   return fail(
     parts.options.readOnly
       ? new Stale({ message: `a later writer removed ${file}; open the database again`, file })
@@ -112,7 +116,7 @@ export const openTableFile = (parts: TableParts, meta: TableMeta): Effect.Effect
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
       Effect.mapError(parts.disk.open(tablePath(parts, meta.number)), (error) =>
-        error.code === "ENOENT" ? missing(parts, meta) : ofDisk(error)
+        error.code === "ENOENT" ? missingTable(parts, meta.number) : ofDisk(error)
       ),
       (file) => restore(openParts(parts, meta, file)).pipe(Effect.onError(() => Effect.ignore(file.close)))
     )

@@ -86,6 +86,11 @@ export class TableBuilder {
     return this.offset + (this.block.count === 0 ? 0 : this.block.bytes)
   }
 
+  /** A copy of the key that was added last. */
+  lastKey(): Uint8Array {
+    return this.last.finish()
+  }
+
   /** Copies the entry. Keys ascend, the sequences of one key descend. */
   add(entry: EntryView): void {
     const { bytes, keyEnd, keyStart, sequence } = entry
