@@ -8,7 +8,6 @@ import * as Layer from "effect/Layer"
 import { OpenTables } from "../internal/engine/openTables.ts"
 import type { TableParts } from "../internal/engine/tableFile.ts"
 import { verifyTable } from "../internal/engine/tableVerifier.ts"
-import { writeTable } from "../internal/engine/tableWriter.ts"
 import { BlockCache } from "../services/BlockCache.ts"
 import { Disk } from "../services/Disk.ts"
 import { Encryption } from "../services/Encryption.ts"
@@ -36,7 +35,6 @@ export const layer: Layer.Layer<SsTable, never, Disk | Manifest | Encryption | B
     const tables = new OpenTables(parts)
     yield* Effect.addFinalizer(() => tables.close)
     return SsTable.of({
-      write: (source, level) => writeTable(parts, source, level),
       open: (meta) => tables.open(meta),
       verify: (meta) => verifyTable(parts, meta)
     })

@@ -15,6 +15,7 @@ import type { DatabaseError } from "../services/DatabaseError.ts"
 import { Directory } from "../services/Directory.ts"
 import type { Disk } from "../services/Disk.ts"
 import type { Encryption } from "../services/Encryption.ts"
+import { Jobs } from "../services/Jobs.ts"
 import { Maintenance } from "../services/Maintenance.ts"
 import { Manifest } from "../services/Manifest.ts"
 import { Memory } from "../services/Memory.ts"
@@ -27,6 +28,7 @@ import * as ArenaMemtable from "./ArenaMemtable.ts"
 import * as FileManifest from "./FileManifest.ts"
 import * as FileSsTable from "./FileSsTable.ts"
 import * as FileWal from "./FileWal.ts"
+import * as InlineJobs from "./InlineJobs.ts"
 import * as LocalOracle from "./LocalOracle.ts"
 import * as NodeDisk from "./NodeDisk.ts"
 import * as NodeMemory from "./NodeMemory.ts"
@@ -58,7 +60,7 @@ export interface Location extends Options.OptionsInput {
 export const layerNoDeps: Layer.Layer<
   Database | Maintenance,
   DatabaseError,
-  Manifest | Wal | SsTable | Memtable | Oracle | BlockCache
+  Manifest | Wal | SsTable | Memtable | Oracle | BlockCache | Jobs
 > = Layer.effectContext(
   Effect.gen(function* () {
     const manifest = yield* Manifest
@@ -66,6 +68,7 @@ export const layerNoDeps: Layer.Layer<
       options: yield* Options.Options,
       manifest,
       wal: yield* Wal,
+      jobs: yield* Jobs,
       tables: yield* SsTable,
       memtables: yield* Memtable,
       oracle: yield* Oracle,
@@ -91,7 +94,7 @@ export const layerWith = (
     // Each provides the ones above it, so that they close in the opposite order: the engine first, the lock last.
     layerNoDeps.pipe(
       Layer.provide([FileWal.layer, ArenaMemtable.layer, LocalOracle.layer]),
-      Layer.provide(FileSsTable.layer),
+      Layer.provide([FileSsTable.layer, InlineJobs.layer]),
       Layer.provideMerge(SieveBlockCache.layer),
       Layer.provide(FileManifest.layer),
       Layer.provide(WaryDisk.layer),

@@ -48,9 +48,17 @@ export interface MemtableHandle {
   readonly older: (entry: number) => number
   readonly sequenceOf: (entry: number) => number
   readonly readEntry: (entry: number, into: EntryView) => void
+  /** Where the entry's record begins in the arena. */
+  readonly recordOffset: (entry: number) => number
   readonly cursor: () => MemtableCursor
-  /** Indexed records, versions and removals included. */
+  /** Indexed records, versions and removals included, without range removals. */
   readonly entryCount: number
+  /** In order of arrival. */
+  readonly rangeRemovals: ReadonlyArray<{
+    readonly from: Uint8Array
+    readonly to: Uint8Array
+    readonly sequence: number
+  }>
 }
 
 /**

@@ -66,24 +66,13 @@ export interface Table {
 }
 
 /**
- * Where a new table's entries come from: called until it returns false; sets the view to the next entry in table order.
- *
- * @since 0.1.0
- * @category models
- */
-export interface TableSource {
-  readonly next: (into: EntryView) => boolean
-}
-
-/**
- * Writes and reads tables.
+ * Reads tables. Jobs write them.
  *
  * Invariants every layer keeps, checked by `test/suites/ssTableSuite.ts`:
- * 1. A table that `write` returned is durable, name included, and reads back entry for entry.
- * 2. `write` yields between slices; when it fails or is interrupted, no file of it stays.
- * 3. Every byte that a read uses is checked first; damage is `Corruption` with file and offset, and other blocks stay
+ * 1. A table reads back entry for entry as it was written.
+ * 2. Every byte that a read uses is checked first; damage is `Corruption` with file and offset, and other blocks stay
  *    readable.
- * 4. `mayContain` has no false negatives.
+ * 3. `mayContain` has no false negatives.
  *
  * @since 0.1.0
  * @category services
@@ -91,8 +80,6 @@ export interface TableSource {
 export class SsTable extends Context.Service<
   SsTable,
   {
-    /** Writes one table at the level. `undefined`, and no file, if the source is empty. */
-    readonly write: (source: TableSource, level: number) => Effect.Effect<TableMeta | undefined, DatabaseError>
     /**
      * Opens the table, or returns the open one. Checks header, footer, index and filter against each other and the
      * manifest.

@@ -4,17 +4,19 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
+import type { JobsService } from "../../services/Jobs.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { SsTableService, Table } from "../../services/SsTable.ts"
 import type { WalService } from "../../services/Wal.ts"
-import { MemtableFlush } from "../structure/memtableFlush.ts"
 import type { Committer } from "./committer.ts"
+import { MemtableFlush } from "./memtableFlush.ts"
 import type { LiveView, Slot } from "./view.ts"
 
 export interface FlushParts {
   readonly live: LiveView
   readonly oracle: OracleService
+  readonly jobs: JobsService
   readonly tables: SsTableService
   readonly manifest: ManifestService
   readonly wal: WalService
@@ -39,9 +41,11 @@ export class Flusher {
   private stopped = false
   private written: Written | undefined = undefined
   private readonly parts: FlushParts
+  private readonly memtables: MemtableFlush
 
   constructor(parts: FlushParts) {
     this.parts = parts
+    this.memtables = new MemtableFlush(parts)
   }
 
   /** Run in a fiber of the database's scope. */
@@ -121,20 +125,27 @@ export class Flusher {
       const keep = (written: Written) => {
         this.written = written
       }
-      return Effect.flatMap(flushSlot(this.parts, slot, { kept, keep }), ({ bytes, segment }) => {
-        this.written = undefined
-        this.counters.flushes += 1
-        this.counters.flushedBytes += bytes
-        this.failing = undefined
-        this.parts.committer.admission.flushRefused = undefined
-        return this.parts.wal.removeBelow(segment)
-      })
+      return Effect.flatMap(
+        flushSlot({ ...this.parts, memtables: this.memtables }, slot, { kept, keep }),
+        ({ bytes, segment }) => {
+          this.written = undefined
+          this.counters.flushes += 1
+          this.counters.flushedBytes += bytes
+          this.failing = undefined
+          this.parts.committer.admission.flushRefused = undefined
+          return this.parts.wal.removeBelow(segment)
+        }
+      )
     })
   }
 }
 
+interface SlotParts extends FlushParts {
+  readonly memtables: MemtableFlush
+}
+
 const flushSlot = Effect.fn("Flush.run")(function* (
-  parts: FlushParts,
+  parts: SlotParts,
   slot: Slot,
   memory: { readonly kept: Written | undefined; readonly keep: (written: Written) => void }
 ) {
@@ -152,13 +163,15 @@ const flushSlot = Effect.fn("Flush.run")(function* (
   return { bytes: meta?.bytes ?? 0, segment }
 })
 
-const writeSlot = Effect.fnUntraced(function* (parts: FlushParts, slot: Slot) {
-  const { oracle, tables } = parts
-  const meta = yield* tables.write(new MemtableFlush(slot.memtable, oracle.watermark()), 0)
+const writeSlot = Effect.fnUntraced(function* (parts: SlotParts, slot: Slot) {
+  const { memtables, oracle, tables } = parts
+  const horizon = { snapshots: [oracle.watermark()], nowMillis: 0 }
+  const meta = yield* memtables.run(slot.memtable, horizon, [])
   return { slot, meta, table: meta === undefined ? undefined : yield* tables.open(meta) }
 })
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the flush had ended" }))
 
-/** Worth another try: the disk may have room, or handles, later. */
-const isPassing = (error: DatabaseError): boolean => error.reason._tag === "DiskFull" || error.reason._tag === "Io"
+/** Worth another try: the disk may have room, or handles, later, and a worker that died is replaced. */
+const isPassing = ({ reason }: DatabaseError): boolean =>
+  reason._tag === "DiskFull" || reason._tag === "Io" || reason._tag === "JobFailed"

@@ -15,7 +15,8 @@ import { FormatError } from "../format/formatError.ts"
 import { decodingAt, Layout } from "../format/storedBlock.ts"
 import { TableBlocks } from "../structure/tableBlocks.ts"
 import { ofFormat } from "./diskErrors.ts"
-import { type OpenedTable, openStored, ofRead, type TableFile } from "./tableFile.ts"
+import { openStored } from "../structure/tableOpening.ts"
+import { type OpenedTable, ofRead, type TableFile } from "./tableFile.ts"
 
 // A block's reader, view, buffer and node, measured by the heap's growth per cached block of 64 bytes.
 const nodeBytes = 400

@@ -8,7 +8,8 @@ import { FormatError } from "../format/formatError.ts"
 import { Layout } from "../format/storedBlock.ts"
 import { decodeProperties } from "../format/table.ts"
 import { TableAudit } from "../structure/tableAudit.ts"
-import { ofRead, openStored, openTableFile, type OpenedTable, readSection, type TableParts } from "./tableFile.ts"
+import { openStored } from "../structure/tableOpening.ts"
+import { ofRead, openTableFile, type OpenedTable, readSection, type TableParts } from "./tableFile.ts"
 
 export interface TableReport {
   readonly blocks: number

@@ -133,6 +133,13 @@ export interface RangeRemoval {
   readonly sequence: number
 }
 
+/**
+ * What a removal's end counts as among a table's keys: the last key that it covers, if there is one. That is so where
+ * the end is a key and a zero byte: no key is between the two. Tables that were cut there have no key in common.
+ */
+export const lastCovered = (to: Uint8Array): Uint8Array =>
+  to.length > 0 && to[to.length - 1] === 0 ? to.subarray(0, to.length - 1) : to
+
 /** The removals, in their section's order. */
 export const encodeRangeRemovals = (removals: ReadonlyArray<RangeRemoval>): Uint8Array => {
   const writer = new ByteWriter()

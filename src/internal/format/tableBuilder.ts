@@ -16,6 +16,7 @@ import {
   encodeProperties,
   encodeRangeRemovals,
   footerBytes,
+  lastCovered,
   type RangeRemoval,
   type TableProperties
 } from "./table.ts"
@@ -85,6 +86,11 @@ export class TableBuilder {
     return this.offset + (this.block.count === 0 ? 0 : this.block.bytes)
   }
 
+  /** A copy of the key that was added last. */
+  lastKey(): Uint8Array {
+    return this.last.finish()
+  }
+
   /** Copies the entry. Keys ascend, the sequences of one key descend. */
   add(entry: EntryView): void {
     const { bytes, keyEnd, keyStart, sequence } = entry
@@ -127,6 +133,14 @@ export class TableBuilder {
     const { chunks } = this
     this.chunks = []
     return chunks
+  }
+
+  /**
+   * Does a part of what `finish` has to do, for at most so many keys. True when there is no more to do before it;
+   * nothing is added any more.
+   */
+  prepare(keysMax: number): boolean {
+    return this.filter.fill(this.filterBitsPerKey, keysMax)
   }
 
   /** Ends the table: the last chunks, and what the manifest needs to know. The table is not empty. */
@@ -188,7 +202,8 @@ export class TableBuilder {
     for (const { from, to } of this.removals) {
       if (smallest === undefined || compareBytes(from, 0, from.length, smallest, 0, smallest.length) < 0)
         smallest = from
-      if (largest === undefined || compareBytes(to, 0, to.length, largest, 0, largest.length) > 0) largest = to
+      const last = lastCovered(to)
+      if (largest === undefined || compareBytes(last, 0, last.length, largest, 0, largest.length) > 0) largest = last
     }
     assert(smallest !== undefined && largest !== undefined, "a table that is not empty has bounds")
     return { smallest, largest }

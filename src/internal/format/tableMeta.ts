@@ -18,7 +18,10 @@ export interface TableMeta {
   readonly fileId: Uint8Array
   /** The first four bytes of the footer's tag, which in turn covers the rest. */
   readonly footerCrc: number
-  /** No key of the table is below `smallest` or above `largest`; a range removal's exclusive end counts as a key. */
+  /**
+   * No key of the table is below `smallest` or above `largest`; a range removal's exclusive end counts as a key, unless
+   * it is another key and a zero byte, and then that key counts.
+   */
   readonly smallest: Uint8Array
   readonly largest: Uint8Array
   /** Entries and range removals. */
