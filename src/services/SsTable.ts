@@ -46,22 +46,69 @@ export interface Block {
 }
 
 /**
- * A table open for reading: its index and filter are in memory, its blocks may be.
+ * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RangeRemoval {
+  readonly from: Uint8Array
+  readonly to: Uint8Array
+  readonly sequence: number
+}
+
+/**
+ * What leads to the blocks of a table: its index, its filter, and its range removals.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LoadedParts {
+  readonly blockCount: number
+  /** False only if no version of the key is in the table. Range removals do not count. */
+  readonly mayContain: (key: Uint8Array, start: number, end: number) => boolean
+  /**
+   * The first block whose last key is at or after the target; `blockCount` if there is none. -1: ask `Table.place`, for
+   * the piece of the index that knows is not in memory.
+   */
+  readonly blockFor: (target: Uint8Array, start: number, end: number) => number
+  readonly rangeRemovals:
+    | {
+        /** From the newest. */
+        readonly removals: ReadonlyArray<RangeRemoval>
+        /** Disjoint and ascending, each with the newest sequence that covers it. */
+        readonly pieces: ReadonlyArray<RangeRemoval>
+        readonly isEmpty: boolean
+        /** The highest sequence at or below the given one of a removal that covers the key; 0 if there is none. */
+        readonly covering: (key: Uint8Array, start: number, end: number, sequence: number) => number
+        /** The first piece whose end is after the key; their number if there is none. */
+        readonly firstEndingAfter: (key: Uint8Array, start: number, end: number) => number
+      }
+    | undefined
+}
+
+/**
+ * A table of a database, of which anything may be in memory or not. What ends in `Unsafe` runs on the calling stack,
+ * and answers `undefined` (or -1) if that cannot be done at once; the effects next to them always answer.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Table {
   readonly meta: TableMeta
-  readonly blockCount: number
-  /** False only if no version of the key is in the table. */
-  readonly mayContain: (key: Uint8Array, start: number, end: number) => boolean
-  /** The first block whose last key is at or after the target; `blockCount` if there is none. */
-  readonly blockFor: (target: Uint8Array, start: number, end: number) => number
+  /** If they are in memory. They stay usable when the table gives them up. */
+  readonly partsUnsafe: () => LoadedParts | undefined
+  /** Reads the parts unless they are in memory. Throws `DatabaseError`. */
+  readonly openUnsafe: () => LoadedParts | undefined
+  readonly open: Effect.Effect<LoadedParts, DatabaseError>
+  /** What `blockFor` answers, with all of the index. Throws `DatabaseError`. */
+  readonly placeUnsafe: (target: Uint8Array, start: number, end: number) => number
+  /** The target must not change meanwhile. */
+  readonly place: (target: Uint8Array, start: number, end: number) => Effect.Effect<number, DatabaseError>
   /** The block if it is in memory. */
   readonly blockUnsafe: (ordinal: number) => Block | undefined
-  /** Reads the block on the calling stack. Throws `DatabaseError`. `undefined` if the disk has no synchronous reads. */
-  readonly loadUnsafe: ((ordinal: number, fillCache: boolean) => Block) | undefined
+  /** Reads the block unless it is in memory. Throws `DatabaseError`. */
+  readonly loadUnsafe: (ordinal: number, fillCache: boolean) => Block | undefined
   readonly load: (ordinal: number, fillCache: boolean) => Effect.Effect<Block, DatabaseError>
 }
 

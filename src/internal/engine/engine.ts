@@ -276,18 +276,20 @@ export class Engine {
 
   private stats(): Stats {
     const { manifest, oracle } = this.parts
-    const { slots, tables } = this.live.current
+    const { runs, slots } = this.live.current
     const levels = new Map<number, { level: number; tables: number; bytes: number }>()
-    for (const { meta } of tables) {
-      const level = levels.get(meta.level) ?? { level: meta.level, tables: 0, bytes: 0 }
-      levels.set(meta.level, { level: meta.level, tables: level.tables + 1, bytes: level.bytes + meta.bytes })
+    for (const { level, tables } of runs) {
+      const sum = levels.get(level) ?? { level, tables: 0, bytes: 0 }
+      const bytes = tables.reduce((total, { meta }) => total + meta.bytes, sum.bytes)
+      levels.set(level, { level, tables: sum.tables + tables.length, bytes })
     }
+    const { tables } = this.live
     const log = this.log()
     const sum = (pick: (table: (typeof tables)[number]) => number) =>
       tables.reduce((total, table) => total + pick(table), 0)
     return {
       sequence: oracle.visible(),
-      levels: [...levels.values()].sort((a, b) => a.level - b.level),
+      levels: [...levels.values()],
       entries: sum((table) => table.meta.entryCount),
       removals: sum((table) => table.meta.removeCount),
       tableBytes: sum((table) => table.meta.bytes),

@@ -143,10 +143,6 @@ const damaged = (error: FormatError, file: string): DatabaseError =>
       : new Corruption({ message: `a commit in the log: ${error.message}`, file, offset: error.offset })
   )
 
-/** The newest table first: among tables of one level, the one with the later commits. */
-const newestFirst = (a: TableMeta, b: TableMeta): number =>
-  a.level - b.level || b.sequenceMax - a.sequenceMax || b.number - a.number
-
 export interface Recovered {
   readonly live: LiveView
   readonly report: RecoveryReport
@@ -158,7 +154,7 @@ export const recover = Effect.fn("Database.open")(function* (parts: RecoveryPart
   const state = manifest.state()
   const live = new LiveView(memtables, memtables.acquireUnsafe()!)
   const open: Array<Table> = []
-  for (const meta of [...state.tables].sort(newestFirst)) open.push(yield* tables.open(meta))
+  for (const meta of state.tables) open.push(yield* tables.open(meta))
   live.start(open)
   const replayer = new Replayer(parts, live)
   const replay = yield* wal.replay(replayer.take)
@@ -216,7 +212,7 @@ const persist = Effect.fnUntraced(function* (
 const isLive =
   (live: LiveView, segment: number) =>
   (kind: "log" | "table", number: number): boolean =>
-    kind === "log" ? number >= segment : live.current.tables.some((table) => table.meta.number === number)
+    kind === "log" ? number >= segment : live.tables.some((table) => table.meta.number === number)
 
 const logReport = (report: RecoveryReport, replay: ReplayReport): Effect.Effect<void> => {
   const { tailDropped } = report

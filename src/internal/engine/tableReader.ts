@@ -6,7 +6,7 @@ import type { BlockCacheService, CacheNode } from "../../services/BlockCache.ts"
 import { Closed, DatabaseError, fail } from "../../services/DatabaseError.ts"
 import { DiskError } from "../../services/Disk.ts"
 import type { TableMeta } from "../../services/Manifest.ts"
-import type { Block, Table } from "../../services/SsTable.ts"
+import type { Block, LoadedParts, Table } from "../../services/SsTable.ts"
 import { BlockReader } from "../format/block.ts"
 import { makeEntryView } from "../format/blockEntry.ts"
 import { hashKey, hashKeyHigh } from "../format/compare.ts"
@@ -49,10 +49,11 @@ interface Loading {
   readonly block: Deferred.Deferred<Block, DatabaseError>
 }
 
-export class TableReader implements Table {
+export class TableReader implements Table, LoadedParts {
   readonly meta: TableMeta
   readonly blockCount: number
-  readonly loadUnsafe: ((ordinal: number, fillCache: boolean) => Block) | undefined
+  readonly rangeRemovals = undefined
+  readonly open: Effect.Effect<LoadedParts, DatabaseError>
   private readonly table: TableFile
   private readonly blocks: TableBlocks
   private readonly filter: Uint8Array | undefined
@@ -72,10 +73,25 @@ export class TableReader implements Table {
     this.filter = filter
     this.cache = cache
     this.nodes = Array.from({ length: index.count }, () => undefined)
-    this.loadUnsafe =
-      file.readUnsafe === undefined ? undefined : (ordinal, fillCache) => this.loadNow(ordinal, fillCache)
+    this.open = Effect.succeed(this)
     this.resident = this.blocks.bytes + index.count * slotBytes + (filter?.buffer.byteLength ?? 0)
     cache.chargeUnsafe(this.resident)
+  }
+
+  partsUnsafe(): LoadedParts {
+    return this
+  }
+
+  openUnsafe(): LoadedParts {
+    return this
+  }
+
+  placeUnsafe(target: Uint8Array, start: number, end: number): number {
+    return this.blocks.seek(target, start, end)
+  }
+
+  place(target: Uint8Array, start: number, end: number): Effect.Effect<number> {
+    return Effect.sync(() => this.blocks.seek(target, start, end))
   }
 
   mayContain(key: Uint8Array, start: number, end: number): boolean {
@@ -118,9 +134,9 @@ export class TableReader implements Table {
     return Effect.ignore(this.table.file.close)
   })
 
-  private loadNow(ordinal: number, fillCache: boolean): Block {
+  loadUnsafe(ordinal: number, fillCache: boolean): Block | undefined {
     const cached = this.blockUnsafe(ordinal)
-    if (cached !== undefined) return cached
+    if (cached !== undefined || this.table.file.readUnsafe === undefined) return cached
     this.cache.countUnsafe("miss")
     try {
       this.checkOpen()
