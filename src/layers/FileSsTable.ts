@@ -36,6 +36,7 @@ export const layer: Layer.Layer<SsTable, never, Disk | Manifest | Encryption | B
     yield* Effect.addFinalizer(() => tables.close)
     return SsTable.of({
       open: (meta) => tables.open(meta),
+      remove: (meta) => tables.remove(meta),
       verify: (meta) => verifyTable(parts, meta)
     })
   })

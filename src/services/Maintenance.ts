@@ -5,6 +5,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { Range } from "./Database.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
 
 /**
@@ -49,6 +50,14 @@ export interface Counters {
   readonly slowedMillis: number
   readonly flushes: number
   readonly flushedBytes: number
+  readonly compactions: number
+  /** Bytes of the tables that compactions wrote. */
+  readonly compactedBytes: number
+  /** Tables that went to a deeper level as they were. */
+  readonly moves: number
+  /** Tables, or several at once, that went unread because a range removal covered them. */
+  readonly drops: number
+  readonly compactionFailures: number
   readonly logBytesWritten: number
   readonly cacheHits: number
   readonly cacheMisses: number
@@ -95,6 +104,14 @@ export class Maintenance extends Context.Service<
   {
     /** Everything visible is in tables when it completes. */
     readonly flush: Effect.Effect<void, DatabaseError>
+    /**
+     * Rewrites what the range holds (without one, everything) down to the last level, and completes when nothing is
+     * left to gain there: no removals, and no versions but those that open snapshots see. Commits made meanwhile are
+     * left to the background, which does the same by itself in time.
+     */
+    readonly compact: (
+      range?: Pick<Range, "prefix" | "from" | "to" | "fromExclusive" | "toInclusive">
+    ) => Effect.Effect<void, DatabaseError>
     readonly stats: Effect.Effect<Stats>
     /**
      * Reads every live file and checks: checksums, key order, block bounds against index and manifest, filters without

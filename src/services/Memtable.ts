@@ -53,6 +53,8 @@ export interface MemtableHandle {
   readonly cursor: () => MemtableCursor
   /** Indexed records, versions and removals included, without range removals. */
   readonly entryCount: number
+  /** How many of the records remove something, range removals among them. */
+  readonly removeCount: number
   /** In order of arrival. */
   readonly rangeRemovals: ReadonlyArray<{
     readonly from: Uint8Array

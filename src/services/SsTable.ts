@@ -132,6 +132,8 @@ export class SsTable extends Context.Service<
      * manifest.
      */
     readonly open: (meta: TableMeta) => Effect.Effect<Table, DatabaseError>
+    /** Removes a table that nothing names any more. A failure is logged and left to the next open. */
+    readonly remove: (meta: TableMeta) => Effect.Effect<void>
     /** Reads the whole file and reports what is wrong with it. */
     readonly verify: (
       meta: TableMeta

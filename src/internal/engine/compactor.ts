@@ -11,12 +11,12 @@ import type * as Scope from "effect/Scope"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
+import type { Table } from "../../services/SsTable.ts"
 import type { ManualCompaction, PickerInput } from "../structure/compactionChoice.ts"
 import { type CompactionLimits, compactionLimits } from "../structure/compactionLimits.ts"
 import { choose, isManualPending } from "../structure/compactionPicker.ts"
-import type { RangeRemoval } from "../structure/rangeRemovals.ts"
 import { pressure } from "../structure/writePressure.ts"
-import { type CompactionParts, perform, tablesOf, type Work } from "./compactionRun.ts"
+import { type CompactionParts, type Horizon, perform, tablesOf, type Work } from "./compactionRun.ts"
 import type { Committer } from "./committer.ts"
 import { Gate, WaitList } from "./gate.ts"
 import { numberOfTable } from "./tableFile.ts"
@@ -122,9 +122,10 @@ export class Compactor {
     Effect.forever(
       Effect.suspend(() => {
         const work = this.next()
-        return work === undefined
-          ? Effect.andThen(this.gate.wait, Effect.yieldNow)
-          : FiberSet.run(this.fibers!, this.work(work))
+        if (work === undefined) return Effect.andThen(this.gate.wait, Effect.yieldNow)
+        // In this step: the fiber may begin later, and its tables must not be chosen again before.
+        this.running.add(work)
+        return FiberSet.run(this.fibers!, this.work(work, this.parts.oracle.horizon()))
       })
     )
   )
@@ -167,16 +168,13 @@ export class Compactor {
       running: [...this.running].flatMap((work) => (work._tag === "Merge" ? [work.claim] : [])),
       snapshots: oracle.horizon().snapshots,
       idle: this.idleAt === oracle.assigned(),
-      rangeRemovals: this.rangeRemovals(),
+      rangeRemovals: live.tables.flatMap((table) => table.partsUnsafe()?.rangeRemovals?.removals ?? []),
       manual
     }
   }
 
-  private work(work: Work): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      this.running.add(work)
-      return perform(this.parts, work, this.parts.oracle.horizon())
-    }).pipe(
+  private work(work: Work, horizon: Horizon): Effect.Effect<void> {
+    return perform(this.parts, work, horizon).pipe(
       Effect.matchEffect({
         onFailure: (error) => this.failed(work, error),
         onSuccess: ({ bytesWritten }) => Effect.sync(() => this.succeeded(work, bytesWritten))

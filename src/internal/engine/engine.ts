@@ -11,7 +11,9 @@ import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import { Committer } from "./committer.ts"
+import { Compactor } from "./compactor.ts"
 import { Flusher } from "./flusher.ts"
+import { ObsoleteTables } from "./obsoleteTables.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
@@ -19,6 +21,7 @@ import { checkedDurability, type Limits, operationFields, removeFields, setField
 import { Transactions } from "./transactions.ts"
 import { ValueSlab } from "./valueSlab.ts"
 import { verify } from "./verify.ts"
+import { toKeyRange } from "./userKeys.ts"
 import type { LiveView } from "./view.ts"
 
 export interface EngineParts extends RecoveryParts {
@@ -26,6 +29,8 @@ export interface EngineParts extends RecoveryParts {
   readonly memory: MemoryShape
 }
 
+/** An idle database flushes its memtable if it holds so much, or anything that is removed. */
+const idleFlushBytesMin = 1024 * 1024
 /** How long sequences wait for a manifest that could not be written. */
 const reserveRetry = "100 millis"
 
@@ -35,6 +40,8 @@ export class Engine {
   private readonly live: LiveView
   private readonly committer: Committer
   private readonly flusher: Flusher
+  private readonly compactor: Compactor
+  private readonly obsolete: ObsoleteTables
   private readonly limits: Limits
   private readonly reads: ReadParts
   private readonly transactions: Transactions
@@ -47,7 +54,12 @@ export class Engine {
     this.recovery = recovery
     this.committer = new Committer({ ...parts, live })
     live.onRelease = () => this.committer.admission.wake()
-    this.flusher = new Flusher({ ...parts, live, committer: this.committer })
+    this.compactor = new Compactor({ ...parts, live, committer: this.committer, flushIdle: this.flushIdle })
+    const flushed = () => this.compactor.changed()
+    this.flusher = new Flusher({ ...parts, live, committer: this.committer, flushed })
+    this.committer.onGroup = () => this.compactor.active.wake()
+    this.obsolete = new ObsoleteTables(parts.tables, () => this.isPoisoned)
+    live.onObsolete = (table) => this.obsolete.add(table)
     this.limits = { options, nowMillis: oracle.nowMillis }
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere) }
     this.transactions = new Transactions({
@@ -60,10 +72,13 @@ export class Engine {
 
   /** Starts the background fibers in the current scope. */
   readonly start = Effect.suspend(() =>
-    Effect.forEach(
-      [...this.committer.loops(), this.flusher.loop, this.reserveLoop],
-      (loop) => Effect.forkScoped(loop, { startImmediately: true }),
-      { discard: true }
+    Effect.andThen(
+      Effect.forEach(
+        [...this.committer.loops(), this.flusher.loop, this.obsolete.loop, this.reserveLoop],
+        (loop) => Effect.forkScoped(loop, { startImmediately: true }),
+        { discard: true }
+      ),
+      this.compactor.start
     )
   )
 
@@ -101,6 +116,12 @@ export class Engine {
         this.checkWritable()
         return this.flush()
       }),
+      compact: (range) =>
+        attempt(() => {
+          this.checkWritable()
+          const { from, to } = toKeyRange(range ?? {})
+          return Effect.andThen(this.flush(), this.compactor.compact({ from, to }))
+        }),
       stats: Effect.sync(() => this.stats()),
       verify: attempt(() => {
         this.check()
@@ -118,6 +139,7 @@ export class Engine {
       ...this.committer.counters,
       ...this.committer.admission.counters,
       ...this.flusher.counters,
+      ...this.compactor.counters,
       syncs,
       logBytesWritten: bytesWritten,
       cacheHits: hits,
@@ -140,13 +162,15 @@ export class Engine {
 
   private readonly shutDown: Effect.Effect<void> = Effect.gen({ self: this as Engine }, function* (this: Engine) {
     const { manifest, oracle, options, wal } = this.parts
+    yield* this.compactor.stop
     yield* this.committer.drain
     if (this.live.active.memtable.arena.used > options.flushOnCloseBytesMin && this.committer.freeze()) {
       yield* this.committer.drain
       yield* Effect.ignore(this.flusher.settled)
     }
     yield* this.flusher.stop
-    if (this.committer.refusal?.reason._tag === "Poisoned") return
+    yield* this.obsolete.removeAll
+    if (this.isPoisoned) return
     yield* wal.seal
     yield* manifest.publish({ cleanShutdown: { lastLsn: wal.lastLsn(), lastSequence: oracle.assigned() } })
   }).pipe(
@@ -154,6 +178,10 @@ export class Engine {
       Effect.logWarning(`Strata: not closed cleanly, the next open will recover: ${error.message}`)
     )
   )
+
+  private get isPoisoned(): boolean {
+    return this.committer.refusal?.reason._tag === "Poisoned"
+  }
 
   private check(): void {
     if (this.closed) throw fail(new Closed({ message: "the database's scope was closed" }))
@@ -212,6 +240,8 @@ export class Engine {
         Effect.sync(() => {
           held.open = false
           held.moment.release()
+          // What only it could see may go.
+          this.compactor.active.wake()
         })
     ),
     (held) => {
@@ -243,6 +273,13 @@ export class Engine {
       return Effect.flatMap(committer.admission.awaitRoom(turn), () => this.flush())
     })
   }
+
+  /** A memtable that hides what is in tables keeps their space: its removals must get there to free it. */
+  private readonly flushIdle: Effect.Effect<void> = Effect.suspend(() => {
+    const { memtable } = this.live.active
+    const isWorth = memtable.arena.used >= idleFlushBytesMin || memtable.removeCount > 0
+    return this.live.tables.length > 0 && isWorth ? Effect.ignore(this.flush()) : Effect.void
+  })
 
   private readonly reserveLoop: Effect.Effect<never> = Effect.suspend(() =>
     Effect.forever(
@@ -299,7 +336,7 @@ export class Engine {
       memtables: slots.length,
       memtableBytes: slots.reduce((total, slot) => total + slot.memtable.arena.used, 0),
       counters: this.counters(),
-      state: this.committer.refusal?.message ?? this.flusher.failing?.message ?? "healthy"
+      state: (this.committer.refusal ?? this.flusher.failing ?? this.compactor.failing)?.message ?? "healthy"
     }
   }
 }

@@ -21,6 +21,8 @@ export interface FlushParts {
   readonly manifest: ManifestService
   readonly wal: WalService
   readonly committer: Committer
+  /** Called when a table was made of a memtable. */
+  readonly flushed: () => void
 }
 
 /** From 10 ms to a second between tries, for as long as the database is open. */
@@ -31,6 +33,8 @@ interface Written {
   readonly slot: Slot
   readonly meta: TableMeta | undefined
   readonly table: Table | undefined
+  /** What has expired by then was taken to be removed. */
+  readonly nowMillis: number
 }
 
 export class Flusher {
@@ -133,6 +137,7 @@ export class Flusher {
           this.counters.flushedBytes += bytes
           this.failing = undefined
           this.parts.committer.admission.flushRefused = undefined
+          this.parts.flushed()
           return this.parts.wal.removeBelow(segment)
         }
       )
@@ -151,12 +156,13 @@ const flushSlot = Effect.fn("Flush.run")(function* (
 ) {
   const { live, manifest, wal } = parts
   const { segment } = live.newerThan(slot)!
-  const { meta, table } = memory.kept ?? (yield* writeSlot(parts, slot))
-  memory.keep({ slot, meta, table })
+  const written = memory.kept ?? (yield* writeSlot(parts, slot))
+  const { meta, nowMillis, table } = written
+  memory.keep(written)
   yield* manifest.publish({
     ...(meta === undefined ? {} : { addTables: [meta] }),
     logNumberMin: segment,
-    commitMillisMax: slot.commitMillisMax,
+    commitMillisMax: Math.max(slot.commitMillisMax, nowMillis),
     lsnDurable: wal.syncedLsn()
   })
   live.install(table, slot)
@@ -165,9 +171,10 @@ const flushSlot = Effect.fn("Flush.run")(function* (
 
 const writeSlot = Effect.fnUntraced(function* (parts: SlotParts, slot: Slot) {
   const { memtables, oracle, tables } = parts
-  const horizon = { snapshots: [oracle.watermark()], nowMillis: 0 }
+  const horizon = oracle.horizon()
   const meta = yield* memtables.run(slot.memtable, horizon, [])
-  return { slot, meta, table: meta === undefined ? undefined : yield* tables.open(meta) }
+  const table = meta === undefined ? undefined : yield* tables.open(meta)
+  return { slot, meta, table, nowMillis: horizon.nowMillis } satisfies Written
 })
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the flush had ended" }))

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
 import type { TableMeta } from "../../services/Manifest.ts"
 import type { Table } from "../../services/SsTable.ts"
-import { openTableFile, type TableParts } from "./tableFile.ts"
+import { openTableFile, tablePath, type TableParts } from "./tableFile.ts"
 import { TableReader } from "./tableReader.ts"
 
 export class OpenTables {
@@ -20,10 +20,28 @@ export class OpenTables {
   open(meta: TableMeta): Effect.Effect<Table, DatabaseError> {
     return Effect.uninterruptibleMask((restore): Effect.Effect<Table, DatabaseError> => {
       const table = this.tables.get(meta.number)
-      if (table !== undefined) return Effect.succeed(table)
+      if (table !== undefined) {
+        table.meta = meta
+        return Effect.succeed(table)
+      }
       const opening = this.opening.get(meta.number)
       return opening === undefined ? this.openNew(meta) : restore(Deferred.await(opening))
     })
+  }
+
+  /** Closes the table, if it is open, and removes its file. A failure is logged and left to the next open. */
+  remove(meta: TableMeta): Effect.Effect<void> {
+    return Effect.uninterruptible(
+      Effect.suspend(() => {
+        const table = this.tables.get(meta.number)
+        this.tables.delete(meta.number)
+        const path = tablePath(this.parts, meta.number)
+        const removed = Effect.catch(this.parts.disk.remove(path), (error) =>
+          Effect.logWarning(`Strata: ${path} could not be removed and is left to the next open: ${error.message}`)
+        )
+        return Effect.andThen(table?.close ?? Effect.void, removed)
+      })
+    )
   }
 
   /** Closes every table, also those that are still being opened. */

@@ -8,7 +8,7 @@ import type { DiskError, DiskService, ReadFile } from "../../services/Disk.ts"
 import type { EncryptionService, FileSealer } from "../../services/Encryption.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OptionsShape } from "../../services/Options.ts"
-import { tableFileName } from "../format/fileName.ts"
+import { parseFileName, tableFileName } from "../format/fileName.ts"
 import { unsupported } from "../format/formatError.ts"
 import { decodingAt, type Layout } from "../format/storedBlock.ts"
 import type { Footer, Section } from "../format/table.ts"
@@ -34,6 +34,12 @@ export interface OpenedTable extends TableFile, OpenedTableParts {}
 
 export const tablePath = ({ disk, manifest }: Pick<TableParts, "disk" | "manifest">, number: number): string =>
   disk.join(manifest.directory, tableFileName(number))
+
+/** The number of the table that the path names; `undefined` if it names none. */
+export const numberOfTable = (path: string): number | undefined => {
+  const parsed = parseFileName(path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1))
+  return parsed?.kind === "table" ? parsed.number : undefined
+}
 
 /** A table's file does not grow and is never cut: one that ends early lost bytes after it was opened. */
 export const ofRead = (error: DiskError): DatabaseError => {

@@ -50,7 +50,8 @@ interface Loading {
 }
 
 export class TableReader implements Table, LoadedParts {
-  readonly meta: TableMeta
+  /** Its level changes when the table is moved as it is. */
+  meta: TableMeta
   readonly blockCount: number
   readonly rangeRemovals = undefined
   readonly open: Effect.Effect<LoadedParts, DatabaseError>

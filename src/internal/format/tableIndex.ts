@@ -12,7 +12,6 @@ import { FormatError } from "./formatError.ts"
 import { storedKeyBytesMax } from "./record.ts"
 import { readVarint, varintBytes } from "./varint.ts"
 
-
 /** Writes an index. */
 export class TableIndexBuilder {
   count = 0
