@@ -94,6 +94,21 @@ export interface VerifyReport {
 }
 
 /**
+ * What a checkpoint made.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Checkpoint {
+  readonly directory: string
+  /** It holds every commit up to this one, and no later one. */
+  readonly sequence: number
+  readonly tables: number
+  /** Of the tables. They take no further space where they are links. */
+  readonly bytes: number
+}
+
+/**
  * Maintenance of an open database.
  *
  * @since 0.1.0
@@ -112,6 +127,21 @@ export class Maintenance extends Context.Service<
     readonly compact: (
       range?: Pick<Range, "prefix" | "from" | "to" | "fromExclusive" | "toInclusive">
     ) => Effect.Effect<void, DatabaseError>
+    /**
+     * Makes a copy of the database, as it is at one moment, in a directory that is absent or empty, while reads and
+     * writes go on. Everything acknowledged before the call is in it; it is a database of its own, that neither needs
+     * this one nor is changed by it.
+     *
+     * **Details**
+     *
+     * What is in memory is flushed, and tables are linked, so it takes little time and no space of its own; on another
+     * file system they are copied. When it returns, the copy survives a power cut. When it fails or is interrupted,
+     * the directory is no database, and as far as the disk allows it is empty.
+     *
+     * A directory that is not empty, or a file, is `Invalid`; one that may not be written to is `Io`; one that is in
+     * use is `Locked`.
+     */
+    readonly checkpoint: (directory: string) => Effect.Effect<Checkpoint, DatabaseError>
     readonly stats: Effect.Effect<Stats>
     /**
      * Reads every live file and checks: checksums, key order, block bounds against index and manifest, filters without

@@ -36,6 +36,8 @@ export const tablesOf = (work: Work): ReadonlyArray<TableMeta> => {
   return tables.map(({ meta }) => meta)
 }
 
+const metas = (tables: ReadonlyArray<Table>): ReadonlyArray<TableMeta> => tables.map(({ meta }) => meta)
+
 const nothing: Done = { bytesRead: 0, bytesWritten: 0 }
 const bytesOf = (tables: ReadonlyArray<TableMeta>): number => tables.reduce((sum, { bytes }) => sum + bytes, 0)
 
@@ -65,7 +67,6 @@ const merge = Effect.fnUntraced(function* (
   horizon: Horizon
 ): Effect.fn.Return<ReadonlyArray<TableMeta>, DatabaseError> {
   const { level, tableBytesMax } = work
-  const metas = (tables: ReadonlyArray<Table>) => tables.map(({ meta }) => meta)
   const rest = {
     memtables: [],
     runs: work.inputs.map((run) => metas(run.tables)),

@@ -9,6 +9,7 @@ import type { MemoryShape } from "../../services/Memory.ts"
 import type { Durability } from "../../services/Options.ts"
 import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
+import { checkpoint } from "./checkpoint.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import { Committer } from "./committer.ts"
 import { Compactor } from "./compactor.ts"
@@ -121,6 +122,11 @@ export class Engine {
           this.checkWritable()
           const { from, to } = toKeyRange(range ?? {})
           return Effect.andThen(this.flush(), this.compactor.compact({ from, to }))
+        }),
+      checkpoint: (directory) =>
+        attempt(() => {
+          this.checkWritable()
+          return checkpoint({ ...this.parts, live: this.live, flush: this.flush() }, directory)
         }),
       stats: Effect.sync(() => this.stats()),
       verify: attempt(() => {
