@@ -14,6 +14,7 @@ import type { OracleService } from "../../services/Oracle.ts"
 import type { Table } from "../../services/SsTable.ts"
 import type { ManualCompaction, PickerInput } from "../structure/compactionChoice.ts"
 import { type CompactionLimits, compactionLimits } from "../structure/compactionLimits.ts"
+import { levelTargets } from "../structure/levelTargets.ts"
 import { choose, isManualPending } from "../structure/compactionPicker.ts"
 import { pressure } from "../structure/writePressure.ts"
 import { type CompactionParts, type Horizon, perform, tablesOf, type Work } from "./compactionRun.ts"
@@ -69,6 +70,11 @@ export class Compactor {
   constructor(parts: CompactorParts) {
     this.parts = parts
     this.limits = limitsOf(parts.options)
+  }
+
+  /** What each level should hold at most, if the levels hold so much. */
+  targets(levelBytes: ReadonlyArray<number>): ReadonlyArray<number> {
+    return levelTargets(levelBytes, this.limits).bytes
   }
 
   /** The tables have changed. */

@@ -4,9 +4,10 @@ import * as Effect from "effect/Effect"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import type { Commit, DatabaseService, Operation, RecoveryReport, WriteOptions } from "../../services/Database.ts"
 import { Closed, type DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
-import type { Counters, MaintenanceService, Stats } from "../../services/Maintenance.ts"
+import type { Counters, MaintenanceService } from "../../services/Maintenance.ts"
 import type { MemoryShape } from "../../services/Memory.ts"
 import type { Durability } from "../../services/Options.ts"
+import { successor } from "../structure/removalStripes.ts"
 import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
 import { checkpoint } from "./checkpoint.ts"
@@ -19,10 +20,11 @@ import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
 import { checkedDurability, type Limits, operationFields, removeFields, setFields, SingleRequest } from "./requests.ts"
+import { EngineStats, type StatsParts } from "./stats.ts"
 import { Transactions } from "./transactions.ts"
+import { toKeyRange } from "./userKeys.ts"
 import { ValueSlab } from "./valueSlab.ts"
 import { verify } from "./verify.ts"
-import { toKeyRange } from "./userKeys.ts"
 import type { LiveView } from "./view.ts"
 
 export interface EngineParts extends RecoveryParts {
@@ -46,6 +48,7 @@ export class Engine {
   private readonly limits: Limits
   private readonly reads: ReadParts
   private readonly transactions: Transactions
+  private readonly look: EngineStats
   private closed = false
 
   constructor(parts: EngineParts, live: LiveView, recovery: RecoveryReport) {
@@ -63,6 +66,7 @@ export class Engine {
     live.onObsolete = (table) => this.obsolete.add(table)
     this.limits = { options, nowMillis: oracle.nowMillis }
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere) }
+    this.look = new EngineStats(this.statsParts())
     this.transactions = new Transactions({
       reads: this.reads,
       limits: this.limits,
@@ -120,15 +124,16 @@ export class Engine {
       compact: (range) =>
         attempt(() => {
           this.checkWritable()
-          const { from, to } = toKeyRange(range ?? {})
-          return Effect.andThen(this.flush(), this.compactor.compact({ from, to }))
+          const { from, to, toInclusive } = toKeyRange(range ?? {})
+          const end = to !== undefined && toInclusive ? successor(to) : to
+          return Effect.andThen(this.flush(), this.compactor.compact({ from, to: end }))
         }),
       checkpoint: (directory) =>
         attempt(() => {
           this.checkWritable()
           return checkpoint({ ...this.parts, live: this.live, flush: this.flush() }, directory)
         }),
-      stats: Effect.sync(() => this.stats()),
+      stats: Effect.sync(this.look.all),
       verify: attempt(() => {
         this.check()
         return verify(this.parts, this.log())
@@ -136,26 +141,8 @@ export class Engine {
     }
   }
 
-  counters(): Counters {
-    const { cache, wal } = this.parts
-    const { evictions, hits, misses, bytes } = cache.stats()
-    const { bytesWritten, syncs } = wal.stats()
-    return {
-      commits: this.committer.queue.commits,
-      ...this.committer.counters,
-      ...this.committer.admission.counters,
-      ...this.flusher.counters,
-      ...this.compactor.counters,
-      syncs,
-      logBytesWritten: bytesWritten,
-      cacheHits: hits,
-      cacheMisses: misses,
-      cacheEvictions: evictions,
-      cacheBytes: bytes,
-      recoveredCommits: this.recovery.commits,
-      recoveryMillis: this.recovery.millis
-    }
-  }
+  /** As metrics see them. */
+  readonly counters = (): Counters => this.look.counters()
 
   /**
    * What waits is written or refused, then the log is sealed and the manifest says so. A memtable of some size is
@@ -317,32 +304,22 @@ export class Engine {
     return this.parts.options.readOnly ? this.recovery : this.parts.wal.stats()
   }
 
-  private stats(): Stats {
-    const { manifest, oracle } = this.parts
-    const { runs, slots } = this.live.current
-    const levels = new Map<number, { level: number; tables: number; bytes: number }>()
-    for (const { level, tables } of runs) {
-      const sum = levels.get(level) ?? { level, tables: 0, bytes: 0 }
-      const bytes = tables.reduce((total, { meta }) => total + meta.bytes, sum.bytes)
-      levels.set(level, { level, tables: sum.tables + tables.length, bytes })
-    }
-    const { tables } = this.live
-    const log = this.log()
-    const sum = (pick: (table: (typeof tables)[number]) => number) =>
-      tables.reduce((total, table) => total + pick(table), 0)
+  private statsParts(): StatsParts {
+    const { committer, compactor, flusher, live } = this
     return {
-      sequence: oracle.visible(),
-      levels: [...levels.values()],
-      entries: sum((table) => table.meta.entryCount),
-      removals: sum((table) => table.meta.removeCount),
-      tableBytes: sum((table) => table.meta.bytes),
-      logBytes: log.bytes,
-      logSegments: log.segments,
-      manifestBytes: manifest.bytes(),
-      memtables: slots.length,
-      memtableBytes: slots.reduce((total, slot) => total + slot.memtable.arena.used, 0),
-      counters: this.counters(),
-      state: (this.committer.refusal ?? this.flusher.failing ?? this.compactor.failing)?.message ?? "healthy"
+      ...this.parts,
+      live,
+      committer,
+      flusher,
+      recovery: this.recovery,
+      log: () => this.log(),
+      tables: () => live.tables,
+      // Every live table is open.
+      openFiles: () => live.tables.length,
+      jobs: this.parts.jobs.stats,
+      compaction: () => compactor.counters,
+      targets: (levelBytes) => compactor.targets(levelBytes),
+      troubles: () => [committer.refusal, flusher.failing, compactor.failing]
     }
   }
 }
