@@ -30,6 +30,18 @@ export interface EntryView {
 }
 
 /**
+ * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RangeRemoval {
+  readonly from: Uint8Array
+  readonly to: Uint8Array
+  readonly sequence: number
+}
+
+/**
  * A block in memory: entries by key ascending, then sequence descending. Blocks are never recycled in place.
  *
  * @since 0.1.0
@@ -43,18 +55,6 @@ export interface Block {
   readonly seek: (target: Uint8Array, start: number, end: number) => number
   /** The first index whose key is after the target, or is the target with a sequence at or below the given one. */
   readonly seekVersion: (target: Uint8Array, start: number, end: number, sequence: number) => number
-}
-
-/**
- * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RangeRemoval {
-  readonly from: Uint8Array
-  readonly to: Uint8Array
-  readonly sequence: number
 }
 
 /**
@@ -120,6 +120,11 @@ export interface Table {
  * 2. Every byte that a read uses is checked first; damage is `Corruption` with file and offset, and other blocks stay
  *    readable.
  * 3. `mayContain` has no false negatives.
+ * 4. `attach` and `handle` read nothing of a table. What is wrong with one fails what is read of it, and nothing else.
+ * 5. At most `openFilesMax` files are open, whatever is read, and what is kept in memory of indexes and filters has a
+ *    limit. What was given up for another table is read again when it is needed; parts and blocks that somebody holds
+ *    stay as they are.
+ * 6. `remove` waits for reads that are under way, gives back all that is kept of the table, and then removes the file.
  *
  * @since 0.1.0
  * @category services
@@ -128,11 +133,16 @@ export class SsTable extends Context.Service<
   SsTable,
   {
     /**
-     * Opens the table, or returns the open one. Checks header, footer, index and filter against each other and the
-     * manifest.
+     * The tables, if all of them are there with the sizes that the manifest says. A missing one is `Corruption`, or
+     * `Stale` in a read-only database.
      */
-    readonly open: (meta: TableMeta) => Effect.Effect<Table, DatabaseError>
-    /** Removes a table that nothing names any more. A failure is logged and left to the next open. */
+    readonly attach: (metas: ReadonlyArray<TableMeta>) => Effect.Effect<ReadonlyArray<Table>, DatabaseError>
+    /** The table, always the same object for a number. One that moved has another level from now on. */
+    readonly handle: (meta: TableMeta) => Table
+    /**
+     * Gives up the table, which nothing reads any more, and removes its file. One that cannot be removed stays, and the
+     * log says so.
+     */
     readonly remove: (meta: TableMeta) => Effect.Effect<void>
     /** Reads the whole file and reports what is wrong with it. */
     readonly verify: (

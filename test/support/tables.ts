@@ -80,6 +80,13 @@ export const openTables = (parts: TablesParts): Effect.Effect<Tables, never, Sco
   })
 }
 
+/** The table, when its parts are in memory. */
+export const openTable = (tables: SsTableService, meta: TableMeta): Effect.Effect<Table, DatabaseError> =>
+  Effect.suspend(() => {
+    const table = tables.handle(meta)
+    return Effect.as(table.open, table)
+  })
+
 /** Every entry of the table, from the first block to the last. */
 export const entriesOf = (table: Table) =>
   Effect.gen(function* () {
@@ -224,7 +231,7 @@ export const checkAnswers = Effect.fnUntraced(function* (
   meta: TableMeta,
   { entries, file }: { readonly entries: ReadonlyArray<Plain>; readonly file: string }
 ) {
-  const opened = yield* Effect.exit(tables.open(meta))
+  const opened = yield* Effect.exit(openTable(tables, meta))
   if (Exit.isFailure(opened)) {
     assert.deepInclude(yield* reasonOf(opened), { _tag: "Corruption", file })
     return entries.length

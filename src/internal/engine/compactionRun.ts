@@ -95,12 +95,8 @@ const replace = (
   const { add, ...rest } = change
   const numbers = removed.map(({ number }) => number)
   return Effect.uninterruptible(
-    Effect.flatMap(
-      Effect.forEach(add, (meta) => tables.open(meta)),
-      (added) =>
-        Effect.map(manifest.publish({ removeTables: numbers, addTables: add, ...rest }), () =>
-          live.replaceTables({ remove: new Set(numbers), add: added })
-        )
+    Effect.map(manifest.publish({ removeTables: numbers, addTables: add, ...rest }), () =>
+      live.replaceTables({ remove: new Set(numbers), add: add.map((meta) => tables.handle(meta)) })
     )
   )
 }

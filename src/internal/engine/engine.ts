@@ -19,7 +19,15 @@ import { ObsoleteTables } from "./obsoleteTables.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
-import { checkedDurability, type Limits, operationFields, removeFields, setFields, SingleRequest } from "./requests.ts"
+import {
+  checkedDurability,
+  type Limits,
+  operationFields,
+  removeFields,
+  removeRangeFields,
+  setFields,
+  SingleRequest
+} from "./requests.ts"
 import { EngineStats, type StatsParts } from "./stats.ts"
 import { Transactions } from "./transactions.ts"
 import { toKeyRange } from "./userKeys.ts"
@@ -62,7 +70,7 @@ export class Engine {
     const flushed = () => this.compactor.changed()
     this.flusher = new Flusher({ ...parts, live, committer: this.committer, flushed })
     this.committer.onGroup = () => this.compactor.active.wake()
-    this.obsolete = new ObsoleteTables(parts.tables, () => this.isPoisoned)
+    this.obsolete = new ObsoleteTables({ tables: parts.tables, committer: this.committer })
     live.onObsolete = (table) => this.obsolete.add(table)
     this.limits = { options, nowMillis: oracle.nowMillis }
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere) }
@@ -104,6 +112,11 @@ export class Engine {
       set: (key, value, set) =>
         this.commit(() => new SingleRequest(setFields(this.limits, key, { value, options: set })), set?.durability),
       remove: (key, write) => this.commit(() => new SingleRequest(removeFields(key)), write?.durability),
+      removeRange: (bounds, write) =>
+        this.commit(() => {
+          const fields = removeRangeFields(bounds)
+          return fields && new SingleRequest(fields)
+        }, write?.durability),
       write: (operations, write) => this.write(operations, write),
       transaction: (body, settings) => Effect.suspend(() => this.transactions.run(body, settings ?? {})),
       begin: (settings) => Effect.suspend(() => this.transactions.begin(settings ?? {})),
@@ -162,8 +175,8 @@ export class Engine {
       yield* Effect.ignore(this.flusher.settled)
     }
     yield* this.flusher.stop
-    yield* this.obsolete.removeAll
     if (this.isPoisoned) return
+    yield* this.obsolete.removeAll
     yield* wal.seal
     yield* manifest.publish({ cleanShutdown: { lastLsn: wal.lastLsn(), lastSequence: oracle.assigned() } })
   }).pipe(
@@ -187,40 +200,44 @@ export class Engine {
     }
   }
 
+  /** Nothing is to be done without a request. */
   private commit(
-    request: () => CommitRequest,
+    make: () => CommitRequest | undefined,
     durability: Durability | undefined
   ): Effect.Effect<Commit, DatabaseError> {
     return attempt(() => {
       this.checkWritable()
-      return this.committer.commit(request(), checkedDurability(durability) ?? this.parts.options.durability)
+      const request = make()
+      const chosen = checkedDurability(durability) ?? this.parts.options.durability
+      return request === undefined ? this.nothing() : this.committer.commit(request, chosen)
     })
+  }
+
+  /** The commit of no records. */
+  private nothing(): Effect.Effect<Commit> {
+    const { oracle } = this.parts
+    return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
   }
 
   private write(
     operations: ReadonlyArray<Operation>,
     write: WriteOptions | undefined
   ): Effect.Effect<Commit, DatabaseError> {
-    return attempt(() => {
-      this.checkWritable()
-      const durability = checkedDurability(write?.durability) ?? this.parts.options.durability
-      const { oracle, options } = this.parts
-      if (operations.length === 0) {
-        return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
-      }
+    return this.commit(() => {
       if (operations.length === 1) {
-        return this.committer.commit(new SingleRequest(operationFields(this.limits, operations[0]!)), durability)
+        const fields = operationFields(this.limits, operations[0]!)
+        return fields && new SingleRequest(fields)
       }
-      const buffer = new WriteBuffer(options.transactionBytesMax)
+      const { transactionBytesMax } = this.parts.options
+      const buffer = new WriteBuffer(transactionBytesMax)
       for (const operation of operations) {
-        if (buffer.add(operationFields(this.limits, operation))) continue
-        throw invalid(`the batch needs more than transactionBytesMax (${options.transactionBytesMax}); split it`)
+        const fields = operationFields(this.limits, operation)
+        if (fields === undefined || buffer.add(fields)) continue
+        throw invalid(`the batch needs more than transactionBytesMax (${transactionBytesMax}); split it`)
       }
-      return this.committer.commit(
-        { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) },
-        durability
-      )
-    })
+      if (buffer.isEmpty) return undefined
+      return { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) }
+    }, write?.durability)
   }
 
   private readonly snapshot = Effect.map(

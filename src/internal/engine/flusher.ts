@@ -173,7 +173,7 @@ const writeSlot = Effect.fnUntraced(function* (parts: SlotParts, slot: Slot) {
   const { memtables, oracle, tables } = parts
   const horizon = oracle.horizon()
   const meta = yield* memtables.run(slot.memtable, horizon, [])
-  const table = meta === undefined ? undefined : yield* tables.open(meta)
+  const table = meta === undefined ? undefined : tables.handle(meta)
   return { slot, meta, table, nowMillis: horizon.nowMillis } satisfies Written
 })
 

@@ -1,22 +1,23 @@
-// Tables that nothing can read any more: their files are removed in the background, one after the other. After a failed
-// sync of the manifest nobody knows which files a crash would leave live, and nothing is removed any more.
+// Tables that nothing can read any more: they are given up, and their files removed, one after the other in the
+// background. What is not removed, for the process ends or the file cannot be, is removed by the next open.
 import * as Effect from "effect/Effect"
 import type { SsTableService, Table } from "../../services/SsTable.ts"
+import type { Committer } from "./committer.ts"
 import { Gate } from "./gate.ts"
 
 export class ObsoleteTables {
-  private pending: Array<Table> = []
-  private readonly gate = new Gate()
   private readonly tables: SsTableService
-  private readonly isPoisoned: () => boolean
+  private readonly committer: Committer
+  private readonly waiting: Array<Table> = []
+  private readonly gate = new Gate()
 
-  constructor(tables: SsTableService, isPoisoned: () => boolean) {
-    this.tables = tables
-    this.isPoisoned = isPoisoned
+  constructor(parts: { readonly tables: SsTableService; readonly committer: Committer }) {
+    this.tables = parts.tables
+    this.committer = parts.committer
   }
 
   add(table: Table): void {
-    this.pending.push(table)
+    this.waiting.push(table)
     this.gate.wake()
   }
 
@@ -25,10 +26,9 @@ export class ObsoleteTables {
     Effect.forever(Effect.andThen(this.gate.wait, Effect.andThen(Effect.yieldNow, this.removeAll)))
   )
 
-  /** Removes those that are known now. */
+  /** Removes those that wait. After a failed sync nobody knows which tables a crash would leave live: all stay. */
   readonly removeAll: Effect.Effect<void> = Effect.suspend(() => {
-    const table = this.pending.pop()
-    if (table === undefined || this.isPoisoned()) return Effect.void
-    return Effect.andThen(this.tables.remove(table.meta), this.removeAll)
+    if (this.waiting.length === 0 || this.committer.refusal?.reason._tag === "Poisoned") return Effect.void
+    return Effect.andThen(this.tables.remove(this.waiting.shift()!.meta), this.removeAll)
   })
 }

@@ -1,6 +1,6 @@
 // Opening: from what is on disk to a view that can be read, and for a writer to a log that can be written.
 //
-//   1  open the tables that the manifest names
+//   1  see that the tables which the manifest names are there
 //   2  replay the log into memtables; a memtable more than the pool holds becomes a table at once
 //   3  a writer re-persists all of it before it takes writes: full memtables as tables, the last one as the first group
 //   of a new segment. After a failed sync
@@ -19,7 +19,7 @@ import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { MemtableService } from "../../services/Memtable.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
-import type { SsTableService, Table } from "../../services/SsTable.ts"
+import type { SsTableService } from "../../services/SsTable.ts"
 import type { ReplayReport, WalService } from "../../services/Wal.ts"
 import { commitHeaderBytes, CommitReader } from "../format/commit.ts"
 import { FormatError } from "../format/formatError.ts"
@@ -131,7 +131,7 @@ class Replayer {
     return Effect.flatMap(this.flush.run(slot.memtable, horizon, this.flushed), (meta) => {
       if (meta === undefined) return Effect.sync(() => this.live.install(undefined, slot))
       this.flushed.push(meta)
-      return Effect.map(tables.open(meta), (table) => this.live.install(table, slot))
+      return Effect.sync(() => this.live.install(tables.handle(meta), slot))
     })
   })
 }
@@ -153,9 +153,7 @@ export const recover = Effect.fn("Database.open")(function* (parts: RecoveryPart
   const startedMillis = yield* Clock.currentTimeMillis
   const state = manifest.state()
   const live = new LiveView(memtables, memtables.acquireUnsafe()!)
-  const open: Array<Table> = []
-  for (const meta of state.tables) open.push(yield* tables.open(meta))
-  live.start(open)
+  live.start(yield* tables.attach(state.tables))
   const replayer = new Replayer(parts, live)
   const replay = yield* wal.replay(replayer.take)
   const lastSequence = Math.max(replayer.lastSequence, state.cleanShutdown?.lastSequence ?? 0)

@@ -1,7 +1,9 @@
 // A table's file, opened and checked: what can be known of it without reading its blocks.
 //
 // How it is read and checked is in structure/tableOpening.ts; here its questions are answered.
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import { Corruption, type DatabaseError, fail, Stale } from "../../services/DatabaseError.ts"
 import type { DiskError, DiskService, ReadFile } from "../../services/Disk.ts"
@@ -9,7 +11,6 @@ import type { EncryptionService, FileSealer } from "../../services/Encryption.ts
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import { parseFileName, tableFileName } from "../format/fileName.ts"
-import { unsupported } from "../format/formatError.ts"
 import { decodingAt, type Layout } from "../format/storedBlock.ts"
 import type { Footer, Section } from "../format/table.ts"
 import { openStored, type OpenedTableParts, type SealedTable, TableOpening } from "../structure/tableOpening.ts"
@@ -103,27 +104,51 @@ const drive = (
     }
   )
 
-const openParts = (parts: TableParts, meta: TableMeta, file: ReadFile): Effect.Effect<OpenedTable, DatabaseError> => {
+const openingOf = (parts: TableParts, meta: TableMeta, file: ReadFile): TableOpening => {
   const { databaseId } = parts.manifest.state()
-  return decoding(file.path, () => new TableOpening({ meta, fileBytes: file.size, databaseId, withFilter: true })).pipe(
-    Effect.flatMap((opening) => drive(parts, file, opening)),
-    Effect.tap(({ footer }) =>
-      // What is read without them would bring back what they remove.
-      decoding(file.path, () => {
-        const { bytes, offset } = footer.rangeRemovals
-        if (bytes > 0) throw unsupported("the table holds range removals", offset)
-      })
-    )
-  )
+  return new TableOpening({ meta, fileBytes: file.size, databaseId, withFilter: true })
 }
+
+/** Everything of the table but its blocks. */
+export const readParts = (
+  parts: TableParts,
+  meta: TableMeta,
+  file: ReadFile
+): Effect.Effect<OpenedTable, DatabaseError> =>
+  Effect.flatMap(
+    decoding(file.path, () => openingOf(parts, meta, file)),
+    (opening) => drive(parts, file, opening)
+  )
+
+/**
+ * The same on the calling stack; `undefined` if the disk, or the keys, need time. Throws `FormatError`, `DiskError` and
+ * what the encryption fails with.
+ */
+export const readPartsNow = (parts: TableParts, meta: TableMeta, file: ReadFile): OpenedTableParts | undefined => {
+  if (file.readUnsafe === undefined) return undefined
+  const opening = openingOf(parts, meta, file)
+  for (let request = opening.next(); request !== undefined; request = opening.next()) {
+    if (request._tag === "Range") {
+      opening.feed(file.readUnsafe(request.offset, request.length))
+      continue
+    }
+    const sealer: unknown = parts.encryption.sealer(request.file)
+    if (!Exit.isExit(sealer)) return undefined
+    if (Exit.isFailure(sealer)) throw Cause.squash(sealer.cause)
+    opening.feed(sealer.value as FileSealer)
+  }
+  return opening.opened
+}
+
+/** What is wrong when a table's file cannot be opened. */
+export const ofOpen = (parts: TableParts, meta: TableMeta, error: DiskError): DatabaseError =>
+  error.code === "ENOENT" ? missingTable(parts, meta.number) : ofDisk(error)
 
 /** Opens and checks the table. The file is closed again if that fails or is interrupted. */
 export const openTableFile = (parts: TableParts, meta: TableMeta): Effect.Effect<OpenedTable, DatabaseError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
-      Effect.mapError(parts.disk.open(tablePath(parts, meta.number)), (error) =>
-        error.code === "ENOENT" ? missingTable(parts, meta.number) : ofDisk(error)
-      ),
-      (file) => restore(openParts(parts, meta, file)).pipe(Effect.onError(() => Effect.ignore(file.close)))
+      Effect.mapError(parts.disk.open(tablePath(parts, meta.number)), (error) => ofOpen(parts, meta, error)),
+      (file) => restore(readParts(parts, meta, file)).pipe(Effect.onError(() => Effect.ignore(file.close)))
     )
   )

@@ -57,10 +57,11 @@ const readBlocks = Effect.fnUntraced(function* (table: OpenedTable, audit: Table
 
 const readProperties = (meta: TableMeta, table: OpenedTable): Effect.Effect<void, DatabaseError> =>
   readSection(table, { ...table.footer.properties, layout: Layout.properties }, (plain) => {
-    const { entryCount, removeCount, sequenceMax, sequenceMin } = decodeProperties(plain)
+    const { entryCount, rangeRemovalCount, removeCount, sequenceMax, sequenceMin } = decodeProperties(plain)
     const agrees =
       entryCount === meta.entryCount &&
       removeCount === meta.removeCount &&
+      rangeRemovalCount === meta.rangeRemovalCount &&
       sequenceMin === meta.sequenceMin &&
       sequenceMax === meta.sequenceMax
     if (!agrees) throw new FormatError("the table's properties are not what the manifest says", 0)

@@ -126,7 +126,10 @@ export const decodeFooter = (options: {
   return { ...fields, filter, index, rangeRemovals, properties, footerCrc: readU32(tag, 0) }
 }
 
-/** Removes every key from `from` up to but without `to`, both stored keys, of all lower sequences. */
+/**
+ * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it. Stored
+ * keys, in bytes of their own. With `from` at or above `to` it removes nothing.
+ */
 export interface RangeRemoval {
   readonly from: Uint8Array
   readonly to: Uint8Array

@@ -178,7 +178,7 @@ export class TableBuilder {
   }
 
   private tableFacts(footerCrc: number): TableFacts {
-    const { entryCount, removeCount, sequenceMax, sequenceMin } = this.facts
+    const { entryCount, rangeRemovalCount, removeCount, sequenceMax, sequenceMin } = this.facts
     const { epoch, fileId, fileNumber } = this.header
     const { largest, smallest } = this.bounds()
     return {
@@ -190,6 +190,7 @@ export class TableBuilder {
       largest,
       entryCount,
       removeCount,
+      rangeRemovalCount,
       sequenceMin,
       sequenceMax,
       epoch

@@ -2,7 +2,8 @@
 //
 //   tableMeta := number: varint  level: varint  bytes: varint  fileId[32]  footerCrc: u32
 //                smallestLength: varint  smallest  largestLength: varint  largest
-//                entryCount: varint  removeCount: varint  sequenceMin: varint  sequenceMax: varint  epoch: varint
+//                entryCount: varint  removeCount: varint  rangeRemovalCount: varint  sequenceMin: varint
+//                sequenceMax: varint  epoch: varint
 import type { ByteReader, ByteWriter } from "./bytes.ts"
 import { compareBytes } from "./compare.ts"
 import { assert, FormatError } from "./formatError.ts"
@@ -28,6 +29,7 @@ export interface TableMeta {
   readonly entryCount: number
   /** Removes and range removals. */
   readonly removeCount: number
+  readonly rangeRemovalCount: number
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number
@@ -45,6 +47,7 @@ export const writeTableMeta = (writer: ByteWriter, table: TableMeta): void => {
   writer.sized(table.largest)
   writer.varint(table.entryCount)
   writer.varint(table.removeCount)
+  writer.varint(table.rangeRemovalCount)
   writer.varint(table.sequenceMin)
   writer.varint(table.sequenceMax)
   writer.varint(table.epoch)
@@ -62,6 +65,7 @@ export const readTableMeta = (reader: ByteReader): TableMeta => {
     largest: reader.sized(storedKeyBytesMax),
     entryCount: reader.varint(),
     removeCount: reader.varint(),
+    rangeRemovalCount: reader.varint(),
     sequenceMin: reader.varint(),
     sequenceMax: reader.varint(),
     epoch: reader.varint()
@@ -75,6 +79,7 @@ const problemOf = (table: TableMeta): string | undefined => {
   const { largest, smallest } = table
   if (table.level > levelMax) return `a table at level ${table.level}`
   if (table.removeCount > table.entryCount) return "a table has more removes than entries"
+  if (table.rangeRemovalCount > table.removeCount) return "a table has more range removals than removes"
   if (table.sequenceMin > table.sequenceMax) return "a table's sequences are reversed"
   if (compareBytes(smallest, 0, smallest.length, largest, 0, largest.length) > 0) return "a table's keys are reversed"
   return undefined

@@ -56,7 +56,9 @@ export interface PartsLike {
    * index has to be loaded to tell.
    */
   readonly blockFor: (target: Uint8Array, start: number, end: number) => number
-  readonly rangeRemovals: Pick<RangeRemovals, keyof RangeRemovals> | undefined
+  readonly rangeRemovals:
+    | Pick<RangeRemovals, "removals" | "pieces" | "isEmpty" | "covering" | "firstEndingAfter">
+    | undefined
 }
 
 /** A table, of which anything may be in memory or not. */

@@ -50,28 +50,33 @@ export const firstEndingAt = (tables: ReadonlyArray<Ends>, target: Uint8Array, s
   return first
 }
 
-/** The last of a run's tables whose smallest key is at or before the target; -1 if there is none. */
-export const lastBeginningAt = (
+/** How many of a run's tables begin before the target, or with `limit` 1, at or before it. */
+const countBeginning = (
   tables: ReadonlyArray<Ends>,
   target: Uint8Array,
   start: number,
-  end: number
+  end: number,
+  limit: number
 ): number => {
   let first = 0
   let last = tables.length
   while (first < last) {
     const middle = (first + last) >>> 1
     const { smallest } = tables[middle]!.meta
-    if (compareBytes(smallest, 0, smallest.length, target, start, end) <= 0) first = middle + 1
+    if (compareBytes(smallest, 0, smallest.length, target, start, end) < limit) first = middle + 1
     else last = middle
   }
-  return first - 1
+  return first
 }
+
+/** The last of a run's tables whose smallest key is at or before the target; -1 if there is none. */
+export const lastBeginningAt = (tables: ReadonlyArray<Ends>, target: Uint8Array, start: number, end: number): number =>
+  countBeginning(tables, target, start, end, 1) - 1
 
 /** Those of a run's tables that can hold keys of the range. */
 export const tablesWithin = <T extends Ends>(tables: ReadonlyArray<T>, range: KeyRange): ReadonlyArray<T> => {
-  const { from, to } = range
+  const { from, to, toInclusive } = range
   const first = firstEndingAt(tables, from, 0, from.length)
-  const end = to === undefined ? tables.length : lastBeginningAt(tables, to, 0, to.length) + 1
+  const end = to === undefined ? tables.length : countBeginning(tables, to, 0, to.length, toInclusive ? 1 : 0)
   return first === 0 && end === tables.length ? tables : tables.slice(first, Math.max(first, end))
 }

@@ -46,6 +46,10 @@ export const checkFooter = (meta: TableMeta, header: FileHeader, footer: Footer)
   if (footer.entryCount !== meta.entryCount || footer.removeCount !== meta.removeCount) {
     throw new FormatError(`${footer.entryCount} entries, the manifest says ${meta.entryCount}`, offset)
   }
+  // Without the section, what it removes would come back.
+  if (footer.rangeRemovalsBytes > 0 !== meta.rangeRemovalCount > 0) {
+    throw new FormatError(`the manifest says that there are ${meta.rangeRemovalCount} range removals`, offset)
+  }
   if (footer.format !== header.format) throw new FormatError(`a footer of format ${footer.format}`, offset)
 }
 
@@ -78,8 +82,8 @@ const compareKeys = (a: Uint8Array, b: Uint8Array): number => compareBytes(a, 0,
 /** They are in order, and within what the manifest names. */
 export const checkRangeRemovals = (meta: TableMeta, footer: Footer, removals: ReadonlyArray<RangeRemoval>): void => {
   const { offset } = footer.rangeRemovals
-  if (removals.length === 0 || removals.length > meta.removeCount) {
-    throw new FormatError(`${removals.length} range removals among ${meta.removeCount} removes`, offset)
+  if (removals.length !== meta.rangeRemovalCount) {
+    throw new FormatError(`${removals.length} range removals, the manifest says ${meta.rangeRemovalCount}`, offset)
   }
   let before: RangeRemoval | undefined
   for (const removal of removals) {

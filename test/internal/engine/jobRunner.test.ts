@@ -15,7 +15,8 @@ import {
   simulated,
   tableNames,
   tablesOn,
-  writeEntries
+  writeEntries,
+  openTable
 } from "../../support/tables.ts"
 
 describe("a job that writes a table", () => {
@@ -108,7 +109,7 @@ describe("a job that writes a table", () => {
       const afterwards = outcomes.map((outcome) => sim.files.crash(outcome, new SeededRandom(1)))
       for (const image of afterwards) {
         const tables = yield* tablesOn(MemoryDisk.fromImage(image).disk, manifest)
-        assert.deepStrictEqual(yield* entriesOf(yield* tables.open(meta)), entries)
+        assert.deepStrictEqual(yield* entriesOf(yield* openTable(tables, meta)), entries)
       }
       let whole = 0
       for (const image of images) {

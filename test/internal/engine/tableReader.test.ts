@@ -17,14 +17,15 @@ import {
   reseal,
   simulated,
   tablesOn,
-  writeEntries
+  writeEntries,
+  openTable
 } from "../../support/tables.ts"
 
 describe("tableReader", () => {
   const opened = Effect.fnUntraced(function* (options: OptionsInput, disk?: DiskService) {
     const parts = { disk: disk ?? (yield* inMemory), manifest: memoryManifest.make("/db"), options }
     const { cache, tables } = yield* openTables(parts)
-    const table = yield* tables.open(yield* writeEntries(tables, numbered(2000)))
+    const table = yield* openTable(tables, yield* writeEntries(tables, numbered(2000)))
     const { blockCount } = yield* table.open
     return { cache, tables, table, blockCount }
   })
@@ -130,7 +131,7 @@ describe("tableReader", () => {
       const [file, bytes] = [...image()][0]!
       const damaged = MemoryDisk.fromImage(new Map([[file, withOtherIndex(bytes, meta)]]))
       const tables = yield* tablesOn(damaged.disk, manifest)
-      const table = yield* tables.open(meta)
+      const table = yield* openTable(tables, meta)
       const reason = yield* reasonOf(table.load(0, true))
       assert.deepInclude(reason, { _tag: "Corruption", file, offset: 96 })
       assert.match(reason.message, /does not end with the key/)
@@ -155,7 +156,7 @@ describe("tableReader", () => {
       assert.isUndefined(table.blockUnsafe(0))
       assert.strictEqual((yield* reasonOf(table.load(0, true)))._tag, "Closed")
       assert.throws(() => table.loadUnsafe(0, true), DatabaseError, /^Closed/)
-      assert.strictEqual((yield* reasonOf(tables.open({ ...table.meta, number: 1 })))._tag, "Closed")
+      assert.strictEqual((yield* reasonOf(openTable(tables, { ...table.meta, number: 1 })))._tag, "Closed")
     })
   )
 })
