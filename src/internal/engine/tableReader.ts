@@ -13,6 +13,7 @@ import { hashKey, hashKeyHigh } from "../format/compare.ts"
 import { mayContain } from "../format/filter.ts"
 import { FormatError } from "../format/formatError.ts"
 import { decodingAt, Layout } from "../format/storedBlock.ts"
+import { RangeRemovals } from "../structure/rangeRemovals.ts"
 import { TableBlocks } from "../structure/tableBlocks.ts"
 import { ofFormat } from "./diskErrors.ts"
 import { openStored } from "../structure/tableOpening.ts"
@@ -52,7 +53,7 @@ interface Loading {
 export class TableReader implements Table, LoadedParts {
   readonly meta: TableMeta
   readonly blockCount: number
-  readonly rangeRemovals = undefined
+  readonly rangeRemovals: RangeRemovals | undefined
   readonly open: Effect.Effect<LoadedParts, DatabaseError>
   private readonly table: TableFile
   private readonly blocks: TableBlocks
@@ -65,7 +66,8 @@ export class TableReader implements Table, LoadedParts {
   private closed = false
 
   constructor(meta: TableMeta, table: OpenedTable, cache: BlockCacheService) {
-    const { file, fileTag, filter, footer, index, sealer } = table
+    const { file, fileTag, filter, footer, index, rangeRemovals, sealer } = table
+    this.rangeRemovals = rangeRemovals.length === 0 ? undefined : new RangeRemovals(rangeRemovals)
     this.meta = meta
     this.blockCount = index.count
     this.table = { file, fileTag, footer, sealer }
