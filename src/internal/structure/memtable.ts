@@ -23,7 +23,7 @@ import type { EntryView } from "./entry.ts"
 import { GrowingRemovals } from "./growingRemovals.ts"
 import { KeyIndex } from "./keyIndex.ts"
 import { MemtableCursor } from "./memtableCursor.ts"
-import type { RangeRemoval, RangeRemovals } from "./rangeRemovals.ts"
+import type { RangeRemoval, RemovalSet } from "./rangeRemovals.ts"
 
 const entryWords = 4
 const highUnit = 0x1_0000_0000
@@ -142,7 +142,7 @@ export class Memtable {
   }
 
   /** The range removals that a reader at the sequence sees, from the newest. */
-  removalsAt(sequence: number): ReadonlyArray<RangeRemovals> {
+  removalsAt(sequence: number): ReadonlyArray<RemovalSet> {
     return this.removals.at(sequence)
   }
 
