@@ -5,13 +5,15 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { jobParts } from "../internal/engine/jobParts.ts"
 import { JobQueue } from "../internal/engine/jobQueue.ts"
 import { runJob } from "../internal/engine/jobRunner.ts"
-import { Disk } from "../services/Disk.ts"
-import { Encryption } from "../services/Encryption.ts"
+import type { Disk } from "../services/Disk.ts"
+import type { Encryption } from "../services/Encryption.ts"
 import { Jobs } from "../services/Jobs.ts"
-import { Manifest } from "../services/Manifest.ts"
-import { Options } from "../services/Options.ts"
+import type { Manifest } from "../services/Manifest.ts"
+
+const concurrency = 1
 
 /**
  * Runs jobs over any disk and encryption, one at a time and a flush beside it. They yield after each millisecond or so,
@@ -27,23 +29,14 @@ import { Options } from "../services/Options.ts"
 export const layer: Layer.Layer<Jobs, never, Disk | Manifest | Encryption> = Layer.effect(
   Jobs,
   Effect.gen(function* () {
-    const parts = {
-      options: yield* Options,
-      disk: yield* Disk,
-      manifest: yield* Manifest,
-      encryption: yield* Encryption
-    }
-    const concurrency = 1
+    const parts = yield* jobParts
     const queue = new JobQueue(concurrency)
     const counters = { bytesRead: 0, bytesWritten: 0 }
     yield* Effect.addFinalizer(() => queue.close)
     return Jobs.of({
       concurrency,
       run: (job) => queue.run(job, runJob(parts, job, { counters, check: queue.check })),
-      stats: () => {
-        const { done, failed, running, waiting } = queue
-        return { running, waiting, done, failed, replaced: 0, ...counters }
-      }
+      stats: () => ({ ...queue.stats(), replaced: 0, ...counters })
     })
   })
 )

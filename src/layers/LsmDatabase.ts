@@ -32,6 +32,7 @@ import * as InlineJobs from "./InlineJobs.ts"
 import * as LocalOracle from "./LocalOracle.ts"
 import * as NodeDisk from "./NodeDisk.ts"
 import * as NodeMemory from "./NodeMemory.ts"
+import * as NodeWorkerJobs from "./NodeWorkerJobs.ts"
 import * as NoEncryption from "./NoEncryption.ts"
 import * as SieveBlockCache from "./SieveBlockCache.ts"
 import * as WaryDisk from "./WaryDisk.ts"
@@ -80,21 +81,16 @@ export const layerNoDeps: Layer.Layer<
   })
 )
 
-/**
- * The same over a disk and an encryption of your own choice.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerWith = (
-  location: Location
+const wired = (
+  location: Location,
+  jobs: Layer.Layer<Jobs, never, Disk | Manifest | Encryption>
 ): Layer.Layer<Database | Maintenance, DatabaseError, Disk | Encryption> => {
   const { directory, ...input } = location
   const parts = (options: Options.OptionsShape) =>
     // Each provides the ones above it, so that they close in the opposite order: the engine first, the lock last.
     layerNoDeps.pipe(
       Layer.provide([FileWal.layer, ArenaMemtable.layer, LocalOracle.layer]),
-      Layer.provide([FileSsTable.layer, InlineJobs.layer]),
+      Layer.provide([FileSsTable.layer, jobs]),
       Layer.provideMerge(SieveBlockCache.layer),
       Layer.provide(FileManifest.layer),
       Layer.provide(WaryDisk.layer),
@@ -107,6 +103,15 @@ export const layerWith = (
 }
 
 /**
+ * The same over a disk and an encryption of your own choice. Flushes and compactions run on this thread, in slices.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWith = (location: Location): Layer.Layer<Database | Maintenance, DatabaseError, Disk | Encryption> =>
+  wired(location, InlineJobs.layer)
+
+/**
  * A database in a directory of this machine, needing nothing else. Its scope closes it; opening one that is open
  * elsewhere fails `Locked`.
  *
@@ -114,7 +119,7 @@ export const layerWith = (
  * @category layers
  */
 export const layer = (location: Location): Layer.Layer<Database | Maintenance, DatabaseError> =>
-  layerWith(location).pipe(
+  wired(location, NodeWorkerJobs.layer).pipe(
     Layer.provide([
       NodeMemory.layer,
       NodeDisk.layerWith({ synchronousReads: location.synchronousReads ?? true }),

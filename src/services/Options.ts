@@ -88,6 +88,11 @@ const fields = {
   manifestBytesMax: bytes(256, 64 * 1024 * 1024),
   /** Sequences are reserved in blocks of this many. Default 2^20. */
   sequencesReserved: count(16, 2 ** 30),
+  /**
+   * Threads for flushes and compactions; 0 runs them in slices on this one. Default: one less than the machine has
+   * cores, 1 at least and 2 at most.
+   */
+  workers: Schema.UndefinedOr(count(0, 64)),
   /** Synchronous positional reads; false sends them through the thread pool. Default true. */
   synchronousReads: Schema.Boolean
 }
@@ -155,6 +160,7 @@ export const defaults: OptionsShape = {
   transactionBytesMax: 16 * 1024 * 1024,
   manifestBytesMax: 4 * 1024 * 1024,
   sequencesReserved: 2 ** 20,
+  workers: undefined,
   synchronousReads: true
 }
 

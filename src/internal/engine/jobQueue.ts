@@ -12,9 +12,9 @@ interface Waiter {
 }
 
 export class JobQueue {
-  running = 0
-  done = 0
-  failed = 0
+  private running = 0
+  private done = 0
+  private failed = 0
   private readonly concurrency: number
   private readonly waiters: Array<Waiter> = []
   private closing: Deferred.Deferred<void> | undefined
@@ -23,8 +23,13 @@ export class JobQueue {
     this.concurrency = concurrency
   }
 
-  get waiting(): number {
-    return this.waiters.length
+  stats(): { readonly running: number; readonly waiting: number; readonly done: number; readonly failed: number } {
+    const { done, failed, running, waiters } = this
+    return { running, waiting: waiters.length, done, failed }
+  }
+
+  get isClosing(): boolean {
+    return this.closing !== undefined
   }
 
   /** Fails when the queue is closed. */

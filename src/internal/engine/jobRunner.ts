@@ -48,7 +48,7 @@ class JobFiles {
       case "Sealer":
         return this.parts.encryption.sealer(request.file)
       case "Files":
-        return moreFiles(this.parts)
+        return Effect.sync(() => moreFiles(this.parts))
       case "Create":
         return this.create(request.number)
       case "Append":
@@ -139,7 +139,7 @@ export const runJob = Effect.fnUntraced(function* (
   run: { readonly counters: JobCounters; readonly check: Effect.Effect<void, DatabaseError> }
 ) {
   const { disk, manifest } = parts
-  const kernel = new JobKernel(job, yield* jobSetup(parts, job))
+  const kernel = new JobKernel(job, jobSetup(parts, job))
   const files = new JobFiles(parts, run.counters)
   const steps = Effect.gen(function* (): Effect.fn.Return<ReadonlyArray<TableMeta>, DatabaseError> {
     let request = yield* stepping(parts, () => kernel.next())

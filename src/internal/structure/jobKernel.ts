@@ -53,6 +53,9 @@ export class JobKernel {
   private placed = false
   /** The table is to end behind this key; of the last one, `undefined`. */
   private cut: { readonly last: Uint8Array | undefined } | undefined
+  /** Of the slice so far. */
+  private versions = 0
+  private bytes = 0
   private phase: "merge" | "reach" | "end" | "done" = "merge"
 
   constructor(work: JobWork, setup: JobSetup) {
@@ -128,8 +131,7 @@ export class JobKernel {
   }
 
   private merge({ cuts, merge, retention }: Merging): JobRequest | undefined {
-    let bytes = 0
-    for (let count = 0; count < sliceVersionsMax && bytes < sliceBytesMax; count++) {
+    while (this.versions < sliceVersionsMax && this.bytes < sliceBytesMax) {
       if (!this.pending) {
         const step = merge.advance()
         if (step === Step.bytes) {
@@ -139,6 +141,7 @@ export class JobKernel {
           this.phase = "reach"
           return undefined
         }
+        this.versions += 1
         if (!retention.keeps(merge.entry)) continue
         this.pending = true
         this.placed = !retention.isFirstOfKey
@@ -150,11 +153,13 @@ export class JobKernel {
       if (this.output === undefined) return this.beginTable()
       const { entry } = merge
       this.output.add(entry)
-      bytes += entry.keyEnd - entry.keyStart + entry.valueEnd - entry.valueStart
+      this.bytes += entry.keyEnd - entry.keyStart + entry.valueEnd - entry.valueStart
       this.pending = false
       const request = this.output.next()
       if (request !== undefined) return this.ask(this.output, request)
     }
+    this.versions = 0
+    this.bytes = 0
     return { _tag: "Pause" }
   }
 
