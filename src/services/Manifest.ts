@@ -28,6 +28,8 @@ export interface TableMeta {
   /** Removes and range removals. */
   readonly removeCount: number
   readonly rangeRemovalCount: number
+  /** Entries that a newer one, or a range removal, of the same table hides: they were kept for a snapshot. */
+  readonly hiddenCount: number
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number

@@ -152,7 +152,7 @@ export class JobKernel {
       }
       if (this.output === undefined) return this.beginTable()
       const { entry } = merge
-      this.output.add(entry)
+      this.output.add(entry, retention.isHidden)
       this.bytes += entry.keyEnd - entry.keyStart + entry.valueEnd - entry.valueStart
       this.pending = false
       const request = this.output.next()

@@ -35,6 +35,7 @@ export class RemovalStripes {
   readonly reach: Uint8Array | undefined
   private readonly stripes = new Map<number, Stripe>()
   private readonly deeper: KeySpans
+  private readonly snapshotCount: number
   /** Of what everybody sees. */
   private readonly oldest: Stripe | undefined
 
@@ -46,6 +47,7 @@ export class RemovalStripes {
   }) {
     const { snapshots, span } = options
     this.deeper = options.deeper
+    this.snapshotCount = snapshots.length
     const clipped = options.removals
       .map((removal) => clip(removal, span))
       .filter((removal): removal is RangeRemoval => removal !== undefined)
@@ -63,6 +65,16 @@ export class RemovalStripes {
   /** Whether the version, of a stripe that a snapshot sees, is hidden from that snapshot. */
   hides(stripe: number, key: Uint8Array, start: number, end: number, sequence: number): boolean {
     return (this.stripes.get(stripe)?.covering(key, start, end) ?? 0) > sequence
+  }
+
+  /** Whether the version is hidden from a snapshot after the one of its stripe. */
+  hidesLater(stripe: number, key: Uint8Array, start: number, end: number, sequence: number): boolean {
+    for (const [later, removals] of this.stripes) {
+      // What no snapshot sees yet is not in disjoint pieces: the next job will tell.
+      const isSeen = later < this.snapshotCount
+      if (isSeen && later > stripe && removals.covering(key, start, end) > sequence) return true
+    }
+    return false
   }
 
   /** Whether a table with the keys of the span, and no others, would have removals. Ends may be asked for again. */

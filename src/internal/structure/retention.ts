@@ -21,6 +21,8 @@ import { type RemovalStripes, stripeOf } from "./removalStripes.ts"
 export class Retention {
   /** Of the version kept last: none of its key was kept before it. */
   isFirstOfKey = false
+  /** Of the version kept last: a newer one of its key was kept, or a range removal that later snapshots see. */
+  isHidden = false
   private readonly snapshots: ReadonlyArray<number>
   private readonly nowMillis: number
   private readonly removals: RemovalStripes
@@ -64,6 +66,7 @@ export class Retention {
       if (!this.deeper.contains(bytes, keyStart, keyEnd)) return false
     }
     this.isFirstOfKey = !this.kept
+    this.isHidden = this.kept || this.removals.hidesLater(stripe, bytes, keyStart, keyEnd, sequence)
     this.kept = true
     return true
   }

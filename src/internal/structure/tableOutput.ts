@@ -55,9 +55,9 @@ export class TableOutput {
   }
 
   /** The next version. Only when nothing is asked for. */
-  add(entry: EntryView): void {
+  add(entry: EntryView, isHidden: boolean): void {
     assert(this.stage === "filling", "a table is filled when its file is there")
-    this.builder!.add(entry)
+    this.builder!.add(entry, isHidden)
   }
 
   /** No version follows. These are the table's, and with its versions there is one thing at least. */
