@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type { EntryView, RangeRemoval } from "./SsTable.ts"
+import type { EntryView, RangeRemoval, RemovalSet } from "./SsTable.ts"
 
 /**
  * The keys of a memtable in order, for reading while writes go on.
@@ -48,13 +48,19 @@ export interface MemtableHandle {
   readonly older: (entry: number) => number
   readonly sequenceOf: (entry: number) => number
   readonly readEntry: (entry: number, into: EntryView) => void
+  /** Where the entry's record begins in the arena. */
+  readonly recordOffset: (entry: number) => number
   readonly cursor: () => MemtableCursor
   /** Indexed records, versions and removals of single keys included. */
   readonly entryCount: number
+  /** How many of the records remove something, range removals among them. */
+  readonly removeCount: number
   /** In the order in which they were put. */
   readonly rangeRemovals: ReadonlyArray<RangeRemoval>
   /** The highest sequence at or below the given one of a range removal that covers the key; 0 if there is none. */
   readonly covering: (key: Uint8Array, start: number, end: number, sequence: number) => number
+  /** The range removals at or below the sequence, in sets from the newest. */
+  readonly removalsAt: (sequence: number) => ReadonlyArray<RemovalSet>
 }
 
 /**

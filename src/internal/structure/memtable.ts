@@ -23,7 +23,7 @@ import type { EntryView } from "./entry.ts"
 import { GrowingRemovals } from "./growingRemovals.ts"
 import { KeyIndex } from "./keyIndex.ts"
 import { MemtableCursor } from "./memtableCursor.ts"
-import type { RangeRemoval, RangeRemovals } from "./rangeRemovals.ts"
+import type { RangeRemoval, RemovalSet } from "./rangeRemovals.ts"
 
 const entryWords = 4
 const highUnit = 0x1_0000_0000
@@ -35,6 +35,8 @@ export class Memtable {
   readonly keys: KeyIndex
   /** Indexed records, without range removals. */
   entryCount = 0
+  /** Records that remove something, range removals among them. */
+  removeCount = 0
   private readonly removals = new GrowingRemovals()
   private entries: Uint32Array
   private readonly entriesInitial: number
@@ -83,7 +85,9 @@ export class Memtable {
   /** Indexes the record at the offset. Sequences of one key must increase. */
   put(recordOffset: number, sequence: number): void {
     const bytes = this.arena.bytes
-    if (bytes[recordOffset] === Kind.removeRange) return this.putRange(recordOffset, sequence)
+    const kind = bytes[recordOffset]
+    if (kind === Kind.remove || kind === Kind.removeRange) this.removeCount += 1
+    if (kind === Kind.removeRange) return this.putRange(recordOffset, sequence)
     const length = readVarint(bytes, recordOffset + 2, this.arena.used)
     const start = recordOffset + 2 + varintBytes(length)
     assert(start + length <= this.arena.used, "a record lies in what the arena has handed out")
@@ -138,7 +142,7 @@ export class Memtable {
   }
 
   /** The range removals that a reader at the sequence sees, from the newest. */
-  removalsAt(sequence: number): ReadonlyArray<RangeRemovals> {
+  removalsAt(sequence: number): ReadonlyArray<RemovalSet> {
     return this.removals.at(sequence)
   }
 
@@ -168,6 +172,7 @@ export class Memtable {
     this.arena.reset()
     this.keys.reset()
     this.entryCount = 0
+    this.removeCount = 0
     this.removals.reset()
     if (this.entries.length > this.entriesInitial * entryWords) {
       this.entries = new Uint32Array(this.entriesInitial * entryWords)
