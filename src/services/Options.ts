@@ -57,6 +57,8 @@ const fields = {
   blockBytes: bytes(64, 1024 * 1024),
   /** Default 10, about 1 % false positives; 0 writes no filters. */
   filterBitsPerKey: count(0, 32),
+  /** The index of a table above this is cut into partitions that are read when they are needed. Default 1 MiB. */
+  indexBytesMax: bytes(64, 256 * 1024 * 1024),
   /** Blocks, indexes and filters kept in memory. Default 64 MiB; 0 keeps no blocks. */
   cacheBytes: bytes(0, 64 * 1024 * 1024 * 1024),
   /** Files of tables that are open at once; others are opened again when they are needed. Default 512. */
@@ -146,6 +148,7 @@ export const defaults: OptionsShape = {
   valueBytesMax: 8 * 1024 * 1024,
   blockBytes: 4096,
   filterBitsPerKey: 10,
+  indexBytesMax: 1024 * 1024,
   cacheBytes: 64 * 1024 * 1024,
   openFilesMax: 512,
   flushOnCloseBytesMin: 1024 * 1024,

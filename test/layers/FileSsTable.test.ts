@@ -68,6 +68,7 @@ describe("FileSsTable: any entries", () => {
         const options = {
           blockBytes: dice.pick(blockSizes),
           filterBitsPerKey: dice.pick([0, 10]),
+          indexBytesMax: dice.pick([64, 1000, 1024 * 1024]),
           cacheBytes: dice.pick([0, 10_000, 1024 * 1024])
         }
         const entries = randomTable(dice, { count: 1 + dice.below(200), large: seed % 6 === 0 })

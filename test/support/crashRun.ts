@@ -92,6 +92,8 @@ export const randomOptions = (dice: Dice): OptionsInput => ({
   valueBytesMax: 400,
   blockBytes: dice.pick([64, 256, 4096]),
   filterBitsPerKey: dice.pick([0, 10]),
+  indexBytesMax: dice.pick([64, 1024 * 1024]),
+  openFilesMax: dice.pick([8, 512]),
   cacheBytes: dice.pick([0, 4096, 65536]),
   flushOnCloseBytesMin: dice.pick([0, 1024 * 1024]),
   manifestBytesMax: dice.pick([256, 4 * 1024 * 1024]),

@@ -60,7 +60,13 @@ export class MemoryFiles {
   held(meta: TableMeta): Held {
     const bytes = this.files.get(meta.number)!
     const { databaseId } = header
-    const opening = new TableOpening({ meta, fileBytes: bytes.length, databaseId, withFilter: true })
+    const opening = new TableOpening({
+      meta,
+      fileBytes: bytes.length,
+      databaseId,
+      withFilter: true,
+      withPartitions: true
+    })
     for (let request = opening.next(); request !== undefined; request = opening.next()) {
       const { _tag } = request
       opening.feed(_tag === "Sealer" ? checksumSealer : bytes.slice(request.offset, request.offset + request.length))

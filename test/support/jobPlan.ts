@@ -39,6 +39,8 @@ export const setupOf = (options: Partial<JobSetup> = {}): JobSetup => ({
   ...header,
   blockBytes: 128,
   filterBitsPerKey: 10,
+  // Some tables have partitioned indexes.
+  indexBytesMax: 200,
   files: [],
   ...options
 })
@@ -58,6 +60,7 @@ export const tableOf = (
     header: { ...header, kind: FileKind.table, fileNumber: number, fileId },
     blockBytes: place.blockBytes ?? 128,
     filterBitsPerKey: 10,
+    indexBytesMax: 200,
     sealer: checksumSealer
   })
   for (const point of [...held.points].sort(byKey)) builder.add(toView(point))

@@ -40,6 +40,7 @@ export const jobSetup = (parts: JobParts, job: Job): JobSetup => {
     keyGeneration: encryption.keyGeneration,
     blockBytes: options.blockBytes,
     filterBitsPerKey: options.filterBitsPerKey,
+    indexBytesMax: options.indexBytesMax,
     files: newFiles(parts, filesExpected(job))
   }
 }

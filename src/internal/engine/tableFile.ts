@@ -13,7 +13,13 @@ import type { OptionsShape } from "../../services/Options.ts"
 import { parseFileName, tableFileName } from "../format/fileName.ts"
 import { decodingAt, type Layout } from "../format/storedBlock.ts"
 import type { Footer, Section } from "../format/table.ts"
-import { openStored, type OpenedTableParts, type SealedTable, TableOpening } from "../structure/tableOpening.ts"
+import {
+  openStored,
+  type OpenedTableParts,
+  type ReadableParts,
+  type SealedTable,
+  TableOpening
+} from "../structure/tableOpening.ts"
 import { decoding, ofDisk } from "./diskErrors.ts"
 
 export interface TableParts {
@@ -83,11 +89,11 @@ const drive = (
   { encryption }: TableParts,
   file: ReadFile,
   opening: TableOpening
-): Effect.Effect<OpenedTable, DatabaseError> =>
+): Effect.Effect<TableOpening, DatabaseError> =>
   Effect.flatMap(
     decoding(file.path, () => opening.next()),
-    function answer(request): Effect.Effect<OpenedTable, DatabaseError> {
-      if (request === undefined) return Effect.succeed({ file, ...opening.opened })
+    function answer(request): Effect.Effect<TableOpening, DatabaseError> {
+      if (request === undefined) return Effect.succeed(opening)
       const asked =
         request._tag === "Sealer"
           ? encryption.sealer(request.file)
@@ -104,29 +110,32 @@ const drive = (
     }
   )
 
-const openingOf = (parts: TableParts, meta: TableMeta, file: ReadFile): TableOpening => {
-  const { databaseId } = parts.manifest.state()
-  return new TableOpening({ meta, fileBytes: file.size, databaseId, withFilter: true })
-}
+/** The opening of a file, with all of a long index or its top alone. Throws `FormatError`. */
+const openingOf = (
+  { manifest }: TableParts,
+  file: ReadFile,
+  wanted: { readonly meta: TableMeta; readonly withPartitions: boolean }
+): TableOpening =>
+  new TableOpening({ ...wanted, fileBytes: file.size, databaseId: manifest.state().databaseId, withFilter: true })
 
-/** Everything of the table but its blocks. */
+/** What is kept in memory of the table. */
 export const readParts = (
   parts: TableParts,
   meta: TableMeta,
   file: ReadFile
-): Effect.Effect<OpenedTable, DatabaseError> =>
-  Effect.flatMap(
-    decoding(file.path, () => openingOf(parts, meta, file)),
-    (opening) => drive(parts, file, opening)
+): Effect.Effect<ReadableParts, DatabaseError> =>
+  decoding(file.path, () => openingOf(parts, file, { meta, withPartitions: false })).pipe(
+    Effect.flatMap((opening) => drive(parts, file, opening)),
+    Effect.map((opening) => opening.readable)
   )
 
 /**
  * The same on the calling stack; `undefined` if the disk, or the keys, need time. Throws `FormatError`, `DiskError` and
  * what the encryption fails with.
  */
-export const readPartsNow = (parts: TableParts, meta: TableMeta, file: ReadFile): OpenedTableParts | undefined => {
+export const readPartsNow = (parts: TableParts, meta: TableMeta, file: ReadFile): ReadableParts | undefined => {
   if (file.readUnsafe === undefined) return undefined
-  const opening = openingOf(parts, meta, file)
+  const opening = openingOf(parts, file, { meta, withPartitions: false })
   for (let request = opening.next(); request !== undefined; request = opening.next()) {
     if (request._tag === "Range") {
       opening.feed(file.readUnsafe(request.offset, request.length))
@@ -137,18 +146,24 @@ export const readPartsNow = (parts: TableParts, meta: TableMeta, file: ReadFile)
     if (Exit.isFailure(sealer)) throw Cause.squash(sealer.cause)
     opening.feed(sealer.value as FileSealer)
   }
-  return opening.opened
+  return opening.readable
 }
 
 /** What is wrong when a table's file cannot be opened. */
 export const ofOpen = (parts: TableParts, meta: TableMeta, error: DiskError): DatabaseError =>
   error.code === "ENOENT" ? missingTable(parts, meta.number) : ofDisk(error)
 
-/** Opens and checks the table. The file is closed again if that fails or is interrupted. */
+/** Opens and checks the table, but for its blocks. The file is closed again if that fails or is interrupted. */
 export const openTableFile = (parts: TableParts, meta: TableMeta): Effect.Effect<OpenedTable, DatabaseError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
       Effect.mapError(parts.disk.open(tablePath(parts, meta.number)), (error) => ofOpen(parts, meta, error)),
-      (file) => restore(readParts(parts, meta, file)).pipe(Effect.onError(() => Effect.ignore(file.close)))
+      (file) =>
+        restore(
+          decoding(file.path, () => openingOf(parts, file, { meta, withPartitions: true })).pipe(
+            Effect.flatMap((opening) => drive(parts, file, opening)),
+            Effect.map((opening) => ({ file, ...opening.opened }))
+          )
+        ).pipe(Effect.onError(() => Effect.ignore(file.close)))
     )
   )

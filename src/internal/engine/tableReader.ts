@@ -1,52 +1,31 @@
 // A table as readers hold it, from the moment it is named: its file is opened, and its parts and blocks are read, when
-// they are first needed, and again when they were given up meanwhile. Each block in memory is a cache node in a plain
-// array by its ordinal: a hit is one read of the array and one write of the node's bit, and no search.
+// they are first needed, and again when they were given up meanwhile.
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { CacheNode } from "../../services/BlockCache.ts"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
 import { DiskError, type ReadFile } from "../../services/Disk.ts"
 import type { TableMeta } from "../../services/Manifest.ts"
 import type { Block, Table } from "../../services/SsTable.ts"
 import { FormatError } from "../format/formatError.ts"
+import type { Section } from "../format/table.ts"
 import { LoadedTable } from "../structure/loadedTable.ts"
+import type { TableBlocks } from "../structure/tableBlocks.ts"
+import type { ReadableParts } from "../structure/tableOpening.ts"
 import { attempt } from "./attempt.ts"
+import { CachedPieces } from "./cachedPieces.ts"
 import { ofFormat } from "./diskErrors.ts"
 import { type FileHolder, FileState, type OpenFiles } from "./openFiles.ts"
 import { ofOpen, ofRead, readParts, readPartsNow, tablePath, type TableParts } from "./tableFile.ts"
 
-// A block's reader, view, buffer and node, measured by the heap's growth per cached block of 64 bytes.
-const nodeBytes = 400
+// A block's reader, view, buffer and node, measured by the heap's growth per cached block of 64 bytes; a partition's
+// arrays, about.
+const blockBytes = 400
+const partitionBytes = 1000
 // Of an array.
 const slotBytes = 8
 
-class BlockNode implements CacheNode {
-  readonly bytes: number
-  visited = false
-  slot: unknown = undefined
-  readonly block: Block
-  private readonly nodes: Array<BlockNode | undefined>
-  private readonly ordinal: number
-
-  constructor(block: Block, nodes: Array<BlockNode | undefined>, ordinal: number) {
-    this.bytes = block.bytes.buffer.byteLength + nodeBytes
-    this.block = block
-    this.nodes = nodes
-    this.ordinal = ordinal
-  }
-
-  evicted(): void {
-    this.nodes[this.ordinal] = undefined
-  }
-}
-
-/** A read that is under way, and whether one of those who wait for it wants the block kept. */
-interface Loading {
-  fillCache: boolean
-  readonly block: Deferred.Deferred<Block, DatabaseError>
-}
-
-const noNodes: Array<BlockNode | undefined> = []
+const bytesOfBlock = ({ bytes }: Block): number => bytes.buffer.byteLength + blockBytes
+const bytesOfPartition = ({ bytes }: TableBlocks): number => bytes + partitionBytes
 
 export class TableReader implements Table, FileHolder {
   /** Of another level when the table was moved there; the rest is the file's. */
@@ -57,16 +36,18 @@ export class TableReader implements Table, FileHolder {
   readonly open: Effect.Effect<LoadedTable, DatabaseError>
   private readonly parts: TableParts
   private readonly files: OpenFiles
+  private readonly blocks: CachedPieces<Block>
+  private readonly partitions: CachedPieces<TableBlocks>
   private loaded: LoadedTable | undefined = undefined
   private opening: Deferred.Deferred<LoadedTable, DatabaseError> | undefined = undefined
-  private nodes = noNodes
-  private readonly loading = new Map<number, Loading>()
 
   constructor(meta: TableMeta, parts: TableParts, files: OpenFiles) {
     this.meta = meta
     this.path = tablePath(parts, meta.number)
     this.parts = parts
     this.files = files
+    this.blocks = new CachedPieces(parts.cache, bytesOfBlock)
+    this.partitions = new CachedPieces(parts.cache, bytesOfPartition)
     this.open = Effect.uninterruptibleMask((restore) => {
       const { loaded, opening } = this
       if (loaded !== undefined) return Effect.succeed(loaded)
@@ -87,7 +68,7 @@ export class TableReader implements Table, FileHolder {
     if (file === undefined) return undefined
     try {
       const opened = this.mapping(() => readPartsNow(this.parts, this.meta, file))
-      return opened === undefined ? undefined : this.admitParts(new LoadedTable(opened))
+      return opened === undefined ? undefined : this.admit(opened)
     } catch (error) {
       this.files.giveUpNow(this)
       throw error
@@ -95,53 +76,57 @@ export class TableReader implements Table, FileHolder {
   }
 
   placeUnsafe(target: Uint8Array, start: number, end: number): number {
-    return this.openUnsafe()?.blockFor(target, start, end) ?? -1
+    const loaded = this.openUnsafe()
+    if (loaded === undefined) return -1
+    const ordinal = loaded.blockFor(target, start, end)
+    if (ordinal >= 0) return ordinal
+    const partition = loaded.partitionFor(target, start, end)
+    const blocks = this.partitionNow(loaded, partition)
+    return blocks === undefined ? -1 : loaded.blockIn(partition, blocks.seek(target, start, end))
   }
 
   place(target: Uint8Array, start: number, end: number): Effect.Effect<number, DatabaseError> {
-    return Effect.map(this.open, (loaded) => loaded.blockFor(target, start, end))
+    return Effect.flatMap(this.open, (loaded) => {
+      const ordinal = loaded.blockFor(target, start, end)
+      if (ordinal >= 0) return Effect.succeed(ordinal)
+      const partition = loaded.partitionFor(target, start, end)
+      return Effect.map(this.partition(loaded, partition), (blocks) =>
+        loaded.blockIn(partition, blocks.seek(target, start, end))
+      )
+    })
   }
 
   blockUnsafe(ordinal: number): Block | undefined {
-    const node = this.nodes[ordinal]
-    if (node === undefined) return undefined
-    node.visited = true
-    this.parts.cache.countUnsafe("hit")
-    return node.block
+    return this.blocks.get(ordinal)
   }
 
   loadUnsafe(ordinal: number, fillCache: boolean): Block | undefined {
-    const cached = this.blockUnsafe(ordinal)
+    const cached = this.blocks.get(ordinal)
     if (cached !== undefined) return cached
     const loaded = this.openUnsafe()
-    const file = loaded === undefined ? undefined : this.files.fileUnsafe(this)
-    if (loaded === undefined || file?.readUnsafe === undefined) return undefined
-    this.parts.cache.countUnsafe("miss")
-    return this.mapping(() => {
-      const bytes = file.readUnsafe!(loaded.offsetOf(ordinal), loaded.lengthOf(ordinal))
-      const block = loaded.openBlock(ordinal, bytes)
-      if (fillCache) this.admit(ordinal, block)
-      return block
-    })
+    const blocks = loaded && this.partitionNow(loaded, loaded.partitionOf(ordinal))
+    if (blocks === undefined) return undefined
+    const block = this.readNow(loaded!.rangeOf(ordinal, blocks), (bytes) => loaded!.openBlock(ordinal, blocks, bytes))
+    if (block !== undefined && fillCache) this.blocks.keep(ordinal, block)
+    return block
   }
 
-  /** Those who want the same block at the same time share one read. */
   load(ordinal: number, fillCache: boolean): Effect.Effect<Block, DatabaseError> {
-    return Effect.uninterruptibleMask((restore) => {
-      const loading = this.loading.get(ordinal)
-      if (loading !== undefined) {
-        loading.fillCache ||= fillCache
-        return restore(Deferred.await(loading.block))
-      }
-      const block = this.blockUnsafe(ordinal)
-      return block === undefined ? this.loadLater(ordinal, fillCache) : Effect.succeed(block)
-    })
+    return this.blocks.load(
+      ordinal,
+      fillCache,
+      Effect.flatMap(this.open, (loaded) =>
+        Effect.flatMap(this.partition(loaded, loaded.partitionOf(ordinal)), (blocks) =>
+          this.read(loaded.rangeOf(ordinal, blocks), (bytes) => loaded.openBlock(ordinal, blocks, bytes))
+        )
+      )
+    )
   }
 
   forget(): void {
     this.loaded = undefined
-    for (const node of this.nodes) if (node !== undefined) this.parts.cache.removeUnsafe(node)
-    this.nodes = noNodes
+    this.blocks.forget()
+    this.partitions.forget()
   }
 
   /** Gives back what the cache holds of it, and the file. */
@@ -152,9 +137,8 @@ export class TableReader implements Table, FileHolder {
     const opening = Deferred.makeUnsafe<LoadedTable, DatabaseError>()
     this.opening = opening
     return this.files
-      .use(this, (file) => Effect.map(readParts(this.parts, this.meta, file), (opened) => new LoadedTable(opened)))
+      .use(this, (file) => Effect.map(readParts(this.parts, this.meta, file), (opened) => this.admit(opened)))
       .pipe(
-        Effect.map((loaded) => this.admitParts(loaded)),
         Effect.onError(() => this.files.giveUp(this)),
         Effect.onExit((exit) =>
           Effect.sync(() => {
@@ -165,48 +149,48 @@ export class TableReader implements Table, FileHolder {
       )
   }
 
-  private loadLater(ordinal: number, fillCache: boolean): Effect.Effect<Block, DatabaseError> {
-    this.parts.cache.countUnsafe("miss")
-    const loading: Loading = { fillCache, block: Deferred.makeUnsafe() }
-    this.loading.set(ordinal, loading)
-    return Effect.flatMap(this.open, (loaded) =>
-      this.files.use(this, (file) => this.readBlock(ordinal, loaded, file))
-    ).pipe(
-      Effect.tap((block) =>
-        Effect.sync(() => {
-          if (loading.fillCache) this.admit(ordinal, block)
-        })
-      ),
-      Effect.onExit((exit) =>
-        Effect.sync(() => {
-          this.loading.delete(ordinal)
-          Deferred.doneUnsafe(loading.block, exit)
-        })
-      )
-    )
-  }
-
-  private readBlock(ordinal: number, loaded: LoadedTable, file: ReadFile): Effect.Effect<Block, DatabaseError> {
-    const read = file.read(loaded.offsetOf(ordinal), loaded.lengthOf(ordinal))
-    return Effect.flatMap(Effect.mapError(read, ofRead), (bytes) =>
-      attempt(() => this.mapping(() => Effect.succeed(loaded.openBlock(ordinal, bytes))))
-    )
-  }
-
-  private admitParts(loaded: LoadedTable): LoadedTable {
-    const before = this.loaded
-    // Another read may have been quicker, or the file closed meanwhile.
-    if (before !== undefined || this.state.file === undefined) return before ?? loaded
+  private admit(opened: ReadableParts): LoadedTable {
+    // Another read may have been quicker.
+    if (this.loaded !== undefined) return this.loaded
+    const loaded = new LoadedTable(opened, (partition) => this.partitions.get(partition))
+    const { blockCount, bytes, partitionCount } = loaded
     this.loaded = loaded
-    this.nodes = Array.from({ length: loaded.blockCount }, () => undefined)
-    this.files.loaded(this, loaded.bytes + loaded.blockCount * slotBytes)
+    this.blocks.begin(blockCount)
+    this.partitions.begin(partitionCount)
+    this.files.loaded(this, bytes + (blockCount + partitionCount) * slotBytes)
     return loaded
   }
 
-  private admit(ordinal: number, block: Block): void {
-    if (this.loaded === undefined || this.nodes[ordinal] !== undefined) return
-    const node = new BlockNode(block, this.nodes, ordinal)
-    if (this.parts.cache.insertUnsafe(node)) this.nodes[ordinal] = node
+  private partitionNow(loaded: LoadedTable, partition: number): TableBlocks | undefined {
+    const known = loaded.blocksUnsafe(partition)
+    if (known !== undefined) return known
+    const blocks = this.readNow(loaded.rangeOfPartition(partition), (bytes) => loaded.openPartition(partition, bytes))
+    if (blocks !== undefined) this.partitions.keep(partition, blocks)
+    return blocks
+  }
+
+  private partition(loaded: LoadedTable, partition: number): Effect.Effect<TableBlocks, DatabaseError> {
+    return Effect.suspend(() => {
+      const known = loaded.blocksUnsafe(partition)
+      if (known !== undefined) return Effect.succeed(known)
+      const read = this.read(loaded.rangeOfPartition(partition), (bytes) => loaded.openPartition(partition, bytes))
+      return this.partitions.load(partition, true, read)
+    })
+  }
+
+  private readNow<A>(section: Section, decode: (bytes: Uint8Array) => A): A | undefined {
+    const file = this.files.fileUnsafe(this)
+    if (file?.readUnsafe === undefined) return undefined
+    this.parts.cache.countUnsafe("miss")
+    return this.mapping(() => decode(file.readUnsafe!(section.offset, section.bytes)))
+  }
+
+  private read<A>(section: Section, decode: (bytes: Uint8Array) => A): Effect.Effect<A, DatabaseError> {
+    return this.files.use(this, (file: ReadFile) =>
+      Effect.flatMap(Effect.mapError(file.read(section.offset, section.bytes), ofRead), (bytes) =>
+        attempt(() => Effect.succeed(this.mapping(() => decode(bytes))))
+      )
+    )
   }
 
   private mapping<A>(body: () => A): A {

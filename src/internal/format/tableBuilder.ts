@@ -20,8 +20,12 @@ import {
   type RangeRemoval,
   type TableProperties
 } from "./table.ts"
+import { encodeIndexTop } from "./indexTop.ts"
 import { TableIndexBuilder } from "./tableIndex.ts"
 import type { TableMeta } from "./tableMeta.ts"
+
+/** Of a partition: few enough that a search in one that is not in memory costs little more than the read. */
+const partitionBytesMax = 16 * 1024
 
 /** What the manifest will pin; only the level is not the table's own. */
 export type TableFacts = Omit<TableMeta, "level">
@@ -32,6 +36,7 @@ export class TableBuilder {
   private readonly fileTag: number
   private readonly blockBytes: number
   private readonly filterBitsPerKey: number
+  private readonly indexBytesMax: number
   private readonly sealer: Sealer
   private readonly block = new BlockBuilder()
   private readonly index = new TableIndexBuilder()
@@ -64,6 +69,8 @@ export class TableBuilder {
     readonly blockBytes: number
     /** 0: no filter. */
     readonly filterBitsPerKey: number
+    /** A longer index is cut into partitions. */
+    readonly indexBytesMax: number
     readonly sealer: Sealer
   }) {
     const { header, sealer } = options
@@ -73,6 +80,7 @@ export class TableBuilder {
     this.fileTag = fileTagOf(header.fileId)
     this.blockBytes = options.blockBytes
     this.filterBitsPerKey = options.filterBitsPerKey
+    this.indexBytesMax = options.indexBytesMax
     this.sealer = sealer
     this.chunks.push(this.fileHeader)
   }
@@ -157,7 +165,7 @@ export class TableBuilder {
     const blocksBytes = this.offset - fileHeaderBytes
     const filter = this.filter.finish(this.filterBitsPerKey)
     const filterBytes = filter === undefined ? 0 : this.section(Layout.filter, filter).length
-    const indexBytes = this.section(Layout.index, this.index.finish()).length
+    const { indexBytes, partitionsBytes } = this.indexSections()
     this.removals.sort(removalOrder)
     const rangeRemovalsBytes =
       this.removals.length === 0 ? 0 : this.section(Layout.rangeRemovals, encodeRangeRemovals(this.removals)).length
@@ -166,6 +174,7 @@ export class TableBuilder {
       {
         blocksBytes,
         filterBytes,
+        partitionsBytes,
         indexBytes,
         rangeRemovalsBytes,
         propertiesBytes,
@@ -180,6 +189,18 @@ export class TableBuilder {
     )
     this.push(footer.chunks, footerBytes(this.sealer.tagBytes))
     return { chunks: this.take(), facts: this.tableFacts(footer.footerCrc) }
+  }
+
+  private indexSections(): { readonly partitionsBytes: number; readonly indexBytes: number } {
+    const { index, indexBytesMax } = this
+    if (index.bytes <= indexBytesMax) {
+      return { partitionsBytes: 0, indexBytes: this.section(Layout.index, index.finish()).length }
+    }
+    const { offset } = this
+    const partitions = index.partitions(Math.min(partitionBytesMax, indexBytesMax))
+    const lengths = partitions.map(({ plain }) => this.section(Layout.index, plain).length)
+    const partitionsBytes = this.offset - offset
+    return { partitionsBytes, indexBytes: this.section(Layout.indexTop, encodeIndexTop(partitions, lengths)).length }
   }
 
   private tableFacts(footerCrc: number): TableFacts {

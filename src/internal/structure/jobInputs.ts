@@ -68,7 +68,8 @@ export class JobInputs {
       const fileBytes = answer
       assert(typeof fileBytes === "number", "the size of a file was asked for")
       const { databaseId } = this
-      this.opening = inTable(meta.number, () => new TableOpening({ meta, fileBytes, databaseId, withFilter: false }))
+      const parts = { withFilter: false, withPartitions: true }
+      this.opening = inTable(meta.number, () => new TableOpening({ meta, fileBytes, databaseId, ...parts }))
     } else {
       const { opening } = this
       inTable(meta.number, () => opening.feed(answer as Uint8Array | Sealer))

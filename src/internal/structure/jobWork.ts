@@ -25,6 +25,7 @@ export interface JobSetup extends Pick<
 > {
   readonly blockBytes: number
   readonly filterBitsPerKey: number
+  readonly indexBytesMax: number
   /** For new tables. When they are used up, the job asks for more. */
   readonly files: ReadonlyArray<NewFile>
 }

@@ -56,24 +56,39 @@ export const checkFooter = (meta: TableMeta, header: FileHeader, footer: Footer)
 /** `TableIndex` has seen that blocks stand without gaps and their keys ascend. */
 export const checkIndex = (meta: TableMeta, footer: Footer, index: TableIndex): void => {
   const { offset } = footer.index
-  const { count, keyOffsets, keys, lengths, offsets } = index
+  const { count, keyOffsets, keys } = index
   const hasRemovals = footer.rangeRemovalsBytes > 0
   if (count !== footer.blockCount || (count === 0 && !hasRemovals)) {
     throw new FormatError(`an index of ${count} blocks, the footer says ${footer.blockCount}`, offset)
   }
+  checkLengths(index)
+  if (count === 0) return
+  checkLast(meta, footer, index)
+  const { smallest } = meta
+  if (compareBytes(keys, 0, keyOffsets[1], smallest, 0, smallest.length) < 0) {
+    throw new FormatError("the index begins below the smallest key that the manifest names", offset)
+  }
+}
+
+export const checkLengths = ({ count, lengths, offsets }: TableIndex): void => {
   const lengthMin = storedBlockExtra(0)
   for (let block = 0; block < count; block++) {
     if (lengths[block] <= lengthMin) throw new FormatError(`a block of ${lengths[block]} bytes`, offsets[block])
   }
-  if (count === 0) return
-  const { largest, smallest } = meta
+}
+
+/** Of an index, or of its top, which ends with the same key. */
+export const checkLast = (
+  meta: TableMeta,
+  footer: Footer,
+  { count, keyOffsets, keys }: Pick<TableIndex, "count" | "keyOffsets" | "keys">
+): void => {
+  const { largest } = meta
   const order = compareBytes(keys, keyOffsets[count - 1], keyOffsets[count], largest, 0, largest.length)
   // Range removals may reach beyond the last key.
-  if (hasRemovals ? order > 0 : order !== 0) {
+  if (footer.rangeRemovalsBytes > 0 ? order > 0 : order !== 0) {
+    const { offset } = footer.index
     throw new FormatError("the index does not end with the largest key that the manifest names", offset)
-  }
-  if (compareBytes(keys, 0, keyOffsets[1], smallest, 0, smallest.length) < 0) {
-    throw new FormatError("the index begins below the smallest key that the manifest names", offset)
   }
 }
 

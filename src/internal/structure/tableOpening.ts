@@ -1,7 +1,7 @@
 // Opening a table: what can be known of it without reading its blocks, piece by piece, each checked before it is
 // believed.
 //
-//   header → sealer → footer → index → [filter] → [range removals]
+//   header → sealer → footer → index → [partition]* → [filter] → [range removals]
 //
 // All that the manifest pins is compared: size, header and footer first, then the sections, each by its own tag, which
 // the footer's covers. It asks for bytes with values; whoever drives it reads them.
@@ -11,11 +11,20 @@ import { assert } from "../format/formatError.ts"
 import { type Sealer, sealerOf } from "../format/sealer.ts"
 import { decodingAt, Layout, openBlock } from "../format/storedBlock.ts"
 import { decodeFooter, decodeRangeRemovals, type Footer, footerBytes, type Section } from "../format/table.ts"
+import { IndexTop } from "../format/indexTop.ts"
 import { TableIndex } from "../format/tableIndex.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
 import type { OpeningRequest } from "./jobRequest.ts"
 import type { RangeRemoval } from "./rangeRemovals.ts"
-import { checkFooter, checkHeader, checkIndex, checkRangeRemovals, checkSize, footerOffset } from "./tableFacts.ts"
+import {
+  checkFooter,
+  checkHeader,
+  checkIndex,
+  checkLast,
+  checkRangeRemovals,
+  checkSize,
+  footerOffset
+} from "./tableFacts.ts"
 
 /** What is needed to open pieces of a file. */
 export interface SealedTable {
@@ -23,12 +32,20 @@ export interface SealedTable {
   readonly fileTag: number
 }
 
-export interface OpenedTableParts extends SealedTable {
+interface CommonParts extends SealedTable {
   readonly footer: Footer
-  readonly index: TableIndex
   /** `undefined` if the table has none, or it was not wanted. */
   readonly filter: Uint8Array | undefined
   readonly rangeRemovals: ReadonlyArray<RangeRemoval>
+}
+
+export interface OpenedTableParts extends CommonParts {
+  readonly index: TableIndex
+}
+
+/** With the top alone of an index that is cut into partitions. */
+export interface ReadableParts extends CommonParts {
+  readonly index: TableIndex | IndexTop
 }
 
 /** The plain bytes of a stored block. Throws `FormatError`. */
@@ -47,19 +64,22 @@ export const openStored = (
     sealer: table.sealer
   })
 
-type Stage = "header" | "sealer" | "footer" | "index" | "filter" | "rangeRemovals" | "opened"
+type Stage = "header" | "sealer" | "footer" | "index" | "partitions" | "filter" | "rangeRemovals" | "opened"
 
 export class TableOpening {
   private readonly meta: TableMeta
   private readonly fileBytes: number
   private readonly databaseId: Uint8Array
   private readonly withFilter: boolean
+  private readonly withPartitions: boolean
   private stage: Stage = "header"
   private fileHeader: Uint8Array = new Uint8Array(0)
   private header: FileHeader | undefined
   private sealer: Sealer | undefined
   private footer: Footer | undefined
   private index: TableIndex | undefined
+  private top: IndexTop | undefined
+  private readonly partitions: Array<TableIndex> = []
   private filter: Uint8Array | undefined
   private rangeRemovals: ReadonlyArray<RangeRemoval> = []
 
@@ -69,12 +89,15 @@ export class TableOpening {
     readonly fileBytes: number
     readonly databaseId: Uint8Array
     readonly withFilter: boolean
+    /** All of the index; needed for `opened`. */
+    readonly withPartitions: boolean
   }) {
     checkSize(options.meta, options.fileBytes)
     this.meta = options.meta
     this.fileBytes = options.fileBytes
     this.databaseId = options.databaseId
     this.withFilter = options.withFilter
+    this.withPartitions = options.withPartitions
   }
 
   /** What is wanted next; `undefined` when the table is open. Throws `FormatError`. */
@@ -90,6 +113,8 @@ export class TableOpening {
         const bytes = footerBytes(this.sealer!.tagBytes)
         return range({ offset: footerOffset(this.meta, bytes), bytes })
       }
+      case "partitions":
+        return range(this.partition())
       case "opened":
         return undefined
       default:
@@ -110,16 +135,19 @@ export class TableOpening {
   }
 
   get opened(): OpenedTableParts {
+    const { index } = this
+    assert(index !== undefined, "the whole index was read")
+    return { ...this.common(), index }
+  }
+
+  get readable(): ReadableParts {
+    return { ...this.common(), index: this.index ?? this.top! }
+  }
+
+  private common(): CommonParts {
     assert(this.stage === "opened", "the table is open")
-    const { filter, rangeRemovals } = this
-    return {
-      sealer: this.sealer!,
-      fileTag: fileTagOf(this.header!.fileId),
-      footer: this.footer!,
-      index: this.index!,
-      filter,
-      rangeRemovals
-    }
+    const { filter, footer, header, rangeRemovals, sealer } = this
+    return { sealer: sealer!, fileTag: fileTagOf(header!.fileId), footer: footer!, filter, rangeRemovals }
   }
 
   private take(bytes: Uint8Array): void {
@@ -130,6 +158,8 @@ export class TableOpening {
         return this.takeFooter(bytes)
       case "index":
         return this.takeIndex(bytes)
+      case "partitions":
+        return this.takePartition(bytes)
       case "filter":
         return this.takeFilter(bytes)
       default:
@@ -155,12 +185,48 @@ export class TableOpening {
 
   private takeIndex(bytes: Uint8Array): void {
     const footer = this.footer!
+    if (footer.partitionsBytes > 0) return this.takeTop(bytes)
     this.index = this.section({ layout: Layout.index, section: footer.index, bytes }, (plain) => {
       const index = TableIndex.open(plain, footer.blocksBytes)
       checkIndex(this.meta, footer, index)
       return index
     })
-    this.stage = this.withFilter && footer.filter.bytes > 0 ? "filter" : this.afterFilter()
+    this.stage = this.afterIndex()
+  }
+
+  private takeTop(bytes: Uint8Array): void {
+    const footer = this.footer!
+    this.top = this.section({ layout: Layout.indexTop, section: footer.index, bytes }, (plain) => {
+      const top = IndexTop.open(plain, footer)
+      checkLast(this.meta, footer, top)
+      return top
+    })
+    this.stage = this.withPartitions ? "partitions" : this.afterIndex()
+  }
+
+  private partition(): Section {
+    const { lengths, offsets } = this.top!
+    const ordinal = this.partitions.length
+    return { offset: offsets[ordinal], bytes: lengths[ordinal] }
+  }
+
+  private takePartition(bytes: Uint8Array): void {
+    const top = this.top!
+    const { partitions } = this
+    partitions.push(
+      this.section({ layout: Layout.index, section: this.partition(), bytes }, (plain) =>
+        top.open(partitions.length, plain)
+      )
+    )
+    if (partitions.length < top.count) return
+    const index = TableIndex.joined(partitions)
+    checkIndex(this.meta, this.footer!, index)
+    this.index = index
+    this.stage = this.afterIndex()
+  }
+
+  private afterIndex(): Stage {
+    return this.withFilter && this.footer!.filter.bytes > 0 ? "filter" : this.afterFilter()
   }
 
   private takeFilter(bytes: Uint8Array): void {

@@ -116,8 +116,8 @@ export class TableOutput {
   }
 
   private begin(sealer: Sealer): void {
-    const { blockBytes, filterBitsPerKey } = this.setup
-    this.builder = new TableBuilder({ header: this.header, blockBytes, filterBitsPerKey, sealer })
+    const { blockBytes, filterBitsPerKey, indexBytesMax } = this.setup
+    this.builder = new TableBuilder({ header: this.header, blockBytes, filterBitsPerKey, indexBytesMax, sealer })
   }
 
   private fill(): JobRequest | undefined {
@@ -143,7 +143,7 @@ export class TableOutput {
 
   private openingOf(fileBytes: number): TableOpening {
     const { databaseId } = this.setup
-    return new TableOpening({ meta: this.finished!, fileBytes, databaseId, withFilter: true })
+    return new TableOpening({ meta: this.finished!, fileBytes, databaseId, withFilter: true, withPartitions: true })
   }
 
   private check(): JobRequest | undefined {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
+import { footerBytes } from "../../../src/internal/format/table.ts"
 import { SeededRandom } from "../../../src/internal/structure/random.ts"
 import { outcomes } from "../../../src/internal/structure/simulatedFiles.ts"
 import * as MemoryDisk from "../../../src/layers/MemoryDisk.ts"
@@ -67,7 +68,7 @@ describe("a job that writes a table", () => {
             path: file,
             size: () => created.size(),
             append: (chunks) =>
-              created.append(chunks.map((chunk) => (chunk.length === 62 - 4 ? change(chunk) : chunk))),
+              created.append(chunks.map((chunk) => (chunk.length === footerBytes(4) - 4 ? change(chunk) : chunk))),
             sync: created.sync,
             close: created.close
           }))

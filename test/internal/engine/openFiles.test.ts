@@ -28,7 +28,7 @@ const many = Effect.fnUntraced(function* (
   const metas: Array<TableMeta> = []
   yield* Effect.scoped(
     Effect.gen(function* () {
-      const tables = yield* tablesOn(sim.disk, manifest, { blockBytes: 256 })
+      const tables = yield* tablesOn(sim.disk, manifest, { blockBytes: 256, indexBytesMax: 64 })
       for (let index = 0; index < count; index++) metas.push(yield* writeEntries(tables, numbered(20 + index)))
     })
   )

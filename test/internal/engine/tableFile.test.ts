@@ -25,20 +25,23 @@ import {
 } from "../../support/tables.ts"
 
 /** A small table with some of everything: several blocks, versions, a filter. */
-const sample = Effect.gen(function* () {
+const sampleWith = Effect.fnUntraced(function* (indexBytesMax: number) {
   const { disk, image } = MemoryDisk.make()
   yield* disk.makeDirectory("/db")
   const manifest = memoryManifest.make("/db")
   const entries = randomTable(new Dice(5), { count: 12, large: false })
-  const meta = yield* writeEntries(yield* tablesOn(disk, manifest, { blockBytes: 256 }), entries)
+  const meta = yield* writeEntries(yield* tablesOn(disk, manifest, { blockBytes: 256, indexBytesMax }), entries)
   const [file, bytes] = [...image()][0]!
   return { manifest, entries, meta, file, bytes }
 })
 
+const sample = sampleWith(1024 * 1024)
+
 describe("a table's file, damaged", () => {
-  it.live("with any byte changed, reads give Corruption with the file or the right answer, and verify notices", () =>
+  const indexes = { "in one piece": 1024 * 1024, "in partitions": 64 }
+  it.live.each(Object.entries(indexes))("with any byte changed, an index %s, reads and verify notice it", ([, max]) =>
     Effect.gen(function* () {
-      const { bytes, entries, file, manifest, meta } = yield* sample
+      const { bytes, entries, file, manifest, meta } = yield* sampleWith(max)
       let refused = 0
       for (let place = 0; place < bytes.length; place++) {
         const damaged = bytes.slice()

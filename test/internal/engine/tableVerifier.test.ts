@@ -87,7 +87,13 @@ describe("tableVerifier", () => {
       } as const
       const file = { epoch: 1, fileNumber: 1, fileId: new Uint8Array(32) }
       const sealer = checksumSealer
-      const builder = new TableBuilder({ header: { ...header, ...file }, blockBytes: 64, filterBitsPerKey: 10, sealer })
+      const builder = new TableBuilder({
+        header: { ...header, ...file },
+        blockBytes: 64,
+        filterBitsPerKey: 10,
+        indexBytesMax: 1024,
+        sealer
+      })
       builder.add(toView(numbered(1)[0]!))
       builder.addRangeRemoval({ from: Uint8Array.of(1), to: Uint8Array.of(2), sequence: 5 })
       const { chunks, facts } = builder.finish()

@@ -12,15 +12,16 @@ import { tableMeta } from "../../support/fileSession.ts"
 
 describe("tableFacts", () => {
   it("a table without room for its footer is cut off", () => {
-    const of = (bytes: number) => footerOffset({ ...tableMeta(1), bytes }, 62)
-    assert.strictEqual(of(fileHeaderBytes + 62), fileHeaderBytes)
-    for (const bytes of [fileHeaderBytes + 61, 62, 0]) assert.throws(() => of(bytes), FormatError, /cut off/)
+    const of = (bytes: number) => footerOffset({ ...tableMeta(1), bytes }, 66)
+    assert.strictEqual(of(fileHeaderBytes + 66), fileHeaderBytes)
+    for (const bytes of [fileHeaderBytes + 65, 66, 0]) assert.throws(() => of(bytes), FormatError, /cut off/)
   })
 
   const header = testHeader({ kind: FileKind.table })
   const fields: FooterFields = {
     blocksBytes: 100,
     filterBytes: 0,
+    partitionsBytes: 0,
     indexBytes: 30,
     rangeRemovalsBytes: 0,
     propertiesBytes: 40,
@@ -28,7 +29,7 @@ describe("tableFacts", () => {
     blockTagsCrc: 0,
     entryCount: 2,
     removeCount: 1,
-    fileBytes: fileHeaderBytes + 100 + 30 + 40 + 62,
+    fileBytes: fileHeaderBytes + 100 + 30 + 40 + 66,
     format: header.format
   }
   const footerOf = (given: Partial<FooterFields>) => {
@@ -36,7 +37,7 @@ describe("tableFacts", () => {
     const { chunks } = encodeFooter({ ...fields, ...given }, { fileHeader, sealer: checksumSealer })
     const { fileBytes } = fields
     const footer = decodeFooter({ bytes: concatBytes(chunks), fileBytes, fileHeader, sealer: checksumSealer })
-    return { footer, meta: { ...tableMeta(1), footerCrc: footer.footerCrc } }
+    return { footer, meta: { ...tableMeta(1), rangeRemovalCount: 0, footerCrc: footer.footerCrc } }
   }
 
   it("a footer of another format than its file's is damage", () => {
