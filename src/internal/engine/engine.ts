@@ -149,7 +149,7 @@ export class Engine {
       stats: Effect.sync(this.look.all),
       verify: attempt(() => {
         this.check()
-        return verify(this.parts, this.log())
+        return verify(this.parts, this.live, this.log())
       })
     }
   }
