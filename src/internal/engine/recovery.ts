@@ -207,10 +207,10 @@ const persist = Effect.fnUntraced(function* (
   })
 })
 
-const isLive =
-  (live: LiveView, segment: number) =>
-  (kind: "log" | "table", number: number): boolean =>
-    kind === "log" ? number >= segment : live.tables.some((table) => table.meta.number === number)
+const isLive = (live: LiveView, segment: number): ((kind: "log" | "table", number: number) => boolean) => {
+  const tables = new Set(live.tables.map(({ meta }) => meta.number))
+  return (kind, number) => (kind === "log" ? number >= segment : tables.has(number))
+}
 
 const logReport = (report: RecoveryReport, replay: ReplayReport): Effect.Effect<void> => {
   const { tailDropped } = report
