@@ -26,6 +26,9 @@ export interface FlushParts {
 /** From 10 ms to a second between tries, for as long as the database is open. */
 const retrySchedule = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("1 second")])
 
+/** Nobody is told of a worker that died with a flush, for it is replaced; from so many in a row on it is a failure. */
+const deathsTold = 3
+
 /** A table that is written and not yet published: kept for the next try. */
 interface Written {
   readonly slot: Slot
@@ -37,6 +40,8 @@ export class Flusher {
   readonly counters = { flushes: 0, flushedBytes: 0 }
   /** Why the last try failed, until one succeeds. */
   failing: DatabaseError | undefined = undefined
+  /** Workers that died with a flush, one after the other. */
+  private deaths = 0
   private running = false
   private stopped = false
   private written: Written | undefined = undefined
@@ -107,6 +112,10 @@ export class Flusher {
   }
 
   private failed(error: DatabaseError): Effect.Effect<void> {
+    this.deaths = error.reason._tag === "JobFailed" ? this.deaths + 1 : 0
+    if (this.deaths > 0 && this.deaths < deathsTold) {
+      return Effect.logWarning(`Strata: a flush is tried again: ${error.message}`)
+    }
     const first = this.failing === undefined
     this.failing = error
     this.parts.committer.flushEnded(error)
@@ -131,6 +140,7 @@ export class Flusher {
           this.counters.flushes += 1
           this.counters.flushedBytes += bytes
           this.failing = undefined
+          this.deaths = 0
           this.parts.committer.flushEnded(undefined)
           return this.parts.wal.removeBelow(segment)
         }
