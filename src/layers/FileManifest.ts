@@ -54,7 +54,8 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
       ids,
       facts: loaded?.facts ?? { ...noFacts, encryptionName: parts.encryption.name },
       directory: state,
-      parents
+      parents,
+      bytesRead: loaded?.bytes ?? 0
     })
     yield* Effect.addFinalizer(() => writer.close)
     return Manifest.of({
@@ -76,7 +77,8 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
           }
           return writeCopy(source, { ...copy, directory: to })
         }),
-      bytes: () => writer.bytes()
+      bytes: () => writer.bytes(),
+      bytesWritten: () => writer.bytesWritten()
     })
   })
 )

@@ -124,7 +124,10 @@ export class Manifest extends Context.Service<
       directory: string,
       copy: { readonly tables: ReadonlyArray<TableMeta>; readonly lastSequence: number }
     ) => Effect.Effect<void, DatabaseError>
+    /** Of the current manifest. */
     readonly bytes: () => number
+    /** Since the layer was built, markers included. */
+    readonly bytesWritten: () => number
   }
 >()("strata/Manifest") {}
 

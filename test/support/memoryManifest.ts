@@ -46,7 +46,8 @@ export const make = (directory: string, given?: Partial<ManifestState>): Manifes
       }),
     removeOrphans: () => Effect.succeed(0),
     copyTo: () => Effect.void,
-    bytes: () => 0
+    bytes: () => 0,
+    bytesWritten: () => 0
   })
 }
 

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import type { Commit, DatabaseService, Operation, RecoveryReport, WriteOptions } from "../../services/Database.ts"
 import { Closed, type DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
-import type { Counters, MaintenanceService, Stats } from "../../services/Maintenance.ts"
+import type { Counters, MaintenanceService } from "../../services/Maintenance.ts"
 import type { MemoryShape } from "../../services/Memory.ts"
 import type { Durability } from "../../services/Options.ts"
 import { WriteBuffer } from "../structure/writeBuffer.ts"
@@ -17,7 +17,9 @@ import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
 import { checkedDurability, type Limits, operationFields, removeFields, setFields, SingleRequest } from "./requests.ts"
+import { EngineStats, noCompaction, noJobs, type StatsParts } from "./stats.ts"
 import { Transactions } from "./transactions.ts"
+import { toKeyRange } from "./userKeys.ts"
 import { ValueSlab } from "./valueSlab.ts"
 import { verify } from "./verify.ts"
 import type { LiveView } from "./view.ts"
@@ -39,6 +41,7 @@ export class Engine {
   private readonly limits: Limits
   private readonly reads: ReadParts
   private readonly transactions: Transactions
+  private readonly look: EngineStats
   private closed = false
 
   constructor(parts: EngineParts, live: LiveView, recovery: RecoveryReport) {
@@ -51,6 +54,7 @@ export class Engine {
     this.flusher = new Flusher({ ...parts, live, committer: this.committer })
     this.limits = { options, nowMillis: oracle.nowMillis }
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere) }
+    this.look = new EngineStats(this.statsParts())
     this.transactions = new Transactions({
       reads: this.reads,
       limits: this.limits,
@@ -107,7 +111,13 @@ export class Engine {
           this.checkWritable()
           return checkpoint({ ...this.parts, live: this.live, flush: this.flush() }, directory)
         }),
-      stats: Effect.sync(() => this.stats()),
+      compact: (range) =>
+        attempt(() => {
+          this.checkWritable()
+          toKeyRange(range ?? {})
+          return this.flush()
+        }),
+      stats: Effect.sync(this.look.all),
       verify: attempt(() => {
         this.check()
         return verify(this.parts, this.log())
@@ -115,25 +125,8 @@ export class Engine {
     }
   }
 
-  counters(): Counters {
-    const { cache, wal } = this.parts
-    const { evictions, hits, misses, bytes } = cache.stats()
-    const { bytesWritten, syncs } = wal.stats()
-    return {
-      commits: this.committer.queue.commits,
-      ...this.committer.counters,
-      ...this.committer.admission.counters,
-      ...this.flusher.counters,
-      syncs,
-      logBytesWritten: bytesWritten,
-      cacheHits: hits,
-      cacheMisses: misses,
-      cacheEvictions: evictions,
-      cacheBytes: bytes,
-      recoveredCommits: this.recovery.commits,
-      recoveryMillis: this.recovery.millis
-    }
-  }
+  /** As metrics see them. */
+  readonly counters = (): Counters => this.look.counters()
 
   /**
    * What waits is written or refused, then the log is sealed and the manifest says so. A memtable of some size is
@@ -280,30 +273,22 @@ export class Engine {
     return this.parts.options.readOnly ? this.recovery : this.parts.wal.stats()
   }
 
-  private stats(): Stats {
-    const { manifest, oracle } = this.parts
-    const { slots, tables } = this.live.current
-    const levels = new Map<number, { level: number; tables: number; bytes: number }>()
-    for (const { meta } of tables) {
-      const level = levels.get(meta.level) ?? { level: meta.level, tables: 0, bytes: 0 }
-      levels.set(meta.level, { level: meta.level, tables: level.tables + 1, bytes: level.bytes + meta.bytes })
-    }
-    const log = this.log()
-    const sum = (pick: (table: (typeof tables)[number]) => number) =>
-      tables.reduce((total, table) => total + pick(table), 0)
+  private statsParts(): StatsParts {
+    const { committer, flusher, live } = this
     return {
-      sequence: oracle.visible(),
-      levels: [...levels.values()].sort((a, b) => a.level - b.level),
-      entries: sum((table) => table.meta.entryCount),
-      removals: sum((table) => table.meta.removeCount),
-      tableBytes: sum((table) => table.meta.bytes),
-      logBytes: log.bytes,
-      logSegments: log.segments,
-      manifestBytes: manifest.bytes(),
-      memtables: slots.length,
-      memtableBytes: slots.reduce((total, slot) => total + slot.memtable.arena.used, 0),
-      counters: this.counters(),
-      state: this.committer.refusal?.message ?? this.flusher.failing?.message ?? "healthy"
+      ...this.parts,
+      live,
+      committer,
+      flusher,
+      recovery: this.recovery,
+      log: () => this.log(),
+      tables: () => live.current.tables,
+      // Every live table is open.
+      openFiles: () => live.current.tables.length,
+      jobs: () => ({ ...noJobs, done: flusher.counters.flushes, bytesWritten: flusher.counters.flushedBytes }),
+      compaction: () => noCompaction,
+      targets: () => [],
+      troubles: () => [committer.refusal, flusher.failing]
     }
   }
 }

@@ -42,6 +42,9 @@ export class ManifestWriter {
   private readonly needless: Needless
   private numberNext: number
   private open: OpenManifest | undefined = undefined
+  private readonly bytesRead: number
+  /** Into markers, and manifests that are closed. */
+  private writtenBefore = 0
   private rewriteDue = false
   private poison: DatabaseError | undefined = undefined
   private readonly turn = Semaphore.makeUnsafe(1)
@@ -57,6 +60,8 @@ export class ManifestWriter {
     readonly facts: ManifestFacts
     readonly directory: DirectoryState
     readonly parents: ReadonlyArray<Effect.Effect<void, DiskError>>
+    /** Of the manifest that was read; 0 if there was none. */
+    readonly bytesRead: number
   }) {
     const { directory, facts } = options
     this.parts = options.parts
@@ -64,6 +69,7 @@ export class ManifestWriter {
     this.facts = facts
     this.epochNext = facts.epoch + 1
     this.parents = options.parents
+    this.bytesRead = options.bytesRead
     this.needless = {
       markers: new Set(directory.markers.map(({ name }) => name)),
       manifests: new Set(directory.manifests.map(({ name }) => name))
@@ -77,8 +83,13 @@ export class ManifestWriter {
     return number
   }
 
+  /** Before it is written to, of the one that was read. */
   bytes(): number {
-    return this.open?.file.size() ?? 0
+    return this.open?.file.size() ?? this.bytesRead
+  }
+
+  bytesWritten(): number {
+    return this.writtenBefore + (this.open?.file.size() ?? 0)
   }
 
   begin(change: ManifestChange): Effect.Effect<void, DatabaseError> {
@@ -147,6 +158,7 @@ export class ManifestWriter {
       const state = { ids, facts: next, manifestNumber, markerNumber, parents }
       const opened = yield* writeState(this.parts, state, this.rules)
       const previous = this.open
+      this.writtenBefore += opened.markerBytes + (previous?.file.size() ?? 0)
       this.open = opened
       this.facts = next
       this.rewriteDue = false

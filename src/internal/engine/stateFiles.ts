@@ -39,6 +39,7 @@ export interface OpenManifest {
   readonly markerName: string
   /** Its size when it held nothing but a whole state. */
   readonly snapshotBytes: number
+  readonly markerBytes: number
 }
 
 /** What a failure means to whoever writes. */
@@ -73,9 +74,10 @@ const writeBoth = Effect.fnUntraced(function* (files: StateFiles, state: NewStat
     yield* files.orUnsure(written.close)
     yield* files.syncDirectory
     for (const sync of state.parents) yield* files.orUnsure(sync)
+    return written.size()
   })
-  yield* Effect.tapError(writeMarker, () => files.discard(file, manifestName))
-  return { file, frames, manifestName, markerName, snapshotBytes } satisfies OpenManifest
+  const markerBytes = yield* Effect.tapError(writeMarker, () => files.discard(file, manifestName))
+  return { file, frames, manifestName, markerName, snapshotBytes, markerBytes } satisfies OpenManifest
 })
 
 class StateFiles {
