@@ -216,7 +216,9 @@ const underLoad = (seed: number): Loaded => {
     Effect.gen(function* () {
       const own = new Dice(dice.below(1e9))
       for (let count = 0; state.checkpointing && count < 1000; count++) {
-        const writes = randomWrites(own, { now: 0, longest: 200 }).map(({ key, value }) => ({ key, value }))
+        const writes = randomWrites(own, { now: 0, longest: 200 }).flatMap((write) =>
+          "removed" in write ? [] : [{ key: write.key, value: write.value }]
+        )
         const durability = own.pick(["disk", "os", "buffered"] as const)
         const { sequence } = yield* database.write(writes.map(toOperation), { durability })
         model.commit(sequence, writes)

@@ -117,7 +117,7 @@ const finders: ReadonlyArray<(file: string, text: string) => ReadonlyArray<Mutan
   inFiles(
     new RegExp(
       String.raw`^src/internal/format/(?!formatError|keyspace|varint|bytes)|` +
-        String.raw`^src/internal/engine/(?:log|manifest|table|own|recovery)|tableFacts|tableAudit|` +
+        String.raw`^src/internal/engine/(?:log|manifest|table|own|recovery)|tableFacts|tableAudit|loadedTable|` +
         String.raw`manifestState`
     ),
     checks
@@ -207,6 +207,18 @@ const orders: ReadonlyArray<Order> = [
     name: "an append that was accepted and failed is called definite",
     from: /if \(accepted >= total\)/,
     to: "if (false)"
+  },
+  {
+    file: "src/internal/engine/obsoleteTables.ts",
+    name: "tables are removed after a failed sync",
+    from: / \|\| this\.committer\.refusal\?\.reason\._tag === "Poisoned"/,
+    to: ""
+  },
+  {
+    file: "src/internal/engine/openFiles.ts",
+    name: "a file is closed while it is used",
+    from: /this\.next\(\(\{ state \}\) => state\.users === 0\)/,
+    to: "this.next(() => true)"
   },
   {
     file: "src/internal/structure/memtableFlush.ts",

@@ -23,8 +23,11 @@ export interface TableMeta {
   readonly footerCrc: number
   readonly smallest: Uint8Array
   readonly largest: Uint8Array
+  /** Entries and range removals. */
   readonly entryCount: number
+  /** Removes and range removals. */
   readonly removeCount: number
+  readonly rangeRemovalCount: number
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number

@@ -57,8 +57,10 @@ const fields = {
   blockBytes: bytes(64, 1024 * 1024),
   /** Default 10, about 1 % false positives; 0 writes no filters. */
   filterBitsPerKey: count(0, 32),
-  /** Blocks kept in memory. Default 64 MiB; 0 keeps none. */
+  /** Blocks, indexes and filters kept in memory. Default 64 MiB; 0 keeps no blocks. */
   cacheBytes: bytes(0, 64 * 1024 * 1024 * 1024),
+  /** Files of tables that are open at once; others are opened again when they are needed. Default 512. */
+  openFilesMax: count(8, 1_048_576),
   /**
    * A closing database flushes its memtable if it holds more than this; below it the log is replayed at the next open.
    * Default 1 MiB.
@@ -117,6 +119,7 @@ export const defaults: OptionsShape = {
   blockBytes: 4096,
   filterBitsPerKey: 10,
   cacheBytes: 64 * 1024 * 1024,
+  openFilesMax: 512,
   flushOnCloseBytesMin: 1024 * 1024,
   commitsPendingMax: 65_536,
   conflictBytesMax: 32 * 1024 * 1024,

@@ -4,10 +4,21 @@ import { Effect, Exit, Fiber, type Scope } from "effect"
 import { Kind } from "../../src/internal/format/record.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import type { DiskService } from "../../src/services/Disk.ts"
+import type { TableMeta } from "../../src/services/Manifest.ts"
 import type { SsTableService, Table, TableSource } from "../../src/services/SsTable.ts"
 import { latin1, type Plain, plain } from "../internal/format/entries.ts"
 import { Dice } from "../internal/format/support.ts"
-import { answersOf, entriesOf, find, numbered, randomTable, reasonOf, rewrite, sourceOf } from "../support/tables.ts"
+import {
+  answersOf,
+  entriesOf,
+  find,
+  numbered,
+  randomTable,
+  reasonOf,
+  rewrite,
+  sourceOf,
+  openTable
+} from "../support/tables.ts"
 
 export interface SsTableUnderTest {
   readonly disk: DiskService
@@ -27,6 +38,7 @@ export const ssTableSuite = (layerName: string, make: Effect.Effect<SsTableUnder
     writing(use)
     checking(use)
     opening(use)
+    keeping(use)
     verifying(use)
   })
 }
@@ -46,6 +58,8 @@ const onlyTable = (under: SsTableUnderTest) =>
     return under.disk.join(under.directory, all[0]!)
   })
 
+const attached = (tables: SsTableService, meta: TableMeta) => Effect.map(tables.attach([meta]), ([table]) => table!)
+
 const checkFinds = (table: Table, entries: ReadonlyArray<Plain>) => {
   const expected = answersOf(entries)
   return Effect.forEach(entries, ({ key, sequence }) =>
@@ -61,7 +75,7 @@ const writing = (use: Use): void => {
       const entries = randomTable(new Dice(1), { count: 300, large: false })
       const meta = yield* written(yield* under.tables({ blockBytes: 512 }), entries)
       const tables = yield* (under.afterPowerCut ?? under.tables)()
-      const table = yield* tables.open(meta)
+      const table = yield* openTable(tables, meta)
       assert.deepStrictEqual(yield* entriesOf(table), entries)
       yield* checkFinds(table, entries)
       assert.deepStrictEqual(table.meta, meta)
@@ -72,6 +86,7 @@ const writing = (use: Use): void => {
         largest: latin1(entries.at(-1)!.key),
         entryCount: entries.length,
         removeCount: entries.filter(({ kind }) => kind === Kind.remove).length,
+        rangeRemovalCount: 0,
         sequenceMin: Math.min(...sequences),
         sequenceMax: Math.max(...sequences)
       })
@@ -154,8 +169,9 @@ const writing = (use: Use): void => {
     Effect.gen(function* () {
       const entries = numbered(5000)
       const tables = yield* under.tables()
-      const table = yield* tables.open(yield* written(tables, entries))
-      const has = (key: string) => table.mayContain(latin1(`<${key}>`), 1, key.length + 1)
+      const table = yield* openTable(tables, yield* written(tables, entries))
+      const parts = yield* table.open
+      const has = (key: string) => parts.mayContain(latin1(`<${key}>`), 1, key.length + 1)
       for (const { key } of entries) assert.isTrue(has(key))
       const wrong = entries.filter(({ key }) => has(`other-${key}`)).length
       assert.isBelow(wrong, 150)
@@ -165,8 +181,8 @@ const writing = (use: Use): void => {
   use("4. without filters mayContain is true", (under) =>
     Effect.gen(function* () {
       const tables = yield* under.tables({ filterBitsPerKey: 0 })
-      const table = yield* tables.open(yield* written(tables, numbered(10)))
-      assert.isTrue(table.mayContain(latin1("nothing like it"), 0, 15))
+      const table = yield* openTable(tables, yield* written(tables, numbered(10)))
+      assert.isTrue((yield* table.open).mayContain(latin1("nothing like it"), 0, 15))
     })
   )
 }
@@ -178,20 +194,20 @@ const checking = (use: Use): void => {
       const before = yield* under.tables({ blockBytes: 1024 })
       const meta = yield* written(before, entries)
       const path = yield* onlyTable(under)
-      const { blockCount } = yield* before.open(meta)
+      const { blockCount } = yield* before.handle(meta).open
       const offset = 96 + 7
       yield* rewrite(under.disk, path, (bytes) => {
         bytes[offset] ^= 0x10
         return bytes
       })
       const tables = yield* under.tables()
-      const table = yield* tables.open(meta)
+      const table = yield* openTable(tables, meta)
       for (let attempt = 0; attempt < 2; attempt++) {
         const reason = yield* reasonOf(table.load(0, true))
         assert.deepInclude(reason, { _tag: "Corruption", file: path, offset: 96 })
         assert.isUndefined(table.blockUnsafe(0))
       }
-      if (table.loadUnsafe !== undefined) assert.throws(() => table.loadUnsafe!(0, true), /Corruption/)
+      if (table.loadUnsafe(1, false) !== undefined) assert.throws(() => table.loadUnsafe(0, true), /Corruption/)
       for (let ordinal = 1; ordinal < blockCount; ordinal++) yield* table.load(ordinal, true)
       yield* checkFinds(table, entries.slice(250))
       const report = yield* tables.verify(meta)
@@ -208,14 +224,17 @@ const checking = (use: Use): void => {
       const entries = numbered(8, 100)
       const before = yield* under.tables({ blockBytes: 64 })
       const meta = yield* written(before, entries)
-      const table = yield* before.open(meta)
-      assert.strictEqual(table.blockCount, 8)
+      const table = yield* openTable(before, meta)
+      assert.strictEqual((yield* table.open).blockCount, 8)
       yield* rewrite(under.disk, yield* onlyTable(under), (bytes) => {
         const length = blockLength(bytes)
         return bytes.copyWithin(96, 96 + length, 96 + 2 * length)
       })
       const tables = yield* under.tables()
-      assert.deepInclude(yield* reasonOf((yield* tables.open(meta)).load(0, true)), { _tag: "Corruption", offset: 96 })
+      assert.deepInclude(yield* reasonOf((yield* openTable(tables, meta)).load(0, true)), {
+        _tag: "Corruption",
+        offset: 96
+      })
     })
   )
 
@@ -229,11 +248,11 @@ const checking = (use: Use): void => {
           return bytes
         }
         yield* rewrite(under.disk, path, flip)
-        const reason = yield* reasonOf((yield* under.tables()).open(meta))
+        const reason = yield* reasonOf(openTable(yield* under.tables(), meta))
         assert.deepInclude(reason, { _tag: "Corruption", file: path }, `byte ${place}`)
         yield* rewrite(under.disk, path, flip)
       }
-      yield* (yield* under.tables()).open(meta)
+      yield* openTable(yield* under.tables(), meta)
     })
   )
 
@@ -243,7 +262,7 @@ const checking = (use: Use): void => {
       const path = yield* onlyTable(under)
       yield* rewrite(under.disk, path, () => new Uint8Array(0))
       const tables = yield* under.tables()
-      const reason = yield* reasonOf(tables.open(meta))
+      const reason = yield* reasonOf(openTable(tables, meta))
       assert.deepInclude(reason, { _tag: "Corruption", file: path, offset: 0 })
       assert.match(reason.message, /has 0 bytes, the manifest says \d+/)
       assert.lengthOf((yield* tables.verify(meta)).damage, 1)
@@ -264,10 +283,10 @@ const opening = (use: Use): void => {
       const meta = yield* written(yield* under.tables(), numbered(100))
       const tables = yield* under.tables()
       const all = yield* Effect.all(
-        Array.from({ length: 8 }, () => tables.open(meta)),
+        Array.from({ length: 8 }, () => openTable(tables, meta)),
         { concurrency: "unbounded" }
       )
-      assert.strictEqual(new Set([...all, yield* tables.open(meta)]).size, 1)
+      assert.strictEqual(new Set([...all, yield* openTable(tables, meta)]).size, 1)
     })
   )
 
@@ -281,9 +300,9 @@ const opening = (use: Use): void => {
       }
       yield* rewrite(under.disk, path, flip)
       const tables = yield* under.tables()
-      assert.strictEqual((yield* reasonOf(tables.open(meta)))._tag, "Corruption")
+      assert.strictEqual((yield* reasonOf(openTable(tables, meta)))._tag, "Corruption")
       yield* rewrite(under.disk, path, flip)
-      yield* tables.open(meta)
+      yield* openTable(tables, meta)
     })
   )
 
@@ -292,11 +311,15 @@ const opening = (use: Use): void => {
       const meta = yield* written(yield* under.tables(), numbered(100))
       const path = yield* onlyTable(under)
       yield* under.disk.remove(path)
-      const reason = yield* reasonOf((yield* under.tables()).open(meta))
-      assert.deepInclude(reason, { _tag: "Corruption", file: path })
-      assert.match(reason.message, /named by the manifest is missing/)
+      // Whether it is missed at once, or when it is read.
+      for (const use of [openTable, attached]) {
+        const reason = yield* reasonOf(use(yield* under.tables(), meta))
+        assert.deepInclude(reason, { _tag: "Corruption", file: path })
+        assert.match(reason.message, /named by the manifest is missing/)
+        const readOnly = yield* under.tables({ readOnly: true })
+        assert.deepInclude(yield* reasonOf(use(readOnly, meta)), { _tag: "Stale", file: path })
+      }
       const readOnly = yield* under.tables({ readOnly: true })
-      assert.deepInclude(yield* reasonOf(readOnly.open(meta)), { _tag: "Stale", file: path })
       assert.deepInclude(yield* reasonOf(readOnly.verify(meta)), { _tag: "Stale", file: path })
       assert.deepInclude((yield* (yield* under.tables()).verify(meta)).damage[0], { file: path, offset: 0 })
     })
@@ -306,7 +329,7 @@ const opening = (use: Use): void => {
     Effect.gen(function* () {
       const entries = numbered(1000)
       const tables = yield* under.tables()
-      const table = yield* tables.open(yield* written(tables, entries))
+      const table = yield* openTable(tables, yield* written(tables, entries))
       yield* under.disk.remove(yield* onlyTable(under))
       assert.deepStrictEqual(yield* entriesOf(table), entries)
     })
@@ -321,13 +344,93 @@ const opening = (use: Use): void => {
       ])
       for (const blockBytes of [64, 80, 120, 4096]) {
         const tables = yield* under.tables({ blockBytes })
-        const table = yield* tables.open(yield* written(tables, entries))
+        const table = yield* openTable(tables, yield* written(tables, entries))
         for (const { key } of entries) {
           assert.strictEqual((yield* find(table, key, 100))?.kind, Kind.remove, key)
           assert.strictEqual((yield* find(table, key, 8))?.kind, Kind.set, key)
           assert.isUndefined(yield* find(table, key, 4), key)
         }
       }
+    })
+  )
+}
+
+const keeping = (use: Use): void => {
+  use("5. attach and handle read nothing of a table", (under) =>
+    Effect.gen(function* () {
+      const first = yield* under.tables()
+      const metas = [yield* written(first, numbered(300)), yield* written(first, numbered(300))]
+      const path = under.disk.join(under.directory, (yield* names(under))[0]!)
+      yield* rewrite(under.disk, path, (bytes) => bytes.fill(0))
+      const tables = yield* under.tables()
+      const [damaged, sound] = yield* tables.attach(metas)
+      assert.strictEqual(tables.handle(metas[0]!), damaged)
+      assert.isUndefined(sound!.partsUnsafe())
+      // What is wrong with one fails what is read of it, and nothing else.
+      for (let attempt = 0; attempt < 2; attempt++) {
+        assert.deepInclude(yield* reasonOf(damaged!.open), { _tag: "Corruption", file: path })
+        assert.deepInclude(yield* reasonOf(damaged!.load(0, true)), { _tag: "Corruption", file: path })
+        assert.deepStrictEqual(yield* entriesOf(sound!), numbered(300))
+      }
+    })
+  )
+
+  use("5. attach refuses a table of another size", (under) =>
+    Effect.gen(function* () {
+      const first = yield* under.tables()
+      const metas = [yield* written(first, numbered(30)), yield* written(first, numbered(30))]
+      const path = under.disk.join(under.directory, (yield* names(under))[1]!)
+      yield* rewrite(under.disk, path, (bytes) => bytes.slice(0, -1))
+      const reason = yield* reasonOf((yield* under.tables()).attach(metas))
+      assert.deepInclude(reason, { _tag: "Corruption", file: path, offset: metas[1]!.bytes - 1 })
+    })
+  )
+
+  use("6. what was given up for another table is read again, and what somebody holds stays as it is", (under) =>
+    Effect.gen(function* () {
+      const first = yield* under.tables()
+      const metas: Array<TableMeta> = []
+      for (let index = 0; index < 20; index++) metas.push(yield* written(first, numbered(50 + index)))
+      const tables = yield* under.tables({ openFilesMax: 8, cacheBytes: 0 })
+      const [one, ...others] = yield* tables.attach(metas)
+      const parts = yield* one!.open
+      const block = yield* one!.load(0, true)
+      for (const [index, other] of others.entries()) {
+        assert.deepStrictEqual(yield* entriesOf(other), numbered(51 + index))
+      }
+      assert.isUndefined(one!.partsUnsafe())
+      assert.strictEqual(parts.blockFor(latin1("key-00000000"), 0, 12), 0)
+      assert.strictEqual(block.count, 50)
+      assert.deepStrictEqual(yield* entriesOf(one!), numbered(50))
+    })
+  )
+
+  use("7. remove gives back all that is kept of the table, and then removes the file", (under) =>
+    Effect.gen(function* () {
+      const tables = yield* under.tables()
+      const meta = yield* written(tables, numbered(1000))
+      const kept = yield* written(tables, numbered(10))
+      const table = yield* openTable(tables, meta)
+      const loading = yield* Effect.forkChild(table.load(1, true), { startImmediately: true })
+      yield* tables.remove(meta)
+      assert.isAbove((yield* Fiber.join(loading)).count, 0)
+      assert.lengthOf(yield* names(under), 1)
+      assert.isUndefined(table.partsUnsafe())
+      assert.isUndefined(table.blockUnsafe(1))
+      assert.strictEqual((yield* reasonOf(table.load(1, true)))._tag, "Closed")
+      assert.deepStrictEqual(yield* entriesOf(tables.handle(kept)), numbered(10))
+      // It is gone already.
+      yield* tables.remove(meta)
+    })
+  )
+
+  use("a table that moves to another level stays the same", (under) =>
+    Effect.gen(function* () {
+      const tables = yield* under.tables()
+      const meta = yield* written(tables, numbered(10))
+      const table = tables.handle(meta)
+      assert.strictEqual(tables.handle({ ...meta, level: 3 }), table)
+      assert.strictEqual(table.meta.level, 3)
     })
   )
 }
@@ -353,7 +456,7 @@ const verifying = (use: Use): void => {
     Effect.gen(function* () {
       const tables = yield* under.tables()
       const meta = yield* written(tables, numbered(100))
-      const table = yield* tables.open(meta)
+      const table = yield* openTable(tables, meta)
       yield* entriesOf(table)
       yield* rewrite(under.disk, yield* onlyTable(under), (bytes) => bytes.fill(0, 200, 210))
       assert.isAbove((yield* tables.verify(meta)).damage.length, 0)

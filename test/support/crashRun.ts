@@ -115,9 +115,11 @@ const act = Effect.fnUntraced(function* (
     yield* Effect.sleep(dice.below(200))
   } else {
     const durability = dice.pick(["disk", "disk", "os", "buffered"] as const)
+    const random = randomWrites(dice, { now: 0, longest: 300 })
+    // The marker comes last, so that of the last commit it is there, whatever ranges were removed.
     const writes = [
-      { key: marker(history.newId()), value: "" },
-      ...randomWrites(dice, { now: 0, longest: 300 }).map(({ key, userMeta, value }) => ({ key, userMeta, value }))
+      ...random.map((write) => ("removed" in write ? write : { ...write, expiresAt: undefined })),
+      { key: marker(history.newId()), value: "" }
     ]
     const commit = yield* database.write(writes.map(toOperation), { durability })
     history.acknowledged(commit.sequence, writes, durability)

@@ -94,6 +94,7 @@ export const tableMeta = (number: number): TableMeta => ({
   largest: bytesOf("z"),
   entryCount: 2,
   removeCount: 1,
+  rangeRemovalCount: 1,
   sequenceMin: 1,
   sequenceMax: 2,
   epoch: 1

@@ -69,12 +69,20 @@ export const sourceOf = (entries: ReadonlyArray<Plain>): TableSource => {
   }
 }
 
+/** The table, when its parts are in memory. */
+export const openTable = (tables: SsTableService, meta: TableMeta): Effect.Effect<Table, DatabaseError> =>
+  Effect.suspend(() => {
+    const table = tables.handle(meta)
+    return Effect.as(table.open, table)
+  })
+
 /** Every entry of the table, from the first block to the last. */
 export const entriesOf = (table: Table) =>
   Effect.gen(function* () {
     const view = makeEntryView()
     const entries: Array<Plain> = []
-    for (let ordinal = 0; ordinal < table.blockCount; ordinal++) {
+    const { blockCount } = yield* table.open
+    for (let ordinal = 0; ordinal < blockCount; ordinal++) {
       const block = yield* table.load(ordinal, true)
       for (let index = 0; index < block.count; index++) {
         block.read(index, view)
@@ -87,9 +95,10 @@ export const entriesOf = (table: Table) =>
 /** The newest version at or below the sequence, searched for as the engine does. */
 export const find = Effect.fnUntraced(function* (table: Table, key: string, sequence: number) {
   const target = latin1(key)
-  if (!table.mayContain(target, 0, target.length)) return undefined
+  const parts = yield* table.open
+  if (!parts.mayContain(target, 0, target.length)) return undefined
   const view = makeEntryView()
-  for (let at = table.blockFor(target, 0, target.length); at < table.blockCount; at++) {
+  for (let at = yield* table.place(target, 0, target.length); at < parts.blockCount; at++) {
     const block = table.blockUnsafe(at) ?? (yield* table.load(at, true))
     const index = block.seekVersion(target, 0, target.length, sequence)
     if (index === block.count) continue
@@ -211,7 +220,7 @@ export const checkAnswers = Effect.fnUntraced(function* (
   meta: TableMeta,
   { entries, file }: { readonly entries: ReadonlyArray<Plain>; readonly file: string }
 ) {
-  const opened = yield* Effect.exit(tables.open(meta))
+  const opened = yield* Effect.exit(openTable(tables, meta))
   if (Exit.isFailure(opened)) {
     assert.deepInclude(yield* reasonOf(opened), { _tag: "Corruption", file })
     return entries.length

@@ -69,7 +69,7 @@ export const checkpoint = Effect.fn("Database.checkpoint")(function* (
 /** The live tables, whose files stay until they are released. */
 const hold = (live: LiveView, oracle: OracleService) => {
   const view = live.pin()
-  const tables = view.tables.map(({ meta }) => meta)
+  const tables = live.tables.map(({ meta }) => meta)
   const lastSequence = lastSequenceInTables(view, oracle.visible())
   assert(
     tables.every(({ sequenceMax }) => sequenceMax <= lastSequence),

@@ -16,7 +16,7 @@ import type { Durability } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import { commitHeaderBytes, writeCommitHeader } from "../format/commit.ts"
 import { assert } from "../format/formatError.ts"
-import { readRecord, RecordView } from "../format/record.ts"
+import { Kind, readRecord, RecordView } from "../format/record.ts"
 import { userKeyStart } from "./userKeys.ts"
 import type { LiveView, Slot } from "./view.ts"
 
@@ -260,9 +260,12 @@ export class CommitQueue {
 
   private learn(slot: Slot, offset: number, sequence: number): void {
     const { bytes, used } = slot.memtable.arena
-    for (let at = offset + commitHeaderBytes; at < used; at = this.record.end) {
-      readRecord(bytes, at, used, this.record)
-      this.oracle.learn(bytes, this.record.keyStart, this.record.keyEnd, sequence)
+    const { record } = this
+    for (let at = offset + commitHeaderBytes; at < used; at = record.end) {
+      readRecord(bytes, at, used, record)
+      const { keyEnd, keyStart, kind, valueEnd, valueStart } = record
+      if (kind !== Kind.removeRange) this.oracle.learn(bytes, keyStart, keyEnd, sequence)
+      else this.oracle.learnRange(bytes.subarray(keyStart, keyEnd), bytes.subarray(valueStart, valueEnd), sequence)
     }
   }
 }

@@ -13,10 +13,19 @@ import { checkpoint } from "./checkpoint.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import { Committer } from "./committer.ts"
 import { Flusher } from "./flusher.ts"
+import { ObsoleteTables } from "./obsoleteTables.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
-import { checkedDurability, type Limits, operationFields, removeFields, setFields, SingleRequest } from "./requests.ts"
+import {
+  checkedDurability,
+  type Limits,
+  operationFields,
+  removeFields,
+  removeRangeFields,
+  setFields,
+  SingleRequest
+} from "./requests.ts"
 import { EngineStats, noCompaction, noJobs, type StatsParts } from "./stats.ts"
 import { Transactions } from "./transactions.ts"
 import { toKeyRange } from "./userKeys.ts"
@@ -38,6 +47,7 @@ export class Engine {
   private readonly live: LiveView
   private readonly committer: Committer
   private readonly flusher: Flusher
+  private readonly obsolete: ObsoleteTables
   private readonly limits: Limits
   private readonly reads: ReadParts
   private readonly transactions: Transactions
@@ -51,6 +61,8 @@ export class Engine {
     this.recovery = recovery
     this.committer = new Committer({ ...parts, live })
     live.onRelease = () => this.committer.admission.wake()
+    this.obsolete = new ObsoleteTables({ tables: parts.tables, committer: this.committer })
+    live.onObsolete = (table) => this.obsolete.add(table)
     this.flusher = new Flusher({ ...parts, live, committer: this.committer })
     this.limits = { options, nowMillis: oracle.nowMillis }
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere) }
@@ -66,7 +78,7 @@ export class Engine {
   /** Starts the background fibers in the current scope. */
   readonly start = Effect.suspend(() =>
     Effect.forEach(
-      [...this.committer.loops(), this.flusher.loop, this.reserveLoop],
+      [...this.committer.loops(), this.flusher.loop, this.obsolete.loop, this.reserveLoop],
       (loop) => Effect.forkScoped(loop, { startImmediately: true }),
       { discard: true }
     )
@@ -89,6 +101,11 @@ export class Engine {
       set: (key, value, set) =>
         this.commit(() => new SingleRequest(setFields(this.limits, key, { value, options: set })), set?.durability),
       remove: (key, write) => this.commit(() => new SingleRequest(removeFields(key)), write?.durability),
+      removeRange: (bounds, write) =>
+        this.commit(() => {
+          const fields = removeRangeFields(bounds)
+          return fields && new SingleRequest(fields)
+        }, write?.durability),
       write: (operations, write) => this.write(operations, write),
       transaction: (body, settings) => Effect.suspend(() => this.transactions.run(body, settings ?? {})),
       begin: (settings) => Effect.suspend(() => this.transactions.begin(settings ?? {})),
@@ -146,6 +163,7 @@ export class Engine {
     }
     yield* this.flusher.stop
     if (this.committer.refusal?.reason._tag === "Poisoned") return
+    yield* this.obsolete.removeAll
     yield* wal.seal
     yield* manifest.publish({ cleanShutdown: { lastLsn: wal.lastLsn(), lastSequence: oracle.assigned() } })
   }).pipe(
@@ -165,40 +183,44 @@ export class Engine {
     }
   }
 
+  /** Nothing is to be done without a request. */
   private commit(
-    request: () => CommitRequest,
+    make: () => CommitRequest | undefined,
     durability: Durability | undefined
   ): Effect.Effect<Commit, DatabaseError> {
     return attempt(() => {
       this.checkWritable()
-      return this.committer.commit(request(), checkedDurability(durability) ?? this.parts.options.durability)
+      const request = make()
+      const chosen = checkedDurability(durability) ?? this.parts.options.durability
+      return request === undefined ? this.nothing() : this.committer.commit(request, chosen)
     })
+  }
+
+  /** The commit of no records. */
+  private nothing(): Effect.Effect<Commit> {
+    const { oracle } = this.parts
+    return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
   }
 
   private write(
     operations: ReadonlyArray<Operation>,
     write: WriteOptions | undefined
   ): Effect.Effect<Commit, DatabaseError> {
-    return attempt(() => {
-      this.checkWritable()
-      const durability = checkedDurability(write?.durability) ?? this.parts.options.durability
-      const { oracle, options } = this.parts
-      if (operations.length === 0) {
-        return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
-      }
+    return this.commit(() => {
       if (operations.length === 1) {
-        return this.committer.commit(new SingleRequest(operationFields(this.limits, operations[0]!)), durability)
+        const fields = operationFields(this.limits, operations[0]!)
+        return fields && new SingleRequest(fields)
       }
-      const buffer = new WriteBuffer(options.transactionBytesMax)
+      const { transactionBytesMax } = this.parts.options
+      const buffer = new WriteBuffer(transactionBytesMax)
       for (const operation of operations) {
-        if (buffer.add(operationFields(this.limits, operation))) continue
-        throw invalid(`the batch needs more than transactionBytesMax (${options.transactionBytesMax}); split it`)
+        const fields = operationFields(this.limits, operation)
+        if (fields === undefined || buffer.add(fields)) continue
+        throw invalid(`the batch needs more than transactionBytesMax (${transactionBytesMax}); split it`)
       }
-      return this.committer.commit(
-        { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) },
-        durability
-      )
-    })
+      if (buffer.isEmpty) return undefined
+      return { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) }
+    }, write?.durability)
   }
 
   private readonly snapshot = Effect.map(
@@ -282,9 +304,8 @@ export class Engine {
       flusher,
       recovery: this.recovery,
       log: () => this.log(),
-      tables: () => live.current.tables,
-      // Every live table is open.
-      openFiles: () => live.current.tables.length,
+      tables: () => live.tables,
+      openFiles: () => this.parts.tables.openFiles(),
       jobs: () => ({ ...noJobs, done: flusher.counters.flushes, bytesWritten: flusher.counters.flushedBytes }),
       compaction: () => noCompaction,
       targets: () => [],

@@ -155,7 +155,7 @@ const flushSlot = Effect.fn("Flush.run")(function* (
 const writeSlot = Effect.fnUntraced(function* (parts: FlushParts, slot: Slot) {
   const { oracle, tables } = parts
   const meta = yield* tables.write(new MemtableFlush(slot.memtable, oracle.watermark()), 0)
-  return { slot, meta, table: meta === undefined ? undefined : yield* tables.open(meta) }
+  return { slot, meta, table: meta === undefined ? undefined : tables.handle(meta) }
 })
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the flush had ended" }))

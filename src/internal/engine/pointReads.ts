@@ -97,7 +97,7 @@ export class PointReads {
       }
     }
     let found = this.lookup.start(view, keyAt, sequence)
-    while (found === Found.block) {
+    while (found === Found.needs) {
       if (!loadNow(this.lookup.request!, true)) return NotInMemory
       found = this.lookup.step()
     }
@@ -114,7 +114,7 @@ export class PointReads {
   private suspended<A>(at: Pinned, key: Uint8Array, take: Take<A>): Effect.Effect<A, DatabaseError> {
     const lookup = new Lookup()
     const step = (found: Found): Effect.Effect<A, DatabaseError> => {
-      if (found === Found.block) return Effect.flatMap(load(lookup.request!, true), () => step(lookup.step()))
+      if (found === Found.needs) return Effect.flatMap(load(lookup.request!, true), () => step(lookup.step()))
       const hit = found === Found.entry ? this.present({ entry: lookup.entry, own: false }) : undefined
       return Effect.succeed(take(hit))
     }

@@ -1,6 +1,6 @@
 // Opening: from what is on disk to a view that can be read, and for a writer to a log that can be written.
 //
-//   1  open the tables that the manifest names
+//   1  see that the tables which the manifest names are there
 //   2  replay the log into memtables; a memtable more than the pool holds becomes a table at once
 //   3  a writer re-persists all of it before it takes writes: full memtables as tables, the last one as the first group
 //   of a new segment. After a failed sync
@@ -18,7 +18,7 @@ import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { MemtableService } from "../../services/Memtable.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
-import type { SsTableService, Table } from "../../services/SsTable.ts"
+import type { SsTableService } from "../../services/SsTable.ts"
 import type { ReplayReport, WalService } from "../../services/Wal.ts"
 import { commitHeaderBytes, CommitReader } from "../format/commit.ts"
 import { FormatError } from "../format/formatError.ts"
@@ -125,7 +125,7 @@ class Replayer {
     return Effect.flatMap(tables.write(new MemtableFlush(slot.memtable, this.lastSequence), 0), (meta) => {
       if (meta === undefined) return Effect.sync(() => this.live.install(undefined, slot))
       this.flushed.push(meta)
-      return Effect.map(tables.open(meta), (table) => this.live.install(table, slot))
+      return Effect.sync(() => this.live.install(tables.handle(meta), slot))
     })
   })
 }
@@ -137,10 +137,6 @@ const damaged = (error: FormatError, file: string): DatabaseError =>
       : new Corruption({ message: `a commit in the log: ${error.message}`, file, offset: error.offset })
   )
 
-/** The newest table first: among tables of one level, the one with the later commits. */
-const newestFirst = (a: TableMeta, b: TableMeta): number =>
-  a.level - b.level || b.sequenceMax - a.sequenceMax || b.number - a.number
-
 export interface Recovered {
   readonly live: LiveView
   readonly report: RecoveryReport
@@ -151,9 +147,7 @@ export const recover = Effect.fn("Database.open")(function* (parts: RecoveryPart
   const startedMillis = yield* Clock.currentTimeMillis
   const state = manifest.state()
   const live = new LiveView(memtables, memtables.acquireUnsafe()!)
-  const open: Array<Table> = []
-  for (const meta of [...state.tables].sort(newestFirst)) open.push(yield* tables.open(meta))
-  live.start(open)
+  live.start(yield* tables.attach(state.tables))
   const replayer = new Replayer(parts, live)
   const replay = yield* wal.replay(replayer.take)
   const lastSequence = Math.max(replayer.lastSequence, state.cleanShutdown?.lastSequence ?? 0)
@@ -207,10 +201,10 @@ const persist = Effect.fnUntraced(function* (
   })
 })
 
-const isLive =
-  (live: LiveView, segment: number) =>
-  (kind: "log" | "table", number: number): boolean =>
-    kind === "log" ? number >= segment : live.current.tables.some((table) => table.meta.number === number)
+const isLive = (live: LiveView, segment: number): ((kind: "log" | "table", number: number) => boolean) => {
+  const tables = new Set(live.tables.map(({ meta }) => meta.number))
+  return (kind, number) => (kind === "log" ? number >= segment : tables.has(number))
+}
 
 const logReport = (report: RecoveryReport, replay: ReplayReport): Effect.Effect<void> => {
   const { tailDropped } = report

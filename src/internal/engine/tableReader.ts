@@ -1,21 +1,19 @@
-// A table open for reading. Each block in memory is a cache node in a plain array by its ordinal: a hit is one read of
-// the array and one write of the node's bit, and no search.
+// A table as readers hold it, from the moment it is named: its file is opened, and its parts and blocks are read, when
+// they are first needed, and again when they were given up meanwhile. Each block in memory is a cache node in a plain
+// array by its ordinal: a hit is one read of the array and one write of the node's bit, and no search.
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { BlockCacheService, CacheNode } from "../../services/BlockCache.ts"
-import { Closed, DatabaseError, fail } from "../../services/DatabaseError.ts"
-import { DiskError } from "../../services/Disk.ts"
+import type { CacheNode } from "../../services/BlockCache.ts"
+import type { DatabaseError } from "../../services/DatabaseError.ts"
+import { DiskError, type ReadFile } from "../../services/Disk.ts"
 import type { TableMeta } from "../../services/Manifest.ts"
 import type { Block, Table } from "../../services/SsTable.ts"
-import { BlockReader } from "../format/block.ts"
-import { makeEntryView } from "../format/blockEntry.ts"
-import { hashKey, hashKeyHigh } from "../format/compare.ts"
-import { mayContain } from "../format/filter.ts"
 import { FormatError } from "../format/formatError.ts"
-import { decodingAt, Layout } from "../format/storedBlock.ts"
-import { TableBlocks } from "../structure/tableBlocks.ts"
+import { LoadedTable } from "../structure/loadedTable.ts"
+import { attempt } from "./attempt.ts"
 import { ofFormat } from "./diskErrors.ts"
-import { type OpenedTable, openStored, ofRead, type TableFile } from "./tableFile.ts"
+import { type FileHolder, FileState, type OpenFiles } from "./openFiles.ts"
+import { ofOpen, ofRead, readParts, readPartsNow, tablePath, type TableParts } from "./tableFile.ts"
 
 // A block's reader, view, buffer and node, measured by the heap's growth per cached block of 64 bytes.
 const nodeBytes = 400
@@ -48,50 +46,83 @@ interface Loading {
   readonly block: Deferred.Deferred<Block, DatabaseError>
 }
 
-export class TableReader implements Table {
-  readonly meta: TableMeta
-  readonly blockCount: number
-  readonly loadUnsafe: ((ordinal: number, fillCache: boolean) => Block) | undefined
-  private readonly table: TableFile
-  private readonly blocks: TableBlocks
-  private readonly filter: Uint8Array | undefined
-  private readonly cache: BlockCacheService
-  private readonly nodes: Array<BlockNode | undefined>
+const noNodes: Array<BlockNode | undefined> = []
+
+export class TableReader implements Table, FileHolder {
+  /** Of another level when the table was moved there; the rest is the file's. */
+  meta: TableMeta
+  readonly path: string
+  visited = false
+  readonly state = new FileState()
+  readonly open: Effect.Effect<LoadedTable, DatabaseError>
+  private readonly parts: TableParts
+  private readonly files: OpenFiles
+  private loaded: LoadedTable | undefined = undefined
+  private opening: Deferred.Deferred<LoadedTable, DatabaseError> | undefined = undefined
+  private nodes = noNodes
   private readonly loading = new Map<number, Loading>()
-  private readonly last = makeEntryView()
-  private readonly resident: number
-  private closed = false
 
-  constructor(meta: TableMeta, table: OpenedTable, cache: BlockCacheService) {
-    const { file, fileTag, filter, footer, index, sealer } = table
+  constructor(meta: TableMeta, parts: TableParts, files: OpenFiles) {
     this.meta = meta
-    this.blockCount = index.count
-    this.table = { file, fileTag, footer, sealer }
-    this.blocks = new TableBlocks(index)
-    this.filter = filter
-    this.cache = cache
-    this.nodes = Array.from({ length: index.count }, () => undefined)
-    this.loadUnsafe =
-      file.readUnsafe === undefined ? undefined : (ordinal, fillCache) => this.loadNow(ordinal, fillCache)
-    this.resident = this.blocks.bytes + index.count * slotBytes + (filter?.buffer.byteLength ?? 0)
-    cache.chargeUnsafe(this.resident)
+    this.path = tablePath(parts, meta.number)
+    this.parts = parts
+    this.files = files
+    this.open = Effect.uninterruptibleMask((restore) => {
+      const { loaded, opening } = this
+      if (loaded !== undefined) return Effect.succeed(loaded)
+      return opening === undefined ? this.openLater() : restore(Deferred.await(opening))
+    })
   }
 
-  mayContain(key: Uint8Array, start: number, end: number): boolean {
-    const { filter } = this
-    return filter === undefined || mayContain(filter, hashKey(key, start, end), hashKeyHigh(key, start, end))
+  readonly ofOpen = (error: DiskError): DatabaseError => ofOpen(this.parts, this.meta, error)
+
+  partsUnsafe(): LoadedTable | undefined {
+    this.visited = true
+    return this.loaded
   }
 
-  blockFor(target: Uint8Array, start: number, end: number): number {
-    return this.blocks.seek(target, start, end)
+  openUnsafe(): LoadedTable | undefined {
+    if (this.loaded !== undefined) return this.loaded
+    const file = this.files.fileUnsafe(this)
+    if (file === undefined) return undefined
+    try {
+      const opened = this.mapping(() => readPartsNow(this.parts, this.meta, file))
+      return opened === undefined ? undefined : this.admitParts(new LoadedTable(opened))
+    } catch (error) {
+      this.files.giveUpNow(this)
+      throw error
+    }
+  }
+
+  placeUnsafe(target: Uint8Array, start: number, end: number): number {
+    return this.openUnsafe()?.blockFor(target, start, end) ?? -1
+  }
+
+  place(target: Uint8Array, start: number, end: number): Effect.Effect<number, DatabaseError> {
+    return Effect.map(this.open, (loaded) => loaded.blockFor(target, start, end))
   }
 
   blockUnsafe(ordinal: number): Block | undefined {
     const node = this.nodes[ordinal]
     if (node === undefined) return undefined
     node.visited = true
-    this.cache.countUnsafe("hit")
+    this.parts.cache.countUnsafe("hit")
     return node.block
+  }
+
+  loadUnsafe(ordinal: number, fillCache: boolean): Block | undefined {
+    const cached = this.blockUnsafe(ordinal)
+    if (cached !== undefined) return cached
+    const loaded = this.openUnsafe()
+    const file = loaded === undefined ? undefined : this.files.fileUnsafe(this)
+    if (loaded === undefined || file?.readUnsafe === undefined) return undefined
+    this.parts.cache.countUnsafe("miss")
+    return this.mapping(() => {
+      const bytes = file.readUnsafe!(loaded.offsetOf(ordinal), loaded.lengthOf(ordinal))
+      const block = loaded.openBlock(ordinal, bytes)
+      if (fillCache) this.admit(ordinal, block)
+      return block
+    })
   }
 
   /** Those who want the same block at the same time share one read. */
@@ -107,54 +138,45 @@ export class TableReader implements Table {
     })
   }
 
-  /** Gives back what the cache holds of it, and the file. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.closed) return Effect.void
-    this.closed = true
-    for (const node of this.nodes) if (node !== undefined) this.cache.removeUnsafe(node)
-    this.nodes.fill(undefined)
-    this.cache.chargeUnsafe(-this.resident)
-    return Effect.ignore(this.table.file.close)
-  })
+  forget(): void {
+    this.loaded = undefined
+    for (const node of this.nodes) if (node !== undefined) this.parts.cache.removeUnsafe(node)
+    this.nodes = noNodes
+  }
 
-  private loadNow(ordinal: number, fillCache: boolean): Block {
-    const cached = this.blockUnsafe(ordinal)
-    if (cached !== undefined) return cached
-    this.cache.countUnsafe("miss")
-    try {
-      this.checkOpen()
-      const bytes = this.table.file.readUnsafe!(this.blocks.offsetOf(ordinal), this.blocks.lengthOf(ordinal))
-      const block = this.decode(ordinal, bytes)
-      if (fillCache) this.admit(ordinal, block)
-      return block
-    } catch (error) {
-      throw this.mapped(error)
-    }
+  /** Gives back what the cache holds of it, and the file. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => this.files.close(this))
+
+  // Not interruptible, for it is a few reads, and others may be waiting for it.
+  private openLater(): Effect.Effect<LoadedTable, DatabaseError> {
+    const opening = Deferred.makeUnsafe<LoadedTable, DatabaseError>()
+    this.opening = opening
+    return this.files
+      .use(this, (file) => Effect.map(readParts(this.parts, this.meta, file), (opened) => new LoadedTable(opened)))
+      .pipe(
+        Effect.map((loaded) => this.admitParts(loaded)),
+        Effect.onError(() => this.files.giveUp(this)),
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            this.opening = undefined
+            Deferred.doneUnsafe(opening, exit)
+          })
+        )
+      )
   }
 
   private loadLater(ordinal: number, fillCache: boolean): Effect.Effect<Block, DatabaseError> {
-    this.cache.countUnsafe("miss")
+    this.parts.cache.countUnsafe("miss")
     const loading: Loading = { fillCache, block: Deferred.makeUnsafe() }
     this.loading.set(ordinal, loading)
-    const read = Effect.suspend(() => {
-      const closed = this.closed ? Effect.fail(closedError(this.table)) : Effect.void
-      return Effect.andThen(
-        closed,
-        Effect.mapError(this.table.file.read(this.blocks.offsetOf(ordinal), this.blocks.lengthOf(ordinal)), ofRead)
-      )
-    })
-    return Effect.flatMap(read, (bytes) =>
-      Effect.suspend(() => {
-        try {
-          const block = this.decode(ordinal, bytes)
-          if (loading.fillCache) this.admit(ordinal, block)
-          return Effect.succeed(block)
-        } catch (error) {
-          const mapped = this.mapped(error)
-          return mapped instanceof DatabaseError ? Effect.fail(mapped) : Effect.die(mapped)
-        }
-      })
+    return Effect.flatMap(this.open, (loaded) =>
+      this.files.use(this, (file) => this.readBlock(ordinal, loaded, file))
     ).pipe(
+      Effect.tap((block) =>
+        Effect.sync(() => {
+          if (loading.fillCache) this.admit(ordinal, block)
+        })
+      ),
       Effect.onExit((exit) =>
         Effect.sync(() => {
           this.loading.delete(ordinal)
@@ -164,40 +186,35 @@ export class TableReader implements Table {
     )
   }
 
-  private decode(ordinal: number, bytes: Uint8Array): Block {
-    const offset = this.blocks.offsetOf(ordinal)
-    const plain = openStored(this.table, Layout.entries, { bytes, offset })
-    return decodingAt(offset, () => {
-      const block = BlockReader.open(plain)
-      this.checkLast(ordinal, block)
-      return block
-    })
+  private readBlock(ordinal: number, loaded: LoadedTable, file: ReadFile): Effect.Effect<Block, DatabaseError> {
+    const read = file.read(loaded.offsetOf(ordinal), loaded.lengthOf(ordinal))
+    return Effect.flatMap(Effect.mapError(read, ofRead), (bytes) =>
+      attempt(() => this.mapping(() => Effect.succeed(loaded.openBlock(ordinal, bytes))))
+    )
   }
 
-  /** A search that the index sends to this block relies on it. */
-  private checkLast(ordinal: number, block: Block): void {
-    const { last } = this
-    block.read(block.count - 1, last)
-    if (this.blocks.endsWith(ordinal, last.bytes, last.keyStart, last.keyEnd)) return
-    throw new FormatError("a block does not end with the key that the index names", last.keyStart)
+  private admitParts(loaded: LoadedTable): LoadedTable {
+    const before = this.loaded
+    // Another read may have been quicker, or the file closed meanwhile.
+    if (before !== undefined || this.state.file === undefined) return before ?? loaded
+    this.loaded = loaded
+    this.nodes = Array.from({ length: loaded.blockCount }, () => undefined)
+    this.files.loaded(this, loaded.bytes + loaded.blockCount * slotBytes)
+    return loaded
   }
 
   private admit(ordinal: number, block: Block): void {
-    // Another read may have been quicker, or the table closed meanwhile.
-    if (this.closed || this.nodes[ordinal] !== undefined) return
+    if (this.loaded === undefined || this.nodes[ordinal] !== undefined) return
     const node = new BlockNode(block, this.nodes, ordinal)
-    if (this.cache.insertUnsafe(node)) this.nodes[ordinal] = node
+    if (this.parts.cache.insertUnsafe(node)) this.nodes[ordinal] = node
   }
 
-  private checkOpen(): void {
-    if (this.closed) throw closedError(this.table)
-  }
-
-  private mapped(error: unknown): unknown {
-    if (error instanceof FormatError) return ofFormat(error, this.table.file.path)
-    return error instanceof DiskError ? ofRead(error) : error
+  private mapping<A>(body: () => A): A {
+    try {
+      return body()
+    } catch (error) {
+      if (error instanceof FormatError) throw ofFormat(error, this.path)
+      throw error instanceof DiskError ? ofRead(error) : error
+    }
   }
 }
-
-const closedError = ({ file }: TableFile): DatabaseError =>
-  fail(new Closed({ message: `table ${file.path} is closed; its database's scope has ended` }))

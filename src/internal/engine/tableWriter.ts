@@ -32,6 +32,7 @@ class Filling {
   constructor(builder: TableBuilder, source: TableSource) {
     this.builder = builder
     this.source = source
+    for (const removal of source.rangeRemovals ?? []) builder.addRangeRemoval(removal)
   }
 
   /** Adds the entries of one slice. False when the source has ended, which is then not asked again. */

@@ -126,12 +126,22 @@ export const decodeFooter = (options: {
   return { ...fields, filter, index, rangeRemovals, properties, footerCrc: readU32(tag, 0) }
 }
 
-/** Removes every key from `from` up to but without `to`, both stored keys, of all lower sequences. */
+/**
+ * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it. Stored
+ * keys, in bytes of their own. With `from` at or above `to` it removes nothing.
+ */
 export interface RangeRemoval {
   readonly from: Uint8Array
   readonly to: Uint8Array
   readonly sequence: number
 }
+
+/**
+ * What a removal's end counts as among a table's keys: the last key that it covers, if there is one. That is so where
+ * the end is a key and a zero byte: no key is between the two. Tables that were cut there have no key in common.
+ */
+export const lastCovered = (to: Uint8Array): Uint8Array =>
+  to.length > 0 && to[to.length - 1] === 0 ? to.subarray(0, to.length - 1) : to
 
 /** The removals, in their section's order. */
 export const encodeRangeRemovals = (removals: ReadonlyArray<RangeRemoval>): Uint8Array => {

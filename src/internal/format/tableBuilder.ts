@@ -16,6 +16,7 @@ import {
   encodeProperties,
   encodeRangeRemovals,
   footerBytes,
+  lastCovered,
   type RangeRemoval,
   type TableProperties
 } from "./table.ts"
@@ -129,6 +130,14 @@ export class TableBuilder {
     return chunks
   }
 
+  /**
+   * Does a part of what `finish` has to do, for at most so many keys. True when there is no more to do before it;
+   * nothing is added any more.
+   */
+  prepare(keysMax: number): boolean {
+    return this.filter.fill(this.filterBitsPerKey, keysMax)
+  }
+
   /** Ends the table: the last chunks, and what the manifest needs to know. The table is not empty. */
   finish(): { readonly chunks: ReadonlyArray<Uint8Array>; readonly facts: TableFacts } {
     const { facts } = this
@@ -164,7 +173,7 @@ export class TableBuilder {
   }
 
   private tableFacts(footerCrc: number): TableFacts {
-    const { entryCount, removeCount, sequenceMax, sequenceMin } = this.facts
+    const { entryCount, rangeRemovalCount, removeCount, sequenceMax, sequenceMin } = this.facts
     const { epoch, fileId, fileNumber } = this.header
     const { largest, smallest } = this.bounds()
     return {
@@ -176,6 +185,7 @@ export class TableBuilder {
       largest,
       entryCount,
       removeCount,
+      rangeRemovalCount,
       sequenceMin,
       sequenceMax,
       epoch
@@ -188,7 +198,8 @@ export class TableBuilder {
     for (const { from, to } of this.removals) {
       if (smallest === undefined || compareBytes(from, 0, from.length, smallest, 0, smallest.length) < 0)
         smallest = from
-      if (largest === undefined || compareBytes(to, 0, to.length, largest, 0, largest.length) > 0) largest = to
+      const last = lastCovered(to)
+      if (largest === undefined || compareBytes(last, 0, last.length, largest, 0, largest.length) > 0) largest = last
     }
     assert(smallest !== undefined && largest !== undefined, "a table that is not empty has bounds")
     return { smallest, largest }

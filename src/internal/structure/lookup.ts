@@ -1,9 +1,20 @@
 // One key: its newest version at or below a sequence, in memtables and tables from the newest to the oldest.
 //
-// `step` answers with the record in `entry`, with nothing, or with a block that must be loaded first; then call it
-// again. All else it needs is in memory.
-import { type BlockRequest as Request, BlockRequest, emptyEntry, type EntryView, type TableLike } from "./entry.ts"
+// `step` answers with the record in `entry`, with nothing, or with a request that must be answered first; then call it
+// again. Tables are asked run by run. Of a run that has several, the one that can hold the key is found by a binary
+// search of what is known without reading any of them; only at an end that two tables share are both asked.
 import { compareBytes } from "../format/compare.ts"
+import {
+  BlockRequest,
+  emptyEntry,
+  type EntryView,
+  PartsRequest,
+  type PartsLike,
+  PlaceRequest,
+  type Request,
+  type TableLike
+} from "./entry.ts"
+import { firstEndingAt, type Run } from "./levels.ts"
 
 /** The part of a memtable that a lookup uses. */
 export interface PointSource {
@@ -12,10 +23,10 @@ export interface PointSource {
   readonly readEntry: (entry: number, into: EntryView) => void
 }
 
-export const Found = { nothing: 0, entry: 1, block: 2 } as const
+export const Found = { nothing: 0, entry: 1, needs: 2 } as const
 export type Found = (typeof Found)[keyof typeof Found]
 
-const noTables: ReadonlyArray<TableLike> = []
+const noRuns: ReadonlyArray<Run<TableLike>> = []
 
 export class Lookup {
   readonly entry: EntryView = emptyEntry()
@@ -26,14 +37,20 @@ export class Lookup {
   private keyStart = 0
   private keyEnd = 0
   private sequence = 0
-  private tables: ReadonlyArray<TableLike> = noTables
-  private position = 0
-  /** The block of the current table that may hold the key, or -1 before the table was asked. */
+  private runs: ReadonlyArray<Run<TableLike>> = noRuns
+  private run = 0
+  /** Which table of the run is asked; -1 before one was chosen. */
+  private position = -1
+  /** Of the current table; `undefined` before it was asked. */
+  private parts: PartsLike | undefined = undefined
+  /** The block of the current table that may hold the key; -1 before it is known. */
   private ordinal = -1
+  /** The key is the current table's largest, and so may be the next one's smallest. */
+  private isLargest = false
 
   /** Begins. The key must not change until the lookup has ended. Answers at once if a memtable knows. */
   start(
-    sources: { readonly memtables: ReadonlyArray<PointSource>; readonly tables: ReadonlyArray<TableLike> },
+    sources: { readonly memtables: ReadonlyArray<PointSource>; readonly runs: ReadonlyArray<Run<TableLike>> },
     key: { readonly bytes: Uint8Array; readonly start: number; readonly end: number },
     sequence: number
   ): Found {
@@ -52,53 +69,92 @@ export class Lookup {
     this.keyStart = start
     this.keyEnd = end
     this.sequence = sequence
-    this.tables = sources.tables
-    this.position = 0
-    this.ordinal = -1
-    this.request = undefined
+    this.runs = sources.runs
+    this.run = 0
+    this.position = -1
+    this.toTable()
     return this.step()
   }
 
   step(): Found {
-    const { key, keyEnd, keyStart, tables } = this
-    for (; this.position < tables.length; this.position++, this.ordinal = -1) {
-      const table = tables[this.position]!
-      if (this.ordinal < 0) {
-        if (!this.mayHold(table)) continue
-        this.ordinal = table.blockFor(key, keyStart, keyEnd)
+    const { runs } = this
+    for (; this.run < runs.length; this.run++, this.position = -1) {
+      const { tables } = runs[this.run]!
+      if (this.position < 0) {
+        this.position = tables.length === 1 ? 0 : firstEndingAt(tables, this.key, this.keyStart, this.keyEnd)
       }
-      while (this.ordinal < table.blockCount) {
-        const request = this.request
-        const block =
-          request !== undefined && request.table === table && request.ordinal === this.ordinal
-            ? request.block
-            : table.blockUnsafe(this.ordinal)
-        if (block === undefined) {
-          this.request = new BlockRequest(table, this.ordinal)
-          return Found.block
-        }
-        const index = block.seekVersion(key, keyStart, keyEnd, this.sequence)
-        if (index < block.count) {
-          block.read(index, this.entry)
-          if (this.isKey()) return Found.entry
-          break
-        }
-        // All its versions here are too new; older ones may begin the next block.
-        this.ordinal += 1
+      for (; this.position < tables.length; this.position++) {
+        const table = tables[this.position]!
+        if (this.parts === undefined && !this.isWithin(table)) break
+        const found = table.meta.sequenceMin > this.sequence ? Found.nothing : this.findIn(table)
+        if (found !== Found.nothing) return found
+        this.toTable()
+        if (!this.isLargest) break
       }
     }
     return Found.nothing
   }
 
-  private mayHold(table: TableLike): boolean {
+  /** Before another table is asked. */
+  private toTable(): void {
+    this.parts = undefined
+    this.ordinal = -1
+    this.request = undefined
+  }
+
+  private findIn(table: TableLike): Found {
     const { key, keyEnd, keyStart } = this
-    const { largest, sequenceMin, smallest } = table.meta
-    return (
-      sequenceMin <= this.sequence &&
-      compareBytes(key, keyStart, keyEnd, smallest, 0, smallest.length) >= 0 &&
-      compareBytes(key, keyStart, keyEnd, largest, 0, largest.length) <= 0 &&
-      table.mayContain(key, keyStart, keyEnd)
-    )
+    if (this.parts === undefined) {
+      const parts = this.partsOf(table)
+      if (parts === undefined) return this.ask(new PartsRequest(table))
+      this.parts = parts
+      if (!parts.mayContain(key, keyStart, keyEnd)) return Found.nothing
+    }
+    const { parts } = this
+    if (this.ordinal < 0) {
+      this.ordinal = this.placeIn(parts)
+      if (this.ordinal < 0) return this.ask(new PlaceRequest(table, key, keyStart, keyEnd))
+    }
+    while (this.ordinal < parts.blockCount) {
+      const { request } = this
+      const isAnswer = request !== undefined && request.want === "block" && request.ordinal === this.ordinal
+      const block = isAnswer ? request.block : table.blockUnsafe(this.ordinal)
+      if (block === undefined) return this.ask(new BlockRequest(table, this.ordinal))
+      const index = block.seekVersion(key, keyStart, keyEnd, this.sequence)
+      if (index < block.count) {
+        block.read(index, this.entry)
+        return this.isKey() ? Found.entry : Found.nothing
+      }
+      // All its versions here are too new; older ones may begin the next block.
+      this.ordinal += 1
+    }
+    return Found.nothing
+  }
+
+  private ask(request: Request): Found {
+    this.request = request
+    return Found.needs
+  }
+
+  private partsOf(table: TableLike): PartsLike | undefined {
+    const { request } = this
+    return (request !== undefined && request.want === "parts" ? request.parts : undefined) ?? table.partsUnsafe()
+  }
+
+  private placeIn(parts: PartsLike): number {
+    const { request } = this
+    if (request !== undefined && request.want === "place") return request.ordinal
+    return parts.blockFor(this.key, this.keyStart, this.keyEnd)
+  }
+
+  /** Whether the key is between the table's ends. */
+  private isWithin(table: TableLike): boolean {
+    const { key, keyEnd, keyStart } = this
+    const { largest, smallest } = table.meta
+    if (compareBytes(key, keyStart, keyEnd, smallest, 0, smallest.length) < 0) return false
+    const order = compareBytes(key, keyStart, keyEnd, largest, 0, largest.length)
+    this.isLargest = order === 0
+    return order <= 0
   }
 
   private isKey(): boolean {

@@ -1,5 +1,5 @@
 // A memtable as a source of a merge. Everything is in memory, so a move is finished when it is begun.
-import { type BlockRequest, emptyEntry, type EntryView } from "./entry.ts"
+import { emptyEntry, type EntryView, type Request } from "./entry.ts"
 import type { Source, Target } from "./source.ts"
 
 /** The cursor of a memtable, at key granularity. */
@@ -51,7 +51,7 @@ export class MemtableSource implements Source {
     this.settle(forward ? this.cursor.next() : this.cursor.previous(), forward)
   }
 
-  resume(): BlockRequest | undefined {
+  resume(): Request | undefined {
     return undefined
   }
 

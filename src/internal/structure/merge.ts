@@ -5,7 +5,7 @@
 // With at most a few dozen sources a linear search of the smallest key is as fast as a heap and has no state to keep;
 // with one source it costs nothing.
 import { compareBytes } from "../format/compare.ts"
-import type { BlockRequest, EntryView } from "./entry.ts"
+import type { EntryView, Request } from "./entry.ts"
 import type { Source, Target } from "./source.ts"
 
 export class Merge {
@@ -66,8 +66,8 @@ export class Merge {
     this.begin(forward)
   }
 
-  /** Finishes the move. A block that is needed is returned; call again when it is loaded. */
-  resume(): BlockRequest | undefined {
+  /** Finishes the move. What is needed for it is returned; call again when that is answered. */
+  resume(): Request | undefined {
     if (this.settled) return undefined
     for (let index = 0; index < this.sources.length; index++) {
       if (this.moving[index] === 0) continue

@@ -6,13 +6,13 @@
 // than one move.
 //
 // A move is begun by `seek` or `move`, and driven by `run` until it answers `ready` (an entry is current) or `end`.
-// `block`: load `request` and run again. `pause`: many keys were passed over; let others run, and run again.
+// `needs`: answer `request` and run again. `pause`: many keys were passed over; let others run, and run again.
 import { Kind } from "../format/record.ts"
-import type { BlockRequest, EntryView } from "./entry.ts"
+import type { EntryView, Request } from "./entry.ts"
 import { isAfterStart, isBeforeEnd, type KeyRange } from "./keyRange.ts"
 import type { Merge } from "./merge.ts"
 
-export const Step = { ready: 0, end: 1, pause: 2, block: 3 } as const
+export const Step = { ready: 0, end: 1, pause: 2, needs: 3 } as const
 export type Step = (typeof Step)[keyof typeof Step]
 
 /** Keys passed over between pauses: about 1 ms. */
@@ -22,7 +22,7 @@ type Position = "before" | "at" | "after"
 
 export class RangeCursor {
   readonly range: KeyRange
-  request: BlockRequest | undefined = undefined
+  request: Request | undefined = undefined
   position: Position = "before"
   private merge: Merge
   private readonly suffix: Uint8Array | undefined
@@ -127,7 +127,7 @@ export class RangeCursor {
       if (this.todo === "move") this.merge.move(this.forward)
       this.todo = "look"
       this.request = this.merge.resume()
-      if (this.request !== undefined) return Step.block
+      if (this.request !== undefined) return Step.needs
       if (!this.merge.valid || !this.isInside(this.merge.entry)) return this.finish()
       if (this.isThere(this.merge.entry)) {
         this.hold(this.merge.entry)

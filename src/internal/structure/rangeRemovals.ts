@@ -7,16 +7,23 @@
 //
 // Built by a sweep over the ends, with a heap of the removals that are open: n log n.
 import { compareBytes } from "../format/compare.ts"
+import type { RangeRemoval } from "../format/table.ts"
 import { compareKeys } from "./keyRange.ts"
 
-/**
- * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it. Own
- * bytes. A removal with `from` at or above `to` removes nothing.
- */
-export interface RangeRemoval {
-  readonly from: Uint8Array
-  readonly to: Uint8Array
-  readonly sequence: number
+export type { RangeRemoval } from "../format/table.ts"
+
+/** A part of the key space: from `from` (inclusive) to `to` (exclusive). */
+export type Span = Pick<RangeRemoval, "from" | "to">
+
+/** What the spans cover, as disjoint ones that do not touch, ascending. */
+export const joined = (spans: ReadonlyArray<Span>): ReadonlyArray<Span> => {
+  const found: Array<Span> = []
+  for (const { from, to } of [...spans].sort((a, b) => compareKeys(a.from, b.from))) {
+    const last = found.at(-1)
+    if (last === undefined || compareKeys(last.to, from) < 0) found.push({ from, to })
+    else if (compareKeys(last.to, to) < 0) found[found.length - 1] = { from: last.from, to }
+  }
+  return found
 }
 
 export class RangeRemovals {
@@ -24,6 +31,8 @@ export class RangeRemovals {
   readonly removals: ReadonlyArray<RangeRemoval>
   /** Disjoint and ascending, each with the newest sequence that covers it; neighbours of one sequence are joined. */
   readonly pieces: ReadonlyArray<RangeRemoval>
+  /** What the last reader saw that did not see all. */
+  private seen: RangeRemovals | undefined = undefined
 
   constructor(removals: ReadonlyArray<RangeRemoval>) {
     this.removals = removals.filter(({ from, to }) => compareKeys(from, to) < 0).sort((a, b) => b.sequence - a.sequence)
@@ -53,6 +62,16 @@ export class RangeRemovals {
       else last = middle
     }
     return first
+  }
+
+  /** Those that a reader at the sequence sees. */
+  at(sequence: number): RangeRemovals {
+    const { removals } = this
+    let first = 0
+    while (first < removals.length && removals[first]!.sequence > sequence) first += 1
+    if (first === 0) return this
+    if (this.seen?.removals.length !== removals.length - first) this.seen = new RangeRemovals(removals.slice(first))
+    return this.seen
   }
 
   private olderCovering(key: Uint8Array, start: number, end: number, sequence: number): number {

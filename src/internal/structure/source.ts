@@ -1,9 +1,10 @@
-// What a merge reads: one memtable or table as a sequence of keys, each at its newest version that the reader may see.
+// What a merge reads: one memtable, table or run as a sequence of keys, each at its newest version that the reader may
+// see.
 //
-// A move is begun by `seek`, `seekEnd` or `move`, and finished by `resume`: it returns a block that it needs, to be
-// called again when that is loaded, or `undefined` when the source stands on a key (`valid`) or beyond its end. A
+// A move is begun by `seek`, `seekEnd` or `move`, and finished by `resume`: it returns a request for what it needs, to
+// be called again when that is answered, or `undefined` when the source stands on a key (`valid`) or beyond its end. A
 // target must not change until its move is finished.
-import type { BlockRequest, EntryView } from "./entry.ts"
+import type { Request, EntryView } from "./entry.ts"
 
 export interface Source {
   /** Whether it stands on a key. Holds between moves. */
@@ -14,7 +15,7 @@ export interface Source {
   readonly seekEnd: (forward: boolean) => void
   /** To the next key in the direction. Only when valid. */
   readonly move: (forward: boolean) => void
-  readonly resume: () => BlockRequest | undefined
+  readonly resume: () => Request | undefined
 }
 
 /**

@@ -16,7 +16,8 @@ import {
   sourceOf,
   tableNames,
   tablesOn,
-  writeEntries
+  writeEntries,
+  openTable
 } from "../../support/tables.ts"
 
 describe("tableWriter", () => {
@@ -102,7 +103,7 @@ describe("tableWriter", () => {
       const afterwards = outcomes.map((outcome) => sim.files.crash(outcome, new SeededRandom(1)))
       for (const image of afterwards) {
         const tables = yield* tablesOn(MemoryDisk.fromImage(image).disk, manifest)
-        assert.deepStrictEqual(yield* entriesOf(yield* tables.open(meta)), entries)
+        assert.deepStrictEqual(yield* entriesOf(yield* openTable(tables, meta)), entries)
       }
       let whole = 0
       for (const image of images) {

@@ -125,6 +125,7 @@ describe("tableBuilder", () => {
           largest: latin1(entries[entries.length - 1].key),
           entryCount: entries.length,
           removeCount: removes,
+          rangeRemovalCount: 0,
           sequenceMin: Math.min(...sequences),
           sequenceMax: Math.max(...sequences)
         })
@@ -155,7 +156,13 @@ describe("tableBuilder", () => {
     const table = read(bytes)
     expect(table.removals).toEqual([given[2], given[1], given[0]])
     expect(table.entries).toHaveLength(1)
-    expect(facts).toMatchObject({ entryCount: 4, removeCount: 3, sequenceMin: 1, sequenceMax: 30 })
+    expect(facts).toMatchObject({
+      entryCount: 4,
+      removeCount: 3,
+      rangeRemovalCount: 3,
+      sequenceMin: 1,
+      sequenceMax: 30
+    })
     expect([facts.smallest, facts.largest]).toEqual([latin1("a"), latin1("z")])
     const alone = build(builder(), [], given)
     expect(read(alone.bytes)).toMatchObject({ removals: [given[2], given[1], given[0]], blocks: [], filter: undefined })

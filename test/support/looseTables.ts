@@ -1,0 +1,125 @@
+// Tables of plain values whose parts, index and blocks are in memory only when the dice say so: whoever reads them has
+// to ask, and to be answered.
+import { Kind } from "../../src/internal/format/record.ts"
+import type { BlockLike, EntryView, PartsLike, Request, TableLike } from "../../src/internal/structure/entry.ts"
+import { compareKeys } from "../../src/internal/structure/keyRange.ts"
+import type { Dice } from "./randomPlan.ts"
+
+export interface Version {
+  readonly key: Uint8Array
+  readonly sequence: number
+  readonly removed: boolean
+}
+
+export const order = (a: Version, b: Version): number => compareKeys(a.key, b.key) || b.sequence - a.sequence
+
+export const firstIndex = <A>(items: ReadonlyArray<A>, test: (item: A) => boolean): number => {
+  const index = items.findIndex(test)
+  return index < 0 ? items.length : index
+}
+
+const blockOf = (versions: ReadonlyArray<Version>): BlockLike => ({
+  count: versions.length,
+  bytes: new Uint8Array(0),
+  read: (index: number, into: EntryView) => {
+    const { key, removed, sequence } = versions[index]!
+    Object.assign(into, {
+      bytes: key,
+      keyStart: 0,
+      keyEnd: key.length,
+      valueStart: 0,
+      valueEnd: 0,
+      sequence,
+      expiresAt: 0
+    })
+    into.kind = removed ? Kind.remove : Kind.set
+  },
+  seek: (target, start, end) =>
+    firstIndex(versions, (version) => compareKeys(version.key, target.subarray(start, end)) >= 0),
+  seekVersion: (target, start, end, sequence) =>
+    firstIndex(versions, (version) => {
+      const compared = compareKeys(version.key, target.subarray(start, end))
+      return compared > 0 || (compared === 0 && version.sequence <= sequence)
+    })
+})
+
+/** What may be known of a table besides its versions, when it holds range removals. */
+export interface Ends {
+  readonly smallest?: Uint8Array
+  readonly largest?: Uint8Array
+}
+
+export class LooseTable implements TableLike {
+  readonly meta: TableLike["meta"]
+  /** How often its parts or anything else of it were asked for. */
+  asked = 0
+  private readonly blocks: ReadonlyArray<ReadonlyArray<Version>>
+  private readonly built: ReadonlyArray<BlockLike>
+  private readonly dice: Dice
+
+  constructor(versions: ReadonlyArray<Version>, dice: Dice, ends: Ends = {}) {
+    const blocks: Array<Array<Version>> = []
+    for (const version of versions) {
+      if (blocks.length === 0 || dice.chance(40)) blocks.push([])
+      blocks.at(-1)!.push(version)
+    }
+    this.blocks = blocks
+    this.built = blocks.map(blockOf)
+    this.dice = dice
+    this.meta = {
+      number: 1,
+      smallest: ends.smallest ?? versions[0]!.key,
+      largest: ends.largest ?? versions.at(-1)!.key,
+      sequenceMin: Math.min(...versions.map(({ sequence }) => sequence))
+    }
+  }
+
+  partsUnsafe(): PartsLike | undefined {
+    this.asked += 1
+    return this.dice.chance(50) ? this.parts : undefined
+  }
+
+  blockUnsafe(ordinal: number): BlockLike | undefined {
+    return this.dice.chance(50) ? this.built[ordinal] : undefined
+  }
+
+  /** What a disk would bring. */
+  answer(request: Request): void {
+    if (request.want === "parts") request.parts = this.parts
+    else if (request.want === "place") request.ordinal = this.place(request.target.subarray(request.start, request.end))
+    else request.block = this.built[request.ordinal]
+  }
+
+  private get parts(): PartsLike {
+    const keys = this.blocks.flat().map(({ key }) => key)
+    return {
+      blockCount: this.blocks.length,
+      mayContain: (key, start, end) =>
+        this.dice.chance(20) || keys.some((one) => compareKeys(one, key.subarray(start, end)) === 0),
+      blockFor: (target, start, end) => (this.dice.chance(60) ? this.place(target.subarray(start, end)) : -1),
+      rangeRemovals: undefined
+    }
+  }
+
+  private place(target: Uint8Array): number {
+    return firstIndex(this.blocks, (block) => compareKeys(block.at(-1)!.key, target) >= 0)
+  }
+}
+
+/**
+ * Versions in table order, as a run of several tables: all versions of a key in one of them. Now and then a table
+ * ends with the key that the next one begins with, as range removals make it.
+ */
+export const runOf = (versions: ReadonlyArray<Version>, dice: Dice): ReadonlyArray<LooseTable> => {
+  const pieces: Array<Array<Version>> = []
+  for (const [index, version] of versions.entries()) {
+    const before = versions[index - 1]
+    const isNewKey = before === undefined || compareKeys(before.key, version.key) !== 0
+    if (before === undefined || (isNewKey && dice.chance(50))) pieces.push([])
+    pieces.at(-1)!.push(version)
+  }
+  return pieces.map((piece, index) => {
+    const next = pieces[index + 1]
+    return new LooseTable(piece, dice, next !== undefined && dice.chance(30) ? { largest: next[0]!.key } : {})
+  })
+}
