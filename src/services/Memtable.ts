@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type { EntryView, RangeRemoval } from "./SsTable.ts"
+import type { EntryView, RangeRemoval, RemovalSet } from "./SsTable.ts"
 
 /**
  * The keys of a memtable in order, for reading while writes go on.
@@ -55,6 +55,8 @@ export interface MemtableHandle {
   readonly rangeRemovals: ReadonlyArray<RangeRemoval>
   /** The highest sequence at or below the given one of a range removal that covers the key; 0 if there is none. */
   readonly covering: (key: Uint8Array, start: number, end: number, sequence: number) => number
+  /** The range removals at or below the sequence, in sets from the newest. */
+  readonly removalsAt: (sequence: number) => ReadonlyArray<RemovalSet>
 }
 
 /**

@@ -30,18 +30,6 @@ export interface EntryView {
 }
 
 /**
- * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RangeRemoval {
-  readonly from: Uint8Array
-  readonly to: Uint8Array
-  readonly sequence: number
-}
-
-/**
  * A block in memory: entries by key ascending, then sequence descending. Blocks are never recycled in place.
  *
  * @since 0.1.0
@@ -55,6 +43,38 @@ export interface Block {
   readonly seek: (target: Uint8Array, start: number, end: number) => number
   /** The first index whose key is after the target, or is the target with a sequence at or below the given one. */
   readonly seekVersion: (target: Uint8Array, start: number, end: number, sequence: number) => number
+}
+
+/**
+ * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RangeRemoval {
+  readonly from: Uint8Array
+  readonly to: Uint8Array
+  readonly sequence: number
+}
+
+/**
+ * Range removals, for the question which of them hides a key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RemovalSet {
+  /** From the newest. */
+  readonly removals: ReadonlyArray<RangeRemoval>
+  /** Disjoint and ascending, each with the newest sequence that covers it; neighbours of one sequence are joined. */
+  readonly pieces: ReadonlyArray<RangeRemoval>
+  readonly isEmpty: boolean
+  /** The highest sequence at or below the given one of a removal that covers the key; 0 if there is none. */
+  readonly covering: (key: Uint8Array, start: number, end: number, sequence: number) => number
+  /** The first piece whose end is after the key; their number if there is none. */
+  readonly firstEndingAfter: (key: Uint8Array, start: number, end: number) => number
+  /** Those that a reader at the sequence sees. */
+  readonly at: (sequence: number) => RemovalSet
 }
 
 /**
@@ -72,19 +92,7 @@ export interface LoadedParts {
    * the piece of the index that knows is not in memory.
    */
   readonly blockFor: (target: Uint8Array, start: number, end: number) => number
-  readonly rangeRemovals:
-    | {
-        /** From the newest. */
-        readonly removals: ReadonlyArray<RangeRemoval>
-        /** Disjoint and ascending, each with the newest sequence that covers it. */
-        readonly pieces: ReadonlyArray<RangeRemoval>
-        readonly isEmpty: boolean
-        /** The highest sequence at or below the given one of a removal that covers the key; 0 if there is none. */
-        readonly covering: (key: Uint8Array, start: number, end: number, sequence: number) => number
-        /** The first piece whose end is after the key; their number if there is none. */
-        readonly firstEndingAfter: (key: Uint8Array, start: number, end: number) => number
-      }
-    | undefined
+  readonly rangeRemovals: RemovalSet | undefined
 }
 
 /**

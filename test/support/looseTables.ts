@@ -2,7 +2,9 @@
 // to ask, and to be answered.
 import { Kind } from "../../src/internal/format/record.ts"
 import type { BlockLike, EntryView, PartsLike, Request, TableLike } from "../../src/internal/structure/entry.ts"
+import { lastCovered, type RangeRemoval } from "../../src/internal/format/table.ts"
 import { compareKeys } from "../../src/internal/structure/keyRange.ts"
+import { RangeRemovals } from "../../src/internal/structure/rangeRemovals.ts"
 import type { Dice } from "./randomPlan.ts"
 
 export interface Version {
@@ -43,10 +45,11 @@ const blockOf = (versions: ReadonlyArray<Version>): BlockLike => ({
     })
 })
 
-/** What may be known of a table besides its versions, when it holds range removals. */
-export interface Ends {
+/** What a table may have besides its versions: range removals, and ends that they make. */
+export interface Beside {
   readonly smallest?: Uint8Array
   readonly largest?: Uint8Array
+  readonly removals?: ReadonlyArray<RangeRemoval>
 }
 
 export class LooseTable implements TableLike {
@@ -56,8 +59,10 @@ export class LooseTable implements TableLike {
   private readonly blocks: ReadonlyArray<ReadonlyArray<Version>>
   private readonly built: ReadonlyArray<BlockLike>
   private readonly dice: Dice
+  private readonly rangeRemovals: RangeRemovals | undefined
 
-  constructor(versions: ReadonlyArray<Version>, dice: Dice, ends: Ends = {}) {
+  constructor(versions: ReadonlyArray<Version>, dice: Dice, beside: Beside = {}) {
+    const { removals = [] } = beside
     const blocks: Array<Array<Version>> = []
     for (const version of versions) {
       if (blocks.length === 0 || dice.chance(40)) blocks.push([])
@@ -68,10 +73,12 @@ export class LooseTable implements TableLike {
     this.dice = dice
     this.meta = {
       number: 1,
-      smallest: ends.smallest ?? versions[0]!.key,
-      largest: ends.largest ?? versions.at(-1)!.key,
-      sequenceMin: Math.min(...versions.map(({ sequence }) => sequence))
+      smallest: beside.smallest ?? versions[0]!.key,
+      largest: beside.largest ?? versions.at(-1)!.key,
+      sequenceMin: Math.min(...[...versions, ...removals].map(({ sequence }) => sequence)),
+      rangeRemovalCount: removals.length
     }
+    this.rangeRemovals = removals.length === 0 ? undefined : new RangeRemovals(removals)
   }
 
   partsUnsafe(): PartsLike | undefined {
@@ -97,7 +104,7 @@ export class LooseTable implements TableLike {
       mayContain: (key, start, end) =>
         this.dice.chance(20) || keys.some((one) => compareKeys(one, key.subarray(start, end)) === 0),
       blockFor: (target, start, end) => (this.dice.chance(60) ? this.place(target.subarray(start, end)) : -1),
-      rangeRemovals: undefined
+      rangeRemovals: this.rangeRemovals
     }
   }
 
@@ -121,5 +128,31 @@ export const runOf = (versions: ReadonlyArray<Version>, dice: Dice): ReadonlyArr
   return pieces.map((piece, index) => {
     const next = pieces[index + 1]
     return new LooseTable(piece, dice, next !== undefined && dice.chance(30) ? { largest: next[0]!.key } : {})
+  })
+}
+
+/** A run that holds range removals too, cut between any keys; a table may hold nothing else. */
+export const runWith = (
+  versions: ReadonlyArray<Version>,
+  removals: ReadonlyArray<RangeRemoval>,
+  cut: { readonly at: ReadonlyArray<Uint8Array>; readonly dice: Dice }
+): ReadonlyArray<LooseTable> => {
+  const bounds = [undefined, ...[...cut.at].sort(compareKeys), undefined]
+  return bounds.slice(1).flatMap((to, index) => {
+    const from = bounds[index]
+    const isWithin = (key: Uint8Array): boolean =>
+      (from === undefined || compareKeys(key, from) >= 0) && (to === undefined || compareKeys(key, to) < 0)
+    const own = versions.filter(({ key }) => isWithin(key))
+    const clipped = removals
+      .map((removal) => ({
+        from: from !== undefined && compareKeys(from, removal.from) > 0 ? from : removal.from,
+        to: to !== undefined && compareKeys(to, removal.to) < 0 ? to : removal.to,
+        sequence: removal.sequence
+      }))
+      .filter((removal) => compareKeys(removal.from, removal.to) < 0)
+    if (own.length + clipped.length === 0) return []
+    const smallest = [...own.map(({ key }) => key), ...clipped.map((one) => one.from)].sort(compareKeys)[0]!
+    const largest = [...own.map(({ key }) => key), ...clipped.map((one) => lastCovered(one.to))].sort(compareKeys)
+    return [new LooseTable(own, cut.dice, { smallest, largest: largest.at(-1)!, removals: clipped })]
   })
 }

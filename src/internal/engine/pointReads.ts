@@ -90,9 +90,12 @@ export class PointReads {
     keyAt.end = end
     const { writes } = this.reading
     if (writes !== undefined) {
-      const own = writes.memtable.find(scratch.bytes, 0, end, writes.operations)
+      const { memtable, operations } = writes
+      const own = memtable.find(scratch.bytes, 0, end, operations)
+      const covering = memtable.covering(scratch.bytes, 0, end, operations)
+      if (covering > (own < 0 ? 0 : memtable.sequenceOf(own))) return undefined
       if (own >= 0) {
-        writes.memtable.readEntry(own, this.ownHit.entry)
+        memtable.readEntry(own, this.ownHit.entry)
         return this.present(this.ownHit)
       }
     }

@@ -108,7 +108,8 @@ export const mergeOf = (
   const { own, range, sequence } = reader
   const sources: Array<Source> = own === undefined ? [] : [new MemtableSource(own.writes.memtable, own.operations)]
   for (const memtable of view.memtables)
-    if (memtable.entryCount > 0) sources.push(new MemtableSource(memtable, sequence))
+    if (memtable.entryCount > 0 || memtable.rangeRemovals.length > 0)
+      sources.push(new MemtableSource(memtable, sequence))
   for (const run of view.runs) {
     const tables = tablesWithin(run.tables, range)
     if (tables.length > 1) sources.push(new RunSource(tables, sequence))

@@ -1,6 +1,6 @@
 // One record where it lies: the common view of memtables, blocks and merges. Nothing is copied to look at a record; who
 // wants to keep bytes copies them.
-import type { RangeRemovals } from "./rangeRemovals.ts"
+import type { RemovalSet } from "./rangeRemovals.ts"
 
 /**
  * A record in `bytes`. The same object is filled again and again: its positions hold until the next step of whoever
@@ -56,9 +56,7 @@ export interface PartsLike {
    * index has to be loaded to tell.
    */
   readonly blockFor: (target: Uint8Array, start: number, end: number) => number
-  readonly rangeRemovals:
-    | Pick<RangeRemovals, "removals" | "pieces" | "isEmpty" | "covering" | "firstEndingAfter">
-    | undefined
+  readonly rangeRemovals: RemovalSet | undefined
 }
 
 /** A table, of which anything may be in memory or not. */
@@ -68,6 +66,7 @@ export interface TableLike {
     readonly smallest: Uint8Array
     readonly largest: Uint8Array
     readonly sequenceMin: number
+    readonly rangeRemovalCount: number
   }
   /** If they are in memory. Whoever has them may use them for as long as the view lives, in memory or not. */
   readonly partsUnsafe: () => PartsLike | undefined

@@ -1,4 +1,6 @@
-// One key: its newest version at or below a sequence, in memtables and tables from the newest to the oldest.
+// One key: its newest version at or below a sequence, in memtables and tables from the newest to the oldest. A range
+// removal that covers the key ends the search: what is older is hidden (levels.ts), and so is a version beside it of a
+// lower sequence.
 //
 // `step` answers with the record in `entry`, with nothing, or with a request that must be answered first; then call it
 // again. Tables are asked run by run. Of a run that has several, the one that can hold the key is found by a binary
@@ -20,7 +22,11 @@ import { firstEndingAt, type Run } from "./levels.ts"
 export interface PointSource {
   /** The entry of the newest version at or below the sequence, or -1. */
   readonly find: (key: Uint8Array, start: number, end: number, sequence: number) => number
+  readonly sequenceOf: (entry: number) => number
   readonly readEntry: (entry: number, into: EntryView) => void
+  readonly rangeRemovals: { readonly length: number }
+  /** The highest sequence at or below the given one of a range removal that covers the key; 0 if there is none. */
+  readonly covering: (key: Uint8Array, start: number, end: number, sequence: number) => number
 }
 
 export const Found = { nothing: 0, entry: 1, needs: 2 } as const
@@ -45,6 +51,8 @@ export class Lookup {
   private parts: PartsLike | undefined = undefined
   /** The block of the current table that may hold the key; -1 before it is known. */
   private ordinal = -1
+  /** Of the range removals that cover the key, in the run that is asked. */
+  private covering = 0
   /** The key is the current table's largest, and so may be the next one's smallest. */
   private isLargest = false
 
@@ -59,6 +67,10 @@ export class Lookup {
     for (let index = 0; index < memtables.length; index++) {
       const memtable = memtables[index]!
       const found = memtable.find(bytes, start, end, sequence)
+      if (memtable.rangeRemovals.length > 0) {
+        const covering = memtable.covering(bytes, start, end, sequence)
+        if (covering > (found < 0 ? 0 : memtable.sequenceOf(found))) return Found.nothing
+      }
       if (found < 0) continue
       memtable.readEntry(found, this.entry)
       this.inMemtable = true
@@ -72,6 +84,7 @@ export class Lookup {
     this.runs = sources.runs
     this.run = 0
     this.position = -1
+    this.covering = 0
     this.toTable()
     return this.step()
   }
@@ -87,10 +100,12 @@ export class Lookup {
         const table = tables[this.position]!
         if (this.parts === undefined && !this.isWithin(table)) break
         const found = table.meta.sequenceMin > this.sequence ? Found.nothing : this.findIn(table)
+        if (found === Found.entry && this.entry.sequence < this.covering) return Found.nothing
         if (found !== Found.nothing) return found
         this.toTable()
         if (!this.isLargest) break
       }
+      if (this.covering > 0) return Found.nothing
     }
     return Found.nothing
   }
@@ -108,6 +123,10 @@ export class Lookup {
       const parts = this.partsOf(table)
       if (parts === undefined) return this.ask(new PartsRequest(table))
       this.parts = parts
+      if (parts.rangeRemovals !== undefined) {
+        const covering = parts.rangeRemovals.covering(key, keyStart, keyEnd, this.sequence)
+        if (covering > this.covering) this.covering = covering
+      }
       if (!parts.mayContain(key, keyStart, keyEnd)) return Found.nothing
     }
     const { parts } = this

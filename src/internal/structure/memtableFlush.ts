@@ -1,10 +1,10 @@
 // A memtable in table order: keys ascending, versions of a key from the newest. Versions that no reader can see any
 // more are left out: of those at or below the watermark only the newest is kept. Removals, of keys and of ranges, are
 // kept; what they hide may lie in older tables.
+import type { RangeRemoval } from "../format/table.ts"
 import type { EntryView } from "./entry.ts"
 import type { Memtable } from "./memtable.ts"
 import type { KeyCursor } from "./memtableSource.ts"
-import type { RangeRemoval } from "./rangeRemovals.ts"
 
 /** A memtable, as far as a flush needs one. */
 export type FlushedMemtable = Pick<Memtable, "older" | "sequenceOf" | "rangeRemovals"> & {

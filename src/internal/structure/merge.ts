@@ -1,19 +1,25 @@
 // Several sources as one: keys in order, each once, at the version of the first source that has it. Sources are given
 // newest first, and each shows only what the reader may see, so the first one's version is the newest and sequences
-// need no comparison.
+// need no comparison. What range removals hide is shown too; the coverage says what that is.
 //
 // With at most a few dozen sources a linear search of the smallest key is as fast as a heap and has no state to keep;
 // with one source it costs nothing.
 import { compareBytes } from "../format/compare.ts"
+import { assert } from "../format/formatError.ts"
+import { Coverage } from "./coverage.ts"
 import type { EntryView, Request } from "./entry.ts"
 import type { Source, Target } from "./source.ts"
 
 export class Merge {
+  /** `undefined` if no source has range removals. */
+  readonly coverage: Coverage | undefined
   private readonly sources: ReadonlyArray<Source>
   /** Sources whose move is begun and not finished. */
   private readonly moving: Uint8Array
   /** Sources that stand on the current key. */
   private readonly tied: Uint8Array
+  /** Sources that hold no more keys that the walk could show, wherever they stand. Until the next search. */
+  private readonly ended: Uint8Array
   private current = -1
   private forward = true
   private settled = true
@@ -22,6 +28,8 @@ export class Merge {
     this.sources = sources
     this.moving = new Uint8Array(sources.length)
     this.tied = new Uint8Array(sources.length)
+    this.ended = new Uint8Array(sources.length)
+    this.coverage = Coverage.of(sources)
   }
 
   get valid(): boolean {
@@ -40,14 +48,12 @@ export class Merge {
 
   seek(target: Target): void {
     for (let index = 0; index < this.sources.length; index++) this.sources[index]!.seek(target)
-    this.begin(target.forward)
-    this.moving.fill(1)
+    this.search(target.forward)
   }
 
   seekEnd(forward: boolean): void {
     for (let index = 0; index < this.sources.length; index++) this.sources[index]!.seekEnd(forward)
-    this.begin(forward)
-    this.moving.fill(1)
+    this.search(forward)
   }
 
   /** To the next key in the direction. Only when valid. */
@@ -66,6 +72,33 @@ export class Merge {
     this.begin(forward)
   }
 
+  /**
+   * To the next key that the coverage, as it was asked about the current one, does not hide in all sources behind the
+   * covering one. `isBeyond`: none of these holds a key that is wanted.
+   */
+  skip(isBeyond: boolean): void {
+    const { forward } = this
+    const coverage = this.coverage!
+    const key = coverage.bound!
+    const target = { key, start: 0, end: key.length, forward, inclusive: !coverage.holdsAtBound }
+    let isMoved = false
+    for (let index = 0; index < this.sources.length; index++) {
+      const source = this.sources[index]!
+      if (index <= coverage.source) {
+        if (this.tied[index] === 0) continue
+        source.move(forward)
+      } else {
+        if (!source.valid || this.ended[index] === 1 || !coverage.isBeforeBound(source.entry, forward)) continue
+        if (isBeyond) this.ended[index] = 1
+        else source.seek(target)
+      }
+      this.moving[index] = 1
+      isMoved = true
+    }
+    assert(isMoved, "a key that is hidden is passed over")
+    this.begin(forward)
+  }
+
   /** Finishes the move. What is needed for it is returned; call again when that is answered. */
   resume(): Request | undefined {
     if (this.settled) return undefined
@@ -80,6 +113,13 @@ export class Merge {
     return undefined
   }
 
+  private search(forward: boolean): void {
+    this.begin(forward)
+    this.moving.fill(1)
+    this.ended.fill(0)
+    this.coverage?.forget()
+  }
+
   private begin(forward: boolean): void {
     this.forward = forward
     this.settled = false
@@ -90,7 +130,7 @@ export class Merge {
     for (let index = 0; index < this.sources.length; index++) {
       this.tied[index] = 0
       const source = this.sources[index]!
-      if (!source.valid) continue
+      if (!source.valid || this.ended[index] === 1) continue
       const order = best < 0 ? -1 : this.order(source.entry, this.sources[best]!.entry)
       if (order > 0) continue
       if (order < 0) {

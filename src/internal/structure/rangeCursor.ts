@@ -1,5 +1,5 @@
-// A position in a range as a reader sees it: only keys that are there (not removed, not expired at the reader's moment)
-// and that pass the suffix filter.
+// A position in a range as a reader sees it: only keys that are there (not removed by themselves or in a range, not
+// expired at the reader's moment) and that pass the suffix filter.
 //
 // The sources may be replaced between moves (`rebind`), because a memtable was flushed or a scan paused: the cursor
 // keeps a copy of the key it stands on and finds its place again from that. Nothing of a source needs to live longer
@@ -8,8 +8,9 @@
 // A move is begun by `seek` or `move`, and driven by `run` until it answers `ready` (an entry is current) or `end`.
 // `needs`: answer `request` and run again. `pause`: many keys were passed over; let others run, and run again.
 import { Kind } from "../format/record.ts"
+import type { Coverage } from "./coverage.ts"
 import type { EntryView, Request } from "./entry.ts"
-import { isAfterStart, isBeforeEnd, type KeyRange } from "./keyRange.ts"
+import { compareKeys, isAfterStart, isBeforeEnd, type KeyRange } from "./keyRange.ts"
 import type { Merge } from "./merge.ts"
 
 export const Step = { ready: 0, end: 1, pause: 2, needs: 3 } as const
@@ -32,10 +33,10 @@ export class RangeCursor {
   private keyLength = 0
   private forward = true
   /**
-   * What `run` does first: nothing left to do, move the merge on, find the place after the copied key, or look at where
-   * the merge stands.
+   * What `run` does first: nothing left to do, move the merge on, by one key or over a range that was removed, find the
+   * place after the copied key, or look at where the merge stands.
    */
-  private todo: "nothing" | "move" | "return" | "look" = "nothing"
+  private todo: "nothing" | "move" | "skip" | "return" | "look" = "nothing"
   /** Whether the merge stands on the current key. */
   private attached = false
   /** Where an unfinished `seek` goes. */
@@ -125,10 +126,20 @@ export class RangeCursor {
     }
     for (let passed = 0; passed < passedMax; passed++) {
       if (this.todo === "move") this.merge.move(this.forward)
+      else if (this.todo === "skip") this.merge.skip(this.isBeyond(this.merge.coverage!))
       this.todo = "look"
       this.request = this.merge.resume()
       if (this.request !== undefined) return Step.needs
       if (!this.merge.valid || !this.isInside(this.merge.entry)) return this.finish()
+      const { coverage } = this.merge
+      if (coverage !== undefined) {
+        this.request = coverage.ask(this.merge.entry, this.forward)
+        if (this.request !== undefined) return Step.needs
+        if (coverage.hides(this.merge.source, this.merge.entry.sequence)) {
+          this.todo = "skip"
+          continue
+        }
+      }
       if (this.isThere(this.merge.entry)) {
         this.hold(this.merge.entry)
         this.attached = true
@@ -167,6 +178,15 @@ export class RangeCursor {
     return this.forward
       ? isBeforeEnd(this.range, entry.bytes, entry.keyStart, entry.keyEnd)
       : isAfterStart(this.range, entry.bytes, entry.keyStart, entry.keyEnd)
+  }
+
+  /** Whether no key of the range lies beyond the bound. */
+  private isBeyond({ bound, holdsAtBound }: Coverage): boolean {
+    const { from, fromInclusive } = this.range
+    const key = bound!
+    if (this.forward) return !isBeforeEnd(this.range, key, 0, key.length)
+    const order = compareKeys(key, from)
+    return order < 0 || (order === 0 && (holdsAtBound || !fromInclusive))
   }
 
   private isThere(entry: EntryView): boolean {

@@ -10,8 +10,6 @@ import { compareBytes } from "../format/compare.ts"
 import type { RangeRemoval } from "../format/table.ts"
 import { compareKeys } from "./keyRange.ts"
 
-export type { RangeRemoval } from "../format/table.ts"
-
 /** A part of the key space: from `from` (inclusive) to `to` (exclusive). */
 export type Span = Pick<RangeRemoval, "from" | "to">
 
@@ -26,10 +24,23 @@ export const joined = (spans: ReadonlyArray<Span>): ReadonlyArray<Span> => {
   return found
 }
 
-export class RangeRemovals {
+/** What readers ask of range removals. */
+export interface RemovalSet {
   /** From the newest. */
   readonly removals: ReadonlyArray<RangeRemoval>
   /** Disjoint and ascending, each with the newest sequence that covers it; neighbours of one sequence are joined. */
+  readonly pieces: ReadonlyArray<RangeRemoval>
+  readonly isEmpty: boolean
+  /** The highest sequence at or below the given one of a removal that covers the key; 0 if there is none. */
+  readonly covering: (key: Uint8Array, start: number, end: number, sequence: number) => number
+  /** The first piece whose end is after the key; their number if there is none. */
+  readonly firstEndingAfter: (key: Uint8Array, start: number, end: number) => number
+  /** Those that a reader at the sequence sees. */
+  readonly at: (sequence: number) => RemovalSet
+}
+
+export class RangeRemovals implements RemovalSet {
+  readonly removals: ReadonlyArray<RangeRemoval>
   readonly pieces: ReadonlyArray<RangeRemoval>
   /** What the last reader saw that did not see all. */
   private seen: RangeRemovals | undefined = undefined
@@ -43,14 +54,12 @@ export class RangeRemovals {
     return this.pieces.length === 0
   }
 
-  /** The highest sequence at or below the given one of a removal that covers the key; 0 if there is none. */
   covering(key: Uint8Array, start: number, end: number, sequence: number): number {
     const piece = this.pieces[this.firstEndingAfter(key, start, end)]
     if (piece === undefined || compareBytes(piece.from, 0, piece.from.length, key, start, end) > 0) return 0
     return piece.sequence <= sequence ? piece.sequence : this.olderCovering(key, start, end, sequence)
   }
 
-  /** The first piece whose end is after the key; their number if there is none. */
   firstEndingAfter(key: Uint8Array, start: number, end: number): number {
     const { pieces } = this
     let first = 0
@@ -64,7 +73,6 @@ export class RangeRemovals {
     return first
   }
 
-  /** Those that a reader at the sequence sees. */
   at(sequence: number): RangeRemovals {
     const { removals } = this
     let first = 0

@@ -4,6 +4,7 @@
 //
 // The ends of neighbours may be equal (the end of a range removal counts as a key of its table), so a search that finds
 // nothing in the table where it began goes on, for the same target, in the next one.
+import { runRemovals, type SourceRemovals } from "./coverage.ts"
 import { emptyEntry, type EntryView, type Request, type TableLike } from "./entry.ts"
 import { firstEndingAt, lastBeginningAt } from "./levels.ts"
 import type { Source, Target } from "./source.ts"
@@ -15,6 +16,7 @@ const noEntry = emptyEntry()
 export class RunSource implements Source {
   valid = false
   entry: EntryView = noEntry
+  readonly removals: SourceRemovals | undefined
   private readonly tables: ReadonlyArray<TableLike>
   private readonly sequence: number
   /** Of the table that it stands in; none beyond the ends. */
@@ -29,6 +31,7 @@ export class RunSource implements Source {
   constructor(tables: ReadonlyArray<TableLike>, sequence: number) {
     this.tables = tables
     this.sequence = sequence
+    this.removals = runRemovals(tables, sequence)
   }
 
   seek(target: Target): void {

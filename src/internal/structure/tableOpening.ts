@@ -10,11 +10,17 @@ import { checkFilter } from "../format/filter.ts"
 import { assert } from "../format/formatError.ts"
 import { type Sealer, sealerOf } from "../format/sealer.ts"
 import { decodingAt, Layout, openBlock } from "../format/storedBlock.ts"
-import { decodeFooter, decodeRangeRemovals, type Footer, footerBytes, type Section } from "../format/table.ts"
+import {
+  decodeFooter,
+  decodeRangeRemovals,
+  type Footer,
+  footerBytes,
+  type RangeRemoval,
+  type Section
+} from "../format/table.ts"
 import { TableIndex } from "../format/tableIndex.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
 import type { OpeningRequest } from "./jobRequest.ts"
-import type { RangeRemoval } from "./rangeRemovals.ts"
 import { checkFooter, checkHeader, checkIndex, checkRangeRemovals, checkSize, footerOffset } from "./tableFacts.ts"
 
 /** What is needed to open pieces of a file. */

@@ -8,6 +8,7 @@
 //
 // The second search of the backward walk is skipped when the key has one version, which the entry before it shows.
 import { compareBytes } from "../format/compare.ts"
+import { runRemovals, type SourceRemovals } from "./coverage.ts"
 import {
   type BlockLike,
   BlockRequest,
@@ -35,6 +36,7 @@ const beyond = 2 ** 30
 export class TableSource implements Source {
   valid = false
   readonly entry: EntryView = emptyEntry()
+  readonly removals: SourceRemovals | undefined
   private readonly table: TableLike
   private readonly sequence: number
   private readonly probe: EntryView = emptyEntry()
@@ -58,6 +60,7 @@ export class TableSource implements Source {
   constructor(table: TableLike, sequence: number) {
     this.table = table
     this.sequence = sequence
+    this.removals = runRemovals([table], sequence)
   }
 
   seek(target: Target): void {
