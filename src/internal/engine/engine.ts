@@ -331,8 +331,7 @@ export class Engine {
       recovery: this.recovery,
       log: () => this.log(),
       tables: () => live.tables,
-      // Every live table is open.
-      openFiles: () => live.tables.length,
+      openFiles: () => this.parts.tables.openFiles(),
       jobs: this.parts.jobs.stats,
       compaction: () => compactor.counters,
       targets: (levelBytes) => compactor.targets(levelBytes),
