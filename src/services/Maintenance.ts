@@ -217,19 +217,6 @@ export interface VerifyReport {
 }
 
 /**
- * A part of the key space: `from` inclusive, `to` exclusive; a missing end is open. `prefix` and the ends may be
- * combined.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CompactionRange {
-  readonly prefix?: Bytes | undefined
-  readonly from?: Bytes | undefined
-  readonly to?: Bytes | undefined
-}
-
-/**
  * What a checkpoint made.
  *
  * @since 0.1.0
