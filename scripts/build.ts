@@ -45,6 +45,14 @@ await bundle.write({
   codeSplitting: { groups: [{ name: "strata", test: /\/src\/(?:services|layers|internal)\// }] }
 })
 
+// A worker loads no more than it needs: its program is one file of its own, without Effect.
+const worker = await rolldown({
+  input: { "programs/jobWorker": inRoot("src/programs/jobWorker.ts") },
+  external: (id) => id.startsWith("node:"),
+  platform: "node"
+})
+await worker.write({ dir: inRoot("dist"), sourcemap: true })
+
 // npm links a `bin` as it is.
 const commandLine = inRoot("dist/programs/strata.js")
 writeFileSync(commandLine, shebang + readFileSync(commandLine, "utf8").replace(shebang, ""))

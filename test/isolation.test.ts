@@ -17,7 +17,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schedule, type Scope, Stream } from "effect"
 import * as MemoryDatabase from "../src/layers/MemoryDatabase.ts"
 import { Database, type Reader } from "../src/services/Database.ts"
-import type { DatabaseError } from "../src/services/DatabaseError.ts"
+import { Conflict, type DatabaseError, fail } from "../src/services/DatabaseError.ts"
 import { commit, keysOf, read, script } from "./support/isolationScript.ts"
 
 describe("isolation", () => {
@@ -226,6 +226,23 @@ describe("serializable transactions", () => {
       assert.strictEqual(error.reason._tag, "Conflict")
       assert.isTrue(error.isRetryable)
       assert.strictEqual(runs, 4)
+    })
+  )
+
+  use("do not run again for the conflict of another database", (database) =>
+    Effect.gen(function* () {
+      let runs = 0
+      const foreign = fail(new Conflict({ message: "elsewhere", sequence: 1 }))
+      const error = yield* Effect.flip(
+        database.transaction(() =>
+          Effect.suspend(() => {
+            runs += 1
+            return Effect.fail(foreign)
+          })
+        )
+      )
+      assert.strictEqual(error, foreign)
+      assert.strictEqual(runs, 1)
     })
   )
 

@@ -118,7 +118,7 @@ const finders: ReadonlyArray<(file: string, text: string) => ReadonlyArray<Mutan
     new RegExp(
       String.raw`^src/internal/format/(?!formatError|keyspace|varint|bytes)|` +
         String.raw`^src/internal/engine/(?:log|manifest|table|own|recovery)|tableFacts|tableAudit|loadedTable|` +
-        String.raw`manifestState`
+        String.raw`tableOpening|runVersions|manifestState`
     ),
     checks
   ),
@@ -221,10 +221,10 @@ const orders: ReadonlyArray<Order> = [
     to: "this.next(() => true)"
   },
   {
-    file: "src/internal/structure/memtableFlush.ts",
+    file: "src/internal/structure/retention.ts",
     name: "versions that a snapshot sees are dropped",
-    from: /this\.memtable\.sequenceOf\(entry\) <= this\.watermark \? -1/,
-    to: "true ? -1"
+    from: /this\.isFirstOfKey = !this\.kept/,
+    to: "if (this.kept) return false\n    this.isFirstOfKey = true"
   }
 ]
 

@@ -8,7 +8,6 @@ import * as Layer from "effect/Layer"
 import type { TableParts } from "../internal/engine/tableFile.ts"
 import { TableHandles } from "../internal/engine/tableHandles.ts"
 import { verifyTable } from "../internal/engine/tableVerifier.ts"
-import { writeTable } from "../internal/engine/tableWriter.ts"
 import { BlockCache } from "../services/BlockCache.ts"
 import { Disk } from "../services/Disk.ts"
 import { Encryption } from "../services/Encryption.ts"
@@ -37,7 +36,6 @@ export const layer: Layer.Layer<SsTable, never, Disk | Manifest | Encryption | B
     const tables = new TableHandles(parts)
     yield* Effect.addFinalizer(() => tables.close)
     return SsTable.of({
-      write: (source, level) => writeTable(parts, source, level),
       attach: (metas) => tables.attach(metas),
       handle: (meta) => tables.handle(meta),
       remove: (meta) => tables.remove(meta),

@@ -48,9 +48,13 @@ export interface MemtableHandle {
   readonly older: (entry: number) => number
   readonly sequenceOf: (entry: number) => number
   readonly readEntry: (entry: number, into: EntryView) => void
+  /** Where the entry's record begins in the arena. */
+  readonly recordOffset: (entry: number) => number
   readonly cursor: () => MemtableCursor
   /** Indexed records, versions and removals of single keys included. */
   readonly entryCount: number
+  /** How many of the records remove something, range removals among them. */
+  readonly removeCount: number
   /** In the order in which they were put. */
   readonly rangeRemovals: ReadonlyArray<RangeRemoval>
   /** The highest sequence at or below the given one of a range removal that covers the key; 0 if there is none. */

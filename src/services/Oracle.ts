@@ -51,6 +51,8 @@ export interface ReadSet {
  * 4. Without open transactions and commits in flight nothing is remembered.
  * 5. `watermark` is at most the sequence of every open moment.
  * 6. A moment's `nowMillis` is at least every commit time that it can see.
+ * 7. `horizon` names the sequence of every open moment and what is visible, and no moment, open or opened later, has an
+ *    earlier time than it gave.
  *
  * @since 0.1.0
  * @category services
@@ -84,6 +86,11 @@ export class Oracle extends Context.Service<
     /** Opens a moment at what is visible. `tracked`: a transaction will check conflicts against it. */
     readonly open: (tracked: boolean) => Moment
     readonly watermark: () => number
+    /**
+     * What background work must spare: every sequence that an open moment or a coming one can ask for, ascending, each
+     * once, the last one visible now; and a time that no open or coming moment is before.
+     */
+    readonly horizon: () => { readonly snapshots: ReadonlyArray<number>; readonly nowMillis: number }
     /** Whether writes must be learned now. */
     readonly learning: () => boolean
     readonly learn: (key: Uint8Array, start: number, end: number, sequence: number) => void

@@ -121,31 +121,18 @@ export interface Table {
 }
 
 /**
- * What a new table is made of. `next` is called until it returns false; it sets the view to the next entry in table
- * order. Range removals come in any order.
- *
- * @since 0.1.0
- * @category models
- */
-export interface TableSource {
-  readonly next: (into: EntryView) => boolean
-  readonly rangeRemovals?: ReadonlyArray<RangeRemoval> | undefined
-}
-
-/**
- * Writes and reads tables.
+ * Reads tables. Jobs write them.
  *
  * Invariants every layer keeps, checked by `test/suites/ssTableSuite.ts`:
- * 1. A table that `write` returned is durable, name included, and reads back entry for entry.
- * 2. `write` yields between slices; when it fails or is interrupted, no file of it stays.
- * 3. Every byte that a read uses is checked first; damage is `Corruption` with file and offset, and other blocks stay
+ * 1. A table reads back entry for entry as it was written.
+ * 2. Every byte that a read uses is checked first; damage is `Corruption` with file and offset, and other blocks stay
  *    readable.
- * 4. `mayContain` has no false negatives.
- * 5. `attach` and `handle` read nothing of a table. What is wrong with one fails what is read of it, and nothing else.
- * 6. At most `openFilesMax` files are open, whatever is read, and what is kept in memory of indexes and filters has a
+ * 3. `mayContain` has no false negatives.
+ * 4. `attach` and `handle` read nothing of a table. What is wrong with one fails what is read of it, and nothing else.
+ * 5. At most `openFilesMax` files are open, whatever is read, and what is kept in memory of indexes and filters has a
  *    limit. What was given up for another table is read again when it is needed; parts and blocks that somebody holds
  *    stay as they are.
- * 7. `remove` waits for reads that are under way, gives back all that is kept of the table, and then removes the file.
+ * 6. `remove` waits for reads that are under way, gives back all that is kept of the table, and then removes the file.
  *
  * @since 0.1.0
  * @category services
@@ -153,8 +140,6 @@ export interface TableSource {
 export class SsTable extends Context.Service<
   SsTable,
   {
-    /** Writes one table at the level. `undefined`, and no file, if the source is empty. */
-    readonly write: (source: TableSource, level: number) => Effect.Effect<TableMeta | undefined, DatabaseError>
     /**
      * The tables, if all of them are there with the sizes that the manifest says. A missing one is `Corruption`, or
      * `Stale` in a read-only database.

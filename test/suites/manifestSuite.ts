@@ -16,6 +16,13 @@ export interface ManifestUnderTest {
   /** Leaves the first bytes of a marker under a new name. */
   readonly tearMarker: Effect.Effect<void>
   readonly listing: Effect.Effect<string>
+  /** A file of the size that `tableMeta` names, synced. */
+  readonly makeTable: (number: number) => Effect.Effect<void>
+  /** A directory that is not there. */
+  readonly copyDirectory: string
+  /** As `open` and `openAfterPowerCut`, of what is there. */
+  readonly openCopy: ManifestUnderTest["open"]
+  readonly openCopyAfterPowerCut?: ManifestUnderTest["open"]
 }
 
 type Use = (name: string, body: (under: ManifestUnderTest) => Effect.Effect<void, unknown, Scope.Scope>) => void
@@ -36,6 +43,15 @@ const began = Effect.fnUntraced(function* (under: ManifestUnderTest) {
   yield* manifest.begin({ sequencesReserved: 100 })
   return manifest
 })
+
+/** Without the directory of copies, which lies in this one. */
+const ownListing = ({ copyDirectory, listing }: ManifestUnderTest) =>
+  Effect.map(listing, (text) =>
+    text
+      .split("\n")
+      .filter((line) => !copyDirectory.endsWith(line.split(" ", 1)[0]!))
+      .join("\n")
+  )
 
 const reserved = (open: ManifestUnderTest["open"]) =>
   Effect.scoped(Effect.map(open, (manifest) => manifest.state().sequencesReserved))
@@ -124,6 +140,55 @@ const states = (use: Use): void => {
           })
         )
       }
+    })
+  )
+
+  use(
+    "7. after copyTo returned, the directory holds a database of those tables, which survives a power cut; this one " +
+      "does not change",
+    (under) =>
+      Effect.gen(function* () {
+        const manifest = yield* began(under)
+        const [copied, other] = [manifest.allocateFileNumber(), manifest.allocateFileNumber()]
+        yield* under.makeTable(copied)
+        yield* manifest.publish({ addTables: [tableMeta(copied), tableMeta(other)], commitMillisMax: 5, lsnDurable: 9 })
+        const [before, listing] = [manifest.state(), yield* under.listing]
+        yield* manifest.copyTo(under.copyDirectory, { tables: [tableMeta(copied)], lastSequence: 77 })
+        assert.deepStrictEqual(manifest.state(), before)
+        assert.strictEqual(yield* ownListing(under), listing)
+        for (const open of [under.openCopyAfterPowerCut ?? under.openCopy, under.openCopy]) {
+          const copy = yield* Effect.scoped(open)
+          const { incarnation, ...state } = copy.state()
+          assert.notDeepEqual(incarnation, before.incarnation)
+          assert.isAbove(state.fileNumberNext, other)
+          assert.deepInclude(state, {
+            databaseId: before.databaseId,
+            epoch: before.epoch,
+            tables: [tableMeta(copied)],
+            logNumberMin: 0,
+            sequencesReserved: 100,
+            commitMillisMax: 5,
+            lsnDurable: 0,
+            cleanShutdown: { lastLsn: 0, lastSequence: 77 }
+          })
+        }
+      })
+  )
+
+  use("7. if copyTo fails, the directory holds no database", (under) =>
+    Effect.gen(function* () {
+      const manifest = yield* began(under)
+      const number = manifest.allocateFileNumber()
+      yield* under.makeTable(number)
+      const copy = manifest.copyTo(under.copyDirectory, { tables: [tableMeta(number)], lastSequence: 77 })
+      for (const operation of ["append", "sync"] as const) {
+        under.failNext(operation, "EIO")
+        assert.strictEqual(yield* tagOf(copy), "Io")
+        assert.strictEqual(yield* tagOf(Effect.scoped(under.openCopy)), "Invalid")
+      }
+      yield* manifest.publish({ sequencesReserved: 200 })
+      yield* copy
+      assert.isTrue((yield* Effect.scoped(under.openCopy)).exists)
     })
   )
 

@@ -121,5 +121,29 @@ export const oracleSuite = (name: string, layer: () => Layer.Layer<Oracle>): voi
         assert.strictEqual(oracle.commitMillisMax(), 10_000)
       })
     )
+
+    use(
+      "7. horizon names the sequence of every open moment and what is visible, and a time no moment is before",
+      (oracle) =>
+        Effect.gen(function* () {
+          yield* TestClock.setTime(10_000)
+          const first = oracle.open(false)
+          oracle.publish(oracle.assign())
+          yield* TestClock.setTime(20_000)
+          const second = oracle.open(true)
+          const third = oracle.open(false)
+          oracle.publish(oracle.assign())
+          const { nowMillis, snapshots } = oracle.horizon()
+          assert.deepStrictEqual(snapshots, [first.sequence, second.sequence, oracle.visible()])
+          assert.strictEqual(nowMillis, 10_000)
+          first.release()
+          second.release()
+          assert.deepStrictEqual(oracle.horizon(), { snapshots: [third.sequence, oracle.visible()], nowMillis: 20_000 })
+          third.release()
+          assert.deepStrictEqual(oracle.horizon(), { snapshots: [oracle.visible()], nowMillis: 20_000 })
+          yield* TestClock.setTime(5000)
+          assert.strictEqual(oracle.open(false).nowMillis, 20_000)
+        })
+    )
   })
 }

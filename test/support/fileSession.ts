@@ -95,6 +95,7 @@ export const tableMeta = (number: number): TableMeta => ({
   entryCount: 2,
   removeCount: 1,
   rangeRemovalCount: 1,
+  hiddenCount: 0,
   sequenceMin: 1,
   sequenceMax: 2,
   epoch: 1

@@ -2,6 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, type Scope } from "effect"
 import * as FileSsTable from "../../src/layers/FileSsTable.ts"
+import * as InlineJobs from "../../src/layers/InlineJobs.ts"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import * as SieveBlockCache from "../../src/layers/SieveBlockCache.ts"
@@ -17,11 +18,13 @@ import { BlockCache, type BlockCacheService } from "../../src/services/BlockCach
 import { DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
 import { Disk, type DiskService } from "../../src/services/Disk.ts"
 import { Encryption, type EncryptionService } from "../../src/services/Encryption.ts"
+import { type Job, Jobs } from "../../src/services/Jobs.ts"
 import { Manifest, type ManifestService, type TableMeta } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
-import { SsTable, type SsTableService, type Table, type TableSource } from "../../src/services/SsTable.ts"
-import { fromView, latin1, type Plain, plain, toView } from "../internal/format/entries.ts"
+import { SsTable, type SsTableService, type Table } from "../../src/services/SsTable.ts"
+import { fromView, latin1, type Plain, plain } from "../internal/format/entries.ts"
 import type { Dice } from "../internal/format/support.ts"
+import { memtableOf } from "./jobPlan.ts"
 
 export interface TablesParts {
   readonly disk: DiskService
@@ -30,10 +33,30 @@ export interface TablesParts {
   readonly encryption?: EncryptionService
 }
 
+/** The service, and a job that writes a table for it. */
+export interface WritableTables extends SsTableService {
+  /** Every entry, as it is; `undefined` if there are none. */
+  readonly write: (entries: ReadonlyArray<Plain>, level: number) => Effect.Effect<TableMeta | undefined, DatabaseError>
+}
+
 export interface Tables {
-  readonly tables: SsTableService
+  readonly tables: WritableTables
   readonly cache: BlockCacheService
 }
+
+/** A job that makes one table of the entries, and drops none of them. */
+export const jobOf = (entries: ReadonlyArray<Plain>, level: number): Job => ({
+  memtables: [memtableOf({ points: entries, removals: [] })],
+  runs: [],
+  from: undefined,
+  to: undefined,
+  level,
+  snapshots: [],
+  nowMillis: 0,
+  deeper: [],
+  grandparents: [],
+  tableBytesMax: Number.MAX_SAFE_INTEGER
+})
 
 /** `FileSsTable` with a cache of its own; both end with the scope. */
 export const openTables = (parts: TablesParts): Effect.Effect<Tables, never, Scope.Scope> => {
@@ -44,29 +67,17 @@ export const openTables = (parts: TablesParts): Effect.Effect<Tables, never, Sco
     Layer.succeed(Disk, parts.disk),
     Layer.succeed(Manifest, parts.manifest)
   )
-  const layer = FileSsTable.layer.pipe(
+  const layer = Layer.merge(FileSsTable.layer, InlineJobs.layer).pipe(
     Layer.provide(services),
     Layer.provideMerge(SieveBlockCache.layer),
     Layer.provide(Layer.succeed(Options.Options, options))
   )
-  return Effect.map(Layer.build(layer), (context) => ({
-    tables: Context.get(context, SsTable),
-    cache: Context.get(context, BlockCache)
-  }))
-}
-
-export const sourceOf = (entries: ReadonlyArray<Plain>): TableSource => {
-  let at = 0
-  let ended = false
-  return {
-    next: (into) => {
-      if (ended) throw new Error("the source was asked again after its end")
-      ended = at === entries.length
-      if (ended) return false
-      Object.assign(into, toView(entries[at++]))
-      return true
-    }
-  }
+  return Effect.map(Layer.build(layer), (context) => {
+    const jobs = Context.get(context, Jobs)
+    const write: WritableTables["write"] = (entries, level) =>
+      Effect.map(jobs.run(jobOf(entries, level)), (metas) => metas[0])
+    return { tables: { ...Context.get(context, SsTable), write }, cache: Context.get(context, BlockCache) }
+  })
 }
 
 /** The table, when its parts are in memory. */
@@ -193,8 +204,8 @@ export const tablesOn = (disk: DiskService, manifest: ManifestService, options: 
   Effect.map(openTables({ disk, manifest, options }), ({ tables }) => tables)
 
 /** Writes entries, of which there is one at least. */
-export const writeEntries = Effect.fnUntraced(function* (tables: SsTableService, entries: ReadonlyArray<Plain>) {
-  const meta = yield* tables.write(sourceOf(entries), 0)
+export const writeEntries = Effect.fnUntraced(function* (tables: WritableTables, entries: ReadonlyArray<Plain>) {
+  const meta = yield* tables.write(entries, 0)
   if (meta === undefined) throw new Error("wrote nothing")
   return meta
 })

@@ -14,6 +14,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RecoveryReport } from "../../services/Database.ts"
 import { Corruption, type DatabaseError, fail, Unsupported } from "../../services/DatabaseError.ts"
+import type { JobsService } from "../../services/Jobs.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { MemtableService } from "../../services/Memtable.ts"
 import type { OptionsShape } from "../../services/Options.ts"
@@ -23,14 +24,15 @@ import type { ReplayReport, WalService } from "../../services/Wal.ts"
 import { commitHeaderBytes, CommitReader } from "../format/commit.ts"
 import { FormatError } from "../format/formatError.ts"
 import { RecordView } from "../format/record.ts"
-import { MemtableFlush } from "../structure/memtableFlush.ts"
 import { attempt } from "./attempt.ts"
+import { MemtableFlush } from "./memtableFlush.ts"
 import { LiveView } from "./view.ts"
 
 export interface RecoveryParts {
   readonly options: OptionsShape
   readonly manifest: ManifestService
   readonly wal: WalService
+  readonly jobs: JobsService
   readonly tables: SsTableService
   readonly memtables: MemtableService
   readonly oracle: OracleService
@@ -44,6 +46,7 @@ class Replayer {
   lastSequence: number
   commitMillisMax: number
   private readonly parts: RecoveryParts
+  private readonly flush: MemtableFlush
   private readonly reader = new CommitReader()
   private readonly record = new RecordView()
   /** The reader's commit has no room yet. */
@@ -52,6 +55,7 @@ class Replayer {
   constructor(parts: RecoveryParts, live: LiveView) {
     const state = parts.manifest.state()
     this.parts = parts
+    this.flush = new MemtableFlush(parts)
     this.live = live
     this.commitMillisMax = state.commitMillisMax
     this.lastSequence = state.tables.reduce((last, table) => Math.max(last, table.sequenceMax), 0)
@@ -122,7 +126,13 @@ class Replayer {
   private readonly flushOldest: Effect.Effect<void, DatabaseError> = Effect.suspend(() => {
     const slot = this.live.oldest
     const { tables } = this.parts
-    return Effect.flatMap(tables.write(new MemtableFlush(slot.memtable, this.lastSequence), 0), (meta) => {
+    // Nobody reads yet: only the newest versions are wanted.
+    const horizon = { snapshots: [this.lastSequence], nowMillis: 0 }
+    const written = this.flush.run(slot.memtable, horizon, this.flushed).pipe(
+      // A worker that died is replaced; one that dies with every try is a failure of the open.
+      Effect.retry({ times: 2, while: ({ reason }) => reason._tag === "JobFailed" })
+    )
+    return Effect.flatMap(written, (meta) => {
       if (meta === undefined) return Effect.sync(() => this.live.install(undefined, slot))
       this.flushed.push(meta)
       return Effect.sync(() => this.live.install(tables.handle(meta), slot))

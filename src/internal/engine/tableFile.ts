@@ -10,7 +10,7 @@ import type { DiskError, DiskService, ReadFile } from "../../services/Disk.ts"
 import type { EncryptionService, FileSealer } from "../../services/Encryption.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OptionsShape } from "../../services/Options.ts"
-import { tableFileName } from "../format/fileName.ts"
+import { parseFileName, tableFileName } from "../format/fileName.ts"
 import { decodingAt, type Layout } from "../format/storedBlock.ts"
 import type { Footer, Section } from "../format/table.ts"
 import { openStored, type OpenedTableParts, type SealedTable, TableOpening } from "../structure/tableOpening.ts"
@@ -33,8 +33,14 @@ export interface TableFile extends SealedTable {
 /** A file of which every part but the blocks has been read. */
 export interface OpenedTable extends TableFile, OpenedTableParts {}
 
-export const tablePath = ({ disk, manifest }: TableParts, number: number): string =>
+export const tablePath = ({ disk, manifest }: Pick<TableParts, "disk" | "manifest">, number: number): string =>
   disk.join(manifest.directory, tableFileName(number))
+
+/** The number of the table that the path names; `undefined` if it names none. */
+export const numberOfTable = (path: string): number | undefined => {
+  const parsed = parseFileName(path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1))
+  return parsed?.kind === "table" ? parsed.number : undefined
+}
 
 /** A table's file does not grow and is never cut: one that ends early lost bytes after it was opened. */
 export const ofRead = (error: DiskError): DatabaseError => {
@@ -60,8 +66,11 @@ export const readSection = <A>(
   )
 
 /** The error for a table whose file is not there. */
-export const missing = (parts: TableParts, meta: TableMeta): DatabaseError => {
-  const file = tablePath(parts, meta.number)
+export const missingTable = (
+  parts: Pick<TableParts, "disk" | "manifest" | "options">,
+  number: number
+): DatabaseError => {
+  const file = tablePath(parts, number)
   return fail(
     parts.options.readOnly
       ? new Stale({ message: `a later writer removed ${file}; open the database again`, file })
@@ -133,7 +142,7 @@ export const readPartsNow = (parts: TableParts, meta: TableMeta, file: ReadFile)
 
 /** What is wrong when a table's file cannot be opened. */
 export const ofOpen = (parts: TableParts, meta: TableMeta, error: DiskError): DatabaseError =>
-  error.code === "ENOENT" ? missing(parts, meta) : ofDisk(error)
+  error.code === "ENOENT" ? missingTable(parts, meta.number) : ofDisk(error)
 
 /** Opens and checks the table. The file is closed again if that fails or is interrupted. */
 export const openTableFile = (parts: TableParts, meta: TableMeta): Effect.Effect<OpenedTable, DatabaseError> =>

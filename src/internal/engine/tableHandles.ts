@@ -8,7 +8,7 @@ import { tableFileName } from "../format/fileName.ts"
 import { checkSize } from "../structure/tableFacts.ts"
 import { decoding, ofDisk } from "./diskErrors.ts"
 import { OpenFiles } from "./openFiles.ts"
-import { missing, tablePath, type TableParts } from "./tableFile.ts"
+import { missingTable, tablePath, type TableParts } from "./tableFile.ts"
 import { TableReader } from "./tableReader.ts"
 
 /** What indexes and filters may take of the cache. Blocks have the rest, and what these leave. */
@@ -52,7 +52,7 @@ export class TableHandles {
       const sizes = new Map(files.map(({ bytes, name }) => [name, bytes]))
       return Effect.forEach(metas, (meta) => {
         const bytes = sizes.get(tableFileName(meta.number))
-        if (bytes === undefined) return Effect.fail(missing(this.parts, meta))
+        if (bytes === undefined) return Effect.fail(missingTable(this.parts, meta.number))
         return decoding(tablePath(this.parts, meta.number), () => {
           checkSize(meta, bytes)
           return this.handle(meta)

@@ -127,6 +127,21 @@ export class LiveView {
     if (view.pins === 0) this.drop(view)
   }
 
+  /** Holds the tables of now, but no memtable: for as long as it takes, and writers do not wait for it. */
+  pinTables(): { readonly tables: ReadonlyArray<Table>; readonly release: () => void } {
+    const { files } = this.current
+    files.holders += 1
+    let held = true
+    return {
+      tables: files.tables,
+      release: () => {
+        if (!held) return
+        held = false
+        this.dropFiles(files)
+      }
+    }
+  }
+
   private filesOf(tables: ReadonlyArray<Table>): LiveFiles {
     for (const table of tables) this.versions.set(table, (this.versions.get(table) ?? 0) + 1)
     return { tables, runs: runsOf(tables), holders: 0 }
@@ -152,13 +167,14 @@ export class LiveView {
       this.pool.releaseUnsafe(slot.memtable)
       released = true
     }
-    files.holders -= 1
-    if (files.holders === 0) this.dropFiles(files)
+    this.dropFiles(files)
     if (released) this.onRelease()
   }
 
-  private dropFiles({ tables }: LiveFiles): void {
-    for (const table of tables) {
+  private dropFiles(files: LiveFiles): void {
+    files.holders -= 1
+    if (files.holders > 0) return
+    for (const table of files.tables) {
       const versions = this.versions.get(table)! - 1
       if (versions > 0) {
         this.versions.set(table, versions)

@@ -158,7 +158,6 @@ export const encodeRangeRemovals = (removals: ReadonlyArray<RangeRemoval>): Uint
 export const decodeRangeRemovals = (plain: Uint8Array): Array<RangeRemoval> => {
   const reader = new ByteReader(plain)
   const count = reader.varint()
-  if (count > reader.remaining / 3) throw new FormatError(`${count} range removals in ${plain.length} bytes`, 0)
   const removals: Array<RangeRemoval> = []
   for (let index = 0; index < count; index++) {
     removals.push({

@@ -45,6 +45,7 @@ export class TableBuilder {
   private lastSequence = 0
   private smallest: Uint8Array | undefined
   private largest: Uint8Array | undefined
+  private hiddenCount = 0
   private readonly facts = {
     entryCount: 0,
     removeCount: 0,
@@ -86,8 +87,16 @@ export class TableBuilder {
     return this.offset + (this.block.count === 0 ? 0 : this.block.bytes)
   }
 
-  /** Copies the entry. Keys ascend, the sequences of one key descend. */
-  add(entry: EntryView): void {
+  /** A copy of the key that was added last. */
+  lastKey(): Uint8Array {
+    return this.last.finish()
+  }
+
+  /**
+   * Copies the entry. Keys ascend, the sequences of one key descend. `isHidden`: the table also holds what hides it from
+   * the newest readers.
+   */
+  add(entry: EntryView, isHidden = false): void {
     const { bytes, keyEnd, keyStart, sequence } = entry
     const { facts, last } = this
     const first = this.smallest === undefined
@@ -104,6 +113,7 @@ export class TableBuilder {
       last.range(bytes, keyStart, keyEnd)
     }
     this.lastSequence = sequence
+    if (isHidden) this.hiddenCount += 1
     this.block.add(entry)
     this.countEntry(sequence, entry.kind === Kind.remove)
     facts.keyBytes += keyEnd - keyStart
@@ -186,6 +196,7 @@ export class TableBuilder {
       entryCount,
       removeCount,
       rangeRemovalCount,
+      hiddenCount: this.hiddenCount,
       sequenceMin,
       sequenceMax,
       epoch

@@ -2,8 +2,8 @@
 //
 //   tableMeta := number: varint  level: varint  bytes: varint  fileId[32]  footerCrc: u32
 //                smallestLength: varint  smallest  largestLength: varint  largest
-//                entryCount: varint  removeCount: varint  rangeRemovalCount: varint  sequenceMin: varint
-//                sequenceMax: varint  epoch: varint
+//                entryCount: varint  removeCount: varint  rangeRemovalCount: varint  hiddenCount: varint
+//                sequenceMin: varint  sequenceMax: varint  epoch: varint
 import type { ByteReader, ByteWriter } from "./bytes.ts"
 import { compareBytes } from "./compare.ts"
 import { assert, FormatError } from "./formatError.ts"
@@ -30,6 +30,8 @@ export interface TableMeta {
   /** Removes and range removals. */
   readonly removeCount: number
   readonly rangeRemovalCount: number
+  /** Entries that a newer one, or a range removal, of the same table hides: they were kept for a snapshot. */
+  readonly hiddenCount: number
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number
@@ -48,6 +50,7 @@ export const writeTableMeta = (writer: ByteWriter, table: TableMeta): void => {
   writer.varint(table.entryCount)
   writer.varint(table.removeCount)
   writer.varint(table.rangeRemovalCount)
+  writer.varint(table.hiddenCount)
   writer.varint(table.sequenceMin)
   writer.varint(table.sequenceMax)
   writer.varint(table.epoch)
@@ -66,6 +69,7 @@ export const readTableMeta = (reader: ByteReader): TableMeta => {
     entryCount: reader.varint(),
     removeCount: reader.varint(),
     rangeRemovalCount: reader.varint(),
+    hiddenCount: reader.varint(),
     sequenceMin: reader.varint(),
     sequenceMax: reader.varint(),
     epoch: reader.varint()
@@ -80,6 +84,7 @@ const problemOf = (table: TableMeta): string | undefined => {
   if (table.level > levelMax) return `a table at level ${table.level}`
   if (table.removeCount > table.entryCount) return "a table has more removes than entries"
   if (table.rangeRemovalCount > table.removeCount) return "a table has more range removals than removes"
+  if (table.hiddenCount > table.entryCount) return "a table has more hidden entries than entries"
   if (table.sequenceMin > table.sequenceMax) return "a table's sequences are reversed"
   if (compareBytes(smallest, 0, smallest.length, largest, 0, largest.length) > 0) return "a table's keys are reversed"
   return undefined

@@ -36,6 +36,8 @@ export class Memtable {
   readonly keys: KeyIndex
   /** Indexed records, without range removals. */
   entryCount = 0
+  /** Records that remove something, range removals among them. */
+  removeCount = 0
   private readonly removals = new GrowingRemovals()
   private entries: Uint32Array
   private readonly entriesInitial: number
@@ -84,7 +86,9 @@ export class Memtable {
   /** Indexes the record at the offset. Sequences of one key must increase. */
   put(recordOffset: number, sequence: number): void {
     const bytes = this.arena.bytes
-    if (bytes[recordOffset] === Kind.removeRange) return this.putRange(recordOffset, sequence)
+    const kind = bytes[recordOffset]
+    if (kind === Kind.remove || kind === Kind.removeRange) this.removeCount += 1
+    if (kind === Kind.removeRange) return this.putRange(recordOffset, sequence)
     const length = readVarint(bytes, recordOffset + 2, this.arena.used)
     const start = recordOffset + 2 + varintBytes(length)
     assert(start + length <= this.arena.used, "a record lies in what the arena has handed out")
@@ -169,6 +173,7 @@ export class Memtable {
     this.arena.reset()
     this.keys.reset()
     this.entryCount = 0
+    this.removeCount = 0
     this.removals.reset()
     if (this.entries.length > this.entriesInitial * entryWords) {
       this.entries = new Uint32Array(this.entriesInitial * entryWords)

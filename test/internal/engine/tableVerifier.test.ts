@@ -55,6 +55,25 @@ describe("tableVerifier", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("properties that are sound and not the table's are damage", () =>
+    Effect.gen(function* () {
+      const { disk, image } = MemoryDisk.make()
+      yield* disk.makeDirectory("/db")
+      const manifest = memoryManifest.make("/db")
+      const meta = yield* writeEntries(yield* tablesOn(disk, manifest), numbered(300))
+      const [file, bytes] = [...image()][0]!
+      const { offset, bytes: length } = footerOf(bytes).properties
+      const other = reseal(bytes, { meta, layout: Layout.properties, offset, length }, (plain) => {
+        // property := tag length value; the first one is the count of entries.
+        plain[2]! ^= 1
+      })
+      const tables = yield* tablesOn(MemoryDisk.fromImage(new Map([[file, other]])).disk, manifest)
+      const { damage } = yield* tables.verify(meta)
+      assert.lengthOf(damage, 1)
+      assert.match(damage[0]!.message, /properties/)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("range removals that are not those of the manifest are damage", () =>
     Effect.gen(function* () {
       const { databaseId, incarnation } = memoryManifest.make("/db").state()

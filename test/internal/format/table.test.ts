@@ -72,6 +72,14 @@ describe("footer", () => {
       })
     })
 
+    it("of another length, or in a file without room for it, is that of a table that is cut off", () => {
+      const bytes = encode(sealer)
+      const others = [bytes.subarray(1), concatBytes([bytes, Uint8Array.of(0)]), new Uint8Array(0)]
+      for (const other of others) expect(failure(() => decode(other, sealer)).message).toBe("a table is cut off")
+      for (const given of [{ fileBytes: bytes.length + 95 }, { fileHeader: headerOf(7, sealer).subarray(1) }])
+        expect(failure(() => decode(bytes, sealer, given)).message).toBe("a table is cut off")
+    })
+
     it("is refused cut, with a bit flipped, behind another file's header, or in a file of another length", () => {
       const bytes = encode(sealer)
       everyTruncation(bytes, (cut) => failure(() => decode(cut, sealer)))

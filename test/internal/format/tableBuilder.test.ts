@@ -126,6 +126,7 @@ describe("tableBuilder", () => {
           entryCount: entries.length,
           removeCount: removes,
           rangeRemovalCount: 0,
+          hiddenCount: 0,
           sequenceMin: Math.min(...sequences),
           sequenceMax: Math.max(...sequences)
         })

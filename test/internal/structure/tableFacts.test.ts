@@ -1,0 +1,59 @@
+import { assert, describe, it } from "@effect/vitest"
+import { encodeFileHeader, fileHeaderBytes, FileKind } from "../../../src/internal/format/fileHeader.ts"
+import { FormatError } from "../../../src/internal/format/formatError.ts"
+import { checksumSealer } from "../../../src/internal/format/sealer.ts"
+import { storedBlockExtra } from "../../../src/internal/format/storedBlock.ts"
+import { decodeFooter, encodeFooter, type FooterFields } from "../../../src/internal/format/table.ts"
+import { TableIndex, TableIndexBuilder } from "../../../src/internal/format/tableIndex.ts"
+import { checkFooter, checkIndex, footerOffset } from "../../../src/internal/structure/tableFacts.ts"
+import { concatBytes } from "../../../src/internal/format/bytes.ts"
+import { testHeader } from "../format/support.ts"
+import { tableMeta } from "../../support/fileSession.ts"
+
+describe("tableFacts", () => {
+  it("a table without room for its footer is cut off", () => {
+    const of = (bytes: number) => footerOffset({ ...tableMeta(1), bytes }, 62)
+    assert.strictEqual(of(fileHeaderBytes + 62), fileHeaderBytes)
+    for (const bytes of [fileHeaderBytes + 61, 62, 0]) assert.throws(() => of(bytes), FormatError, /cut off/)
+  })
+
+  const header = testHeader({ kind: FileKind.table })
+  const fields: FooterFields = {
+    blocksBytes: 100,
+    filterBytes: 0,
+    indexBytes: 30,
+    rangeRemovalsBytes: 0,
+    propertiesBytes: 40,
+    blockCount: 1,
+    blockTagsCrc: 0,
+    entryCount: 2,
+    removeCount: 1,
+    fileBytes: fileHeaderBytes + 100 + 30 + 40 + 62,
+    format: header.format
+  }
+  const footerOf = (given: Partial<FooterFields>) => {
+    const fileHeader = encodeFileHeader(header)
+    const { chunks } = encodeFooter({ ...fields, ...given }, { fileHeader, sealer: checksumSealer })
+    const { fileBytes } = fields
+    const footer = decodeFooter({ bytes: concatBytes(chunks), fileBytes, fileHeader, sealer: checksumSealer })
+    return { footer, meta: { ...tableMeta(1), footerCrc: footer.footerCrc } }
+  }
+
+  it("a footer of another format than its file's is damage", () => {
+    const same = footerOf({})
+    checkFooter(same.meta, header, same.footer)
+    const other = footerOf({ format: header.format + 1 })
+    assert.throws(() => checkFooter(other.meta, header, other.footer), FormatError, /format/)
+  })
+
+  it("a block without room for its fixed parts is damage", () => {
+    const of = (length: number) => {
+      const builder = new TableIndexBuilder()
+      builder.add(length, new Uint8Array([0x7a]), 0, 1)
+      const { footer, meta } = footerOf({})
+      return () => checkIndex(meta, footer, TableIndex.open(builder.finish(), length))
+    }
+    of(storedBlockExtra(0) + 1)()
+    assert.throws(of(storedBlockExtra(0)), FormatError, /block of/)
+  })
+})
