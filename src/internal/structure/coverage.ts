@@ -5,8 +5,8 @@
 // newer than the version there. The answer is the same up to a bound, the nearest end of a removal in the direction of
 // the scan, so a scan asks again only beyond that.
 //
-// From a hidden key the scan goes on with one search of each later source, as far as any source before it covers without
-// a gap: an old removal of all keys passes over them at once, however many newer ones cut it into small parts.
+// From a hidden key the scan goes on with one search of each later source, as far as any source before it covers
+// without a gap: an old removal of all keys passes over them at once, however many newer ones cut it into small parts.
 import { compareBytes } from "../format/compare.ts"
 import { type EntryView, PartsRequest, type Request, type TableLike } from "./entry.ts"
 import { compareKeys } from "./keyRange.ts"

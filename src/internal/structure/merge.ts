@@ -73,8 +73,8 @@ export class Merge {
   }
 
   /**
-   * On from the current key, which the coverage, asked about it, hides: to the next key that is not hidden by an earlier
-   * source than its own. `isBeyond` says that no key that is wanted lies beyond a reach.
+   * On from the current key, which the coverage, asked about it, hides: to the next key that is not hidden by an
+   * earlier source than its own. `isBeyond` says that no key that is wanted lies beyond a reach.
    */
   skip(isBeyond: (reach: Reach) => boolean): void {
     const { forward, sources, tied } = this
