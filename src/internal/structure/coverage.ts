@@ -3,7 +3,10 @@
 // What a source holds of a key is newer than what later sources hold of it (levels.ts), so of all removals only those
 // of the newest source that covers the key count: they hide it in every later source, and in their own where they are
 // newer than the version there. The answer is the same up to a bound, the nearest end of a removal in the direction of
-// the scan, so a scan asks again only beyond that, and passes over a covered part of later sources by one search.
+// the scan, so a scan asks again only beyond that.
+//
+// From a hidden key the scan goes on with one search of each later source, as far as any source before it covers
+// without a gap: an old removal of all keys passes over them at once, however many newer ones cut it into small parts.
 import { compareBytes } from "../format/compare.ts"
 import { type EntryView, PartsRequest, type Request, type TableLike } from "./entry.ts"
 import { compareKeys } from "./keyRange.ts"
@@ -11,7 +14,7 @@ import { firstEndingAt } from "./levels.ts"
 import type { RemovalSet } from "./rangeRemovals.ts"
 
 /** A place in a scan: a key, and where the scan goes from there. */
-interface Place {
+export interface Place {
   readonly key: Uint8Array
   readonly start: number
   readonly end: number
@@ -66,10 +69,44 @@ class Cover {
   }
 }
 
+/** How far all keys are covered: up to the bound, and the bound itself if it says so. */
+export interface Reach {
+  readonly bound: Uint8Array
+  readonly holdsAtBound: boolean
+}
+
+/** Neighbouring removals that are looked at for one reach: what lies beyond is found by the next. */
+const neighboursMax = 64
+
+/** From the place on, if it is covered. */
+const reachIn = (set: RemovalSet, place: Place): Reach | undefined => {
+  const { pieces } = set
+  const { end, forward, key, start } = place
+  let index = set.firstEndingAfter(key, start, end)
+  const first = pieces[index]
+  if (first === undefined || compareBytes(first.from, 0, first.from.length, key, start, end) > 0) return undefined
+  const last = forward ? Math.min(index + neighboursMax, pieces.length - 1) : Math.max(index - neighboursMax, 0)
+  if (forward) {
+    while (index < last && compareKeys(pieces[index]!.to, pieces[index + 1]!.from) === 0) index += 1
+    return { bound: pieces[index]!.to, holdsAtBound: false }
+  }
+  while (index > last && compareKeys(pieces[index]!.from, pieces[index - 1]!.to) === 0) index -= 1
+  return { bound: pieces[index]!.from, holdsAtBound: true }
+}
+
+/** The one that goes further. */
+export const further = (a: Reach, b: Reach | undefined, forward: boolean): Reach => {
+  if (b === undefined) return a
+  const order = compareKeys(a.bound, b.bound)
+  return order < 0 === forward ? b : a
+}
+
 /** The range removals of one source that the reader sees. */
 export interface SourceRemovals {
   /** Adds what they say of the place. What has to be loaded first is returned. */
   readonly cover: (place: Place, into: Cover) => Request | undefined
+  /** How far they cover from the place on, as far as memory knows. */
+  readonly reach: (place: Place) => Reach | undefined
 }
 
 /** Of a memtable: sets from the newest. */
@@ -84,6 +121,15 @@ class MemtableRemovals implements SourceRemovals {
     for (let index = 0; index < this.sets.length && into.sequence === 0; index++) {
       into.add(this.sets[index]!, place)
     }
+  }
+
+  reach(place: Place): Reach | undefined {
+    let reach: Reach | undefined
+    for (const set of this.sets) {
+      const own = reachIn(set, place)
+      reach = reach === undefined ? own : further(reach, own, place.forward)
+    }
+    return reach
   }
 }
 
@@ -112,6 +158,14 @@ class RunRemovals implements SourceRemovals {
     const next = tables[forward ? at : first - 1]
     if (next !== undefined) into.narrow(forward ? next.meta.smallest : next.meta.largest, false)
     return undefined
+  }
+
+  reach(place: Place): Reach | undefined {
+    const { tables } = this
+    const { end, key, start } = place
+    const table = tables[firstEndingAt(tables, key, start, end)]
+    const removals = table?.partsUnsafe()?.rangeRemovals
+    return removals === undefined ? undefined : reachIn(removals.at(this.sequence), place)
   }
 
   private removalsOf(table: TableLike): RemovalSet | PartsRequest | undefined {
@@ -181,11 +235,17 @@ export class Coverage extends Cover {
     return source > this.source || (source === this.source && sequence < this.sequence)
   }
 
-  /** Whether the answer holds of the entry's key, which is not before the one last asked for. */
-  isBeforeBound({ bytes, keyEnd, keyStart }: EntryView, forward: boolean): boolean {
+  private isBeforeBound({ bytes, keyEnd, keyStart }: EntryView, forward: boolean): boolean {
     const { bound } = this
     if (bound === undefined) return true
     const order = compareBytes(bytes, keyStart, keyEnd, bound, 0, bound.length)
     return order === 0 ? this.holdsAtBound : order < 0 === forward
   }
+}
+
+/** Whether the entry's key is covered, if it is not before the place that the reach begins at. */
+export const isWithin = ({ bytes, keyEnd, keyStart }: EntryView, reach: Reach, forward: boolean): boolean => {
+  const { bound, holdsAtBound } = reach
+  const order = compareBytes(bytes, keyStart, keyEnd, bound, 0, bound.length)
+  return order === 0 ? holdsAtBound : order < 0 === forward
 }

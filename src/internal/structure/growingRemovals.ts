@@ -9,7 +9,7 @@ import type { RangeRemoval } from "../format/table.ts"
 import { compareKeys } from "./keyRange.ts"
 import { RangeRemovals } from "./rangeRemovals.ts"
 
-/** Built in 2 to 3 ms. */
+/** Sets of so many join once more, and are then built in a millisecond. */
 const setMax = 2048
 
 const none: ReadonlyArray<RangeRemovals> = []
