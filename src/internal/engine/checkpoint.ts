@@ -1,6 +1,6 @@
 // A checkpoint: the database as it is at one moment, as a database of its own in another directory.
 //
-//   flush → hold the live tables → make the directory, lock it → link each table → the whole state, and last its
+//   flush → hold the live tables' files → make the directory, lock it → link each table → the whole state, and last its
 //   marker (stateFiles.ts) → unlock
 //
 // The moment is the one at which the tables are taken, in one step. Each table holds all of the commits of its
@@ -45,16 +45,18 @@ export interface CheckpointParts {
   readonly oracle: OracleService
   readonly manifest: ManifestService
   readonly flush: Effect.Effect<void, DatabaseError>
+  /** Keeps the files of tables that become obsolete, until what it returns is called. */
+  readonly holdFiles: () => () => void
 }
 
 /** Everything acknowledged before the call is in it. */
 export const checkpoint = Effect.fn("Database.checkpoint")(function* (
-  { flush, live, manifest, oracle }: CheckpointParts,
+  { flush, holdFiles, live, manifest, oracle }: CheckpointParts,
   directory: string
 ): Effect.fn.Return<Checkpoint, DatabaseError> {
   yield* flush
   return yield* Effect.acquireUseRelease(
-    Effect.sync(() => hold(live, oracle)),
+    Effect.sync(() => ({ ...momentOf(live, oracle), release: holdFiles() })),
     ({ lastSequence, tables }) =>
       Effect.as(manifest.copyTo(directory, { tables, lastSequence }), {
         directory,
@@ -66,19 +68,18 @@ export const checkpoint = Effect.fn("Database.checkpoint")(function* (
   )
 })
 
-/** The live tables, whose files stay until they are released. */
-const hold = (live: LiveView, oracle: OracleService) => {
-  const view = live.pin()
+/** The live tables, and what they hold. */
+const momentOf = (live: LiveView, oracle: OracleService) => {
   const tables = live.tables.map(({ meta }) => meta)
-  const lastSequence = lastSequenceInTables(view, oracle.visible())
+  const lastSequence = lastSequenceInTables(live.current, oracle.visible())
   assert(
     tables.every(({ sequenceMax }) => sequenceMax <= lastSequence),
     "tables hold the commits before those of the memtables"
   )
-  return { tables, lastSequence, release: () => live.unpin(view) }
+  return { tables, lastSequence }
 }
 
-/** Every visible commit up to this one is in the view's tables, and no later one. */
+/** Every visible commit up to this one is in the tables, and no later one. */
 const lastSequenceInTables = ({ slots }: View, visible: number): number => {
   for (const { memtable } of [...slots].reverse()) {
     const { bytes, used } = memtable.arena

@@ -126,7 +126,8 @@ export class Engine {
       checkpoint: (directory) =>
         attempt(() => {
           this.checkWritable()
-          return checkpoint({ ...this.parts, live: this.live, flush: this.flush() }, directory)
+          const { live, obsolete } = this
+          return checkpoint({ ...this.parts, live, flush: this.flush(), holdFiles: () => obsolete.hold() }, directory)
         }),
       compact: (range) =>
         attempt(() => {

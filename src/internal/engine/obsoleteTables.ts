@@ -10,6 +10,7 @@ export class ObsoleteTables {
   private readonly committer: Committer
   private readonly waiting: Array<Table> = []
   private readonly gate = new Gate()
+  private holds = 0
 
   constructor(parts: { readonly tables: SsTableService; readonly committer: Committer }) {
     this.tables = parts.tables
@@ -21,6 +22,21 @@ export class ObsoleteTables {
     this.gate.wake()
   }
 
+  /**
+   * No file is removed until it is released, as often as it is held. Unlike a view that is pinned, this keeps no
+   * memtable in place: it may last as long as copying all tables takes.
+   */
+  hold(): () => void {
+    let held = true
+    this.holds += 1
+    return () => {
+      if (!held) return
+      held = false
+      this.holds -= 1
+      this.gate.wake()
+    }
+  }
+
   /** Run in a fiber of the database's scope. */
   readonly loop: Effect.Effect<never> = Effect.suspend(() =>
     Effect.forever(Effect.andThen(this.gate.wait, Effect.andThen(Effect.yieldNow, this.removeAll)))
@@ -28,7 +44,8 @@ export class ObsoleteTables {
 
   /** Removes those that wait. After a failed sync nobody knows which tables a crash would leave live: all stay. */
   readonly removeAll: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.waiting.length === 0 || this.committer.refusal?.reason._tag === "Poisoned") return Effect.void
+    if (this.waiting.length === 0 || this.holds > 0) return Effect.void
+    if (this.committer.refusal?.reason._tag === "Poisoned") return Effect.void
     return Effect.andThen(this.tables.remove(this.waiting.shift()!.meta), this.removeAll)
   })
 }

@@ -43,6 +43,25 @@ describe("obsolete tables", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("stay while somebody holds them, and go when the last has released them", () =>
+    Effect.gen(function* () {
+      const { handle, names, obsolete } = yield* setup
+      const [first, second] = [yield* handle, yield* handle]
+      const holds = [obsolete.hold(), obsolete.hold()]
+      obsolete.add(first)
+      yield* settle
+      holds[0]!()
+      holds[0]!()
+      obsolete.add(second)
+      yield* settle
+      yield* obsolete.removeAll
+      assert.lengthOf(yield* names, 2)
+      holds[1]!()
+      yield* settle
+      assert.lengthOf(yield* names, 0)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("stay when the database is poisoned, and when they cannot be removed", () =>
     Effect.gen(function* () {
       const { committer, failNext, handle, names, obsolete } = yield* setup
