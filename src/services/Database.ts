@@ -191,8 +191,8 @@ export interface Commit {
 }
 
 /**
- * `serializable`: as if transactions ran one after another; `snapshot`: only the keys and ranges written are checked, so
- * write skew is possible.
+ * `serializable`: as if transactions ran one after another; `snapshot`: only the keys and ranges written are checked,
+ * so write skew is possible.
  *
  * @since 0.1.0
  * @category models

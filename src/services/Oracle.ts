@@ -46,8 +46,8 @@ export interface ReadSet {
  * 1. `assign` counts up by one and never returns a number twice, and never one above the reservation.
  * 2. `visible` only grows, and only to assigned sequences.
  * 3. `conflict` finds every write of a key or a range learned after the moment that touches the read set, from the step
- *    in which its sequence was assigned. It may report one that is not there when memory for conflicts was short; it never misses
- *    one.
+ *    in which its sequence was assigned. It may report one that is not there when memory for conflicts was short; it
+ *    never misses one.
  * 4. Without open transactions and commits in flight nothing is remembered.
  * 5. `watermark` is at most the sequence of every open moment.
  * 6. A moment's `nowMillis` is at least every commit time that it can see.

@@ -155,6 +155,8 @@ export class SsTable extends Context.Service<
      * log says so.
      */
     readonly remove: (meta: TableMeta) => Effect.Effect<void>
+    /** How many files are open. */
+    readonly openFiles: () => number
     /** Reads the whole file and reports what is wrong with it. */
     readonly verify: (
       meta: TableMeta

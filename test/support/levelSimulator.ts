@@ -37,8 +37,8 @@ export class LevelSimulator {
   readonly taken = new Map<string, number>()
   sequence = 0
   bytesWritten = 0
-  private readonly entries: Array<ModelEntry> = []
-  private readonly removals: Array<ModelRemoval> = []
+  readonly entries: Array<ModelEntry> = []
+  readonly removals: Array<ModelRemoval> = []
   private readonly unflushed: { entries: Array<ModelEntry>; removals: Array<ModelRemoval> } = {
     entries: [],
     removals: []
@@ -68,8 +68,13 @@ export class LevelSimulator {
   flush(): void {
     const { entries, removals } = this.unflushed
     const [content] = merged({
-      ...{ sources: [{ entries: [...entries], removals: [...removals] }], from: -Infinity, to: Infinity },
-      ...{ snapshots: this.snapshots, deeper: this.tables, grandparents: [], tableBytesMax: Infinity }
+      sources: [{ entries: [...entries], removals: [...removals] }],
+      from: -Infinity,
+      to: Infinity,
+      snapshots: this.snapshots,
+      deeper: this.tables,
+      grandparents: [],
+      tableBytesMax: Infinity
     })
     entries.length = 0
     removals.length = 0
@@ -82,7 +87,7 @@ export class LevelSimulator {
     readonly crowded?: ReadonlyArray<PickerRange>
   }): PickerInput<ModelTable> {
     return {
-      ...{ manual: undefined, crowded: [], ...options },
+      ...options,
       runs: runsOf(this.tables),
       busy: new Set(
         this.running.flatMap(({ choice }) =>
@@ -127,22 +132,23 @@ export class LevelSimulator {
     return this.tables.reduce((sum, { meta }) => sum + meta.bytes, 0)
   }
 
-  /** By the tables and what is not flushed: whether the key has a value at the sequence. */
-  has(key: number, sequence: number): boolean {
-    const runs: ReadonlyArray<{ readonly tables: ReadonlyArray<ModelContent> }> = [
-      { tables: [this.unflushed] },
-      ...runsOf(this.tables)
-    ]
-    for (const { tables } of runs) {
-      const found = newest(contentOf(tables), key, sequence)
-      if (found !== undefined) return found
+  /** What a reader finds by the tables and what is not flushed: whether a key has a value at a sequence. */
+  reader(): (key: number, sequence: number) => boolean {
+    const runs = [new KeyedContent([this.unflushed])]
+    for (const { tables } of runsOf(this.tables)) runs.push(new KeyedContent(tables))
+    return (key, sequence) => {
+      for (const run of runs) {
+        const found = run.newest(key, sequence)
+        if (found !== undefined) return found
+      }
+      return false
     }
-    return false
   }
 
-  /** By everything that was ever written. */
-  modelHas(key: number, sequence: number): boolean {
-    return newest({ entries: this.entries, removals: this.removals }, key, sequence) ?? false
+  /** Likewise by everything that was ever written. */
+  model(): (key: number, sequence: number) => boolean {
+    const all = new KeyedContent([this])
+    return (key, sequence) => all.newest(key, sequence) ?? false
   }
 
   /** Every run's keys are in order, and older than those of the runs before it. */
@@ -151,12 +157,13 @@ export class LevelSimulator {
     for (const { level, tables } of runs) {
       if (level > 0) checkRun(tables)
     }
+    const contents = runs.map(({ tables }) => new KeyedContent(tables))
     for (let key = 0; key < keyCount; key++) {
       let newestAllowed = Infinity
-      for (const run of runs) {
-        const sequences = sequencesOf(contentOf(run.tables), key)
+      for (const [index, content] of contents.entries()) {
+        const sequences = content.sequences(key)
         if (sequences.length === 0) continue
-        assert.isBelow(Math.max(...sequences), newestAllowed, `key ${key} in level ${run.level}`)
+        assert.isBelow(Math.max(...sequences), newestAllowed, `key ${key} in level ${runs[index]!.level}`)
         newestAllowed = Math.min(...sequences)
       }
     }
@@ -168,7 +175,11 @@ export class LevelSimulator {
     const sources = inputs.flatMap(({ tables }) => tables)
     const outputs = slices.flatMap(({ from, to }) =>
       merged({
-        ...{ sources, deeper, grandparents, tableBytesMax, snapshots: this.snapshots },
+        sources,
+        deeper,
+        grandparents,
+        tableBytesMax,
+        snapshots: this.snapshots,
         from: from === undefined ? -Infinity : keyNumber(from),
         to: to === undefined ? Infinity : keyNumber(to)
       })
@@ -186,31 +197,41 @@ export class LevelSimulator {
   }
 }
 
-const contentOf = (tables: ReadonlyArray<ModelContent>): ModelContent => ({
-  entries: tables.flatMap(({ entries }) => entries),
-  removals: tables.flatMap(({ removals }) => removals)
-})
+class KeyedContent {
+  private readonly entries = new Map<number, Array<ModelEntry>>()
+  private readonly removals: ReadonlyArray<ModelRemoval>
 
-const newest = ({ entries, removals }: ModelContent, key: number, sequence: number): boolean | undefined => {
-  let at = 0
-  let has: boolean | undefined
-  for (const entry of entries) {
-    if (entry.key !== key || entry.sequence > sequence || entry.sequence <= at) continue
-    at = entry.sequence
-    has = !entry.isRemove
+  constructor(contents: ReadonlyArray<ModelContent>) {
+    this.removals = contents.flatMap(({ removals }) => removals)
+    for (const entry of contents.flatMap(({ entries }) => entries)) {
+      const entries = this.entries.get(entry.key)
+      if (entries === undefined) this.entries.set(entry.key, [entry])
+      else entries.push(entry)
+    }
   }
-  for (const removal of removals) {
-    if (removal.from > key || removal.to <= key || removal.sequence > sequence || removal.sequence <= at) continue
-    at = removal.sequence
-    has = false
+
+  /** Whether the key has a value at the sequence; `undefined` if nothing here says so. */
+  newest(key: number, sequence: number): boolean | undefined {
+    let at = 0
+    let has: boolean | undefined
+    for (const entry of this.entries.get(key) ?? []) {
+      if (entry.sequence > sequence || entry.sequence <= at) continue
+      at = entry.sequence
+      has = !entry.isRemove
+    }
+    for (const removal of this.removals) {
+      if (removal.from > key || removal.to <= key || removal.sequence > sequence || removal.sequence <= at) continue
+      at = removal.sequence
+      has = false
+    }
+    return has
   }
-  return has
+
+  sequences(key: number): ReadonlyArray<number> {
+    const removals = this.removals.filter(({ from, to }) => from <= key && key < to)
+    return [...(this.entries.get(key) ?? []), ...removals].map(({ sequence }) => sequence)
+  }
 }
-
-const sequencesOf = ({ entries, removals }: ModelContent, key: number): ReadonlyArray<number> => [
-  ...entries.filter((entry) => entry.key === key).map(({ sequence }) => sequence),
-  ...removals.filter(({ from, to }) => from <= key && key < to).map(({ sequence }) => sequence)
-]
 
 /** Tables of one level: ascending; one may end with a removal where the next begins. */
 const checkRun = (tables: ReadonlyArray<ModelTable>): void => {

@@ -3,9 +3,9 @@
 import { hashKey, hashKeyHigh } from "../../src/internal/format/compare.ts"
 import { Kind } from "../../src/internal/format/record.ts"
 import type { BlockLike, EntryView, PartsLike, Request, TableLike } from "../../src/internal/structure/entry.ts"
-import { lastCovered } from "../../src/internal/format/table.ts"
+import { lastCovered, type RangeRemoval } from "../../src/internal/format/table.ts"
 import { compareKeys } from "../../src/internal/structure/keyRange.ts"
-import { type RangeRemoval, RangeRemovals } from "../../src/internal/structure/rangeRemovals.ts"
+import { RangeRemovals } from "../../src/internal/structure/rangeRemovals.ts"
 import type { Dice } from "./randomPlan.ts"
 
 export interface Version {

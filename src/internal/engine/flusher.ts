@@ -28,6 +28,9 @@ export interface FlushParts {
 /** From 10 ms to a second between tries, for as long as the database is open. */
 const retrySchedule = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("1 second")])
 
+/** Nobody is told of a worker that died with a flush, for it is replaced; from so many in a row on it is a failure. */
+const deathsTold = 3
+
 /** A table that is written and not yet published: kept for the next try. */
 interface Written {
   readonly slot: Slot
@@ -41,6 +44,8 @@ export class Flusher {
   readonly counters = { flushes: 0, flushedBytes: 0 }
   /** Why the last try failed, until one succeeds. */
   failing: DatabaseError | undefined = undefined
+  /** Workers that died with a flush, one after the other. */
+  private deaths = 0
   private running = false
   private stopped = false
   private written: Written | undefined = undefined
@@ -111,6 +116,10 @@ export class Flusher {
   }
 
   private failed(error: DatabaseError): Effect.Effect<void> {
+    this.deaths = error.reason._tag === "JobFailed" ? this.deaths + 1 : 0
+    if (this.deaths > 0 && this.deaths < deathsTold) {
+      return Effect.logWarning(`Strata: a flush is tried again: ${error.message}`)
+    }
     const first = this.failing === undefined
     this.failing = error
     this.parts.committer.admission.flushRefused = error
@@ -138,6 +147,7 @@ export class Flusher {
           this.failing = undefined
           this.parts.committer.admission.flushRefused = undefined
           this.parts.flushed()
+          this.deaths = 0
           return this.parts.wal.removeBelow(segment)
         }
       )

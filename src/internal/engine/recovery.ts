@@ -128,7 +128,11 @@ class Replayer {
     const { tables } = this.parts
     // Nobody reads yet: only the newest versions are wanted.
     const horizon = { snapshots: [this.lastSequence], nowMillis: 0 }
-    return Effect.flatMap(this.flush.run(slot.memtable, horizon, this.flushed), (meta) => {
+    const written = this.flush.run(slot.memtable, horizon, this.flushed).pipe(
+      // A worker that died is replaced; one that dies with every try is a failure of the open.
+      Effect.retry({ times: 2, while: ({ reason }) => reason._tag === "JobFailed" })
+    )
+    return Effect.flatMap(written, (meta) => {
       if (meta === undefined) return Effect.sync(() => this.live.install(undefined, slot))
       this.flushed.push(meta)
       return Effect.sync(() => this.live.install(tables.handle(meta), slot))

@@ -1,4 +1,4 @@
-// Every number that decides about compaction, with its default. What they cost and save: `node scripts/amplification.ts`.
+// Every number that decides about compaction, with its default. What they cost and save: `npm run amplification`.
 
 export interface CompactionLimits {
   /** Tables of level 0: from how many they are merged down, writers wait a little, writers wait. */
@@ -9,7 +9,7 @@ export interface CompactionLimits {
   readonly level0Relief: number
   /** Levels including level 0: the last one is the bottom. */
   readonly levelCount: number
-  /** What level 0 should hold at most, and the unit in which the levels below grow. */
+  /** What level 0 should hold at most: about `level0Trigger` memtables. The levels below grow from it. */
   readonly baseBytes: number
   /** A level is at most this many times as large as the one above it. */
   readonly levelRatio: number
@@ -26,7 +26,7 @@ export interface CompactionLimits {
   readonly idleGarbageShare: number
   /** At rest, removals go down if the bytes that go are at least this share of the bytes that are written. */
   readonly idleGainMin: number
-  /** From which share of removals and hidden versions a table of the bottom is rewritten: while writing, and at rest. */
+  /** Share of removals and hidden versions from which a table is rewritten where it is: while writing, and at rest. */
   readonly bottomGarbageShare: number
   readonly bottomGarbageShareIdle: number
   /** So many small neighbours become one table. */

@@ -1,6 +1,6 @@
-// Which merge is next. Pure: the same tables, the same answer. The caller installs Moves and Drops at once, runs Merges,
-// and asks again after each, also for what can run beside; with nothing to do the answer is Nothing, and stays it until
-// something is written, a snapshot closes, or the database comes to rest.
+// Which merge is next. Pure: the same tables, the same answer. The caller installs Moves and Drops at once, runs
+// Merges, and asks again after each, also for what can run beside; with nothing to do the answer is Nothing, and stays
+// it until something is written, a snapshot closes, or the database comes to rest.
 //
 // In this order:
 //   1. tables that range removals hide entirely are dropped, unread
@@ -63,10 +63,7 @@ const pickByScore = <T extends WithMeta>(shape: LevelShape<T>): Choice<T> | unde
 /** The levels over their targets, the most urgent first; of equals, the upper one. */
 const levelsByScore = <T extends WithMeta>(shape: LevelShape<T>): ReadonlyArray<number> => {
   const scores = shape.levels.map((_, level) => scoreOf(shape, level))
-  const urgency = scores.map((score, level) => {
-    if (level === 0 && shape.level0.length >= shape.limits.level0Slow) return Infinity
-    return score / Math.max(1, scores[shape.below(level)] ?? 0)
-  })
+  const urgency = scores.map((score, level) => score / Math.max(1, scores[shape.below(level)] ?? 0))
   return [...scores.keys()].filter((level) => scores[level]! >= 1).sort((a, b) => urgency[b]! - urgency[a]!)
 }
 

@@ -1,66 +1,112 @@
 // Which keys range removals hide from a scan, and how far.
 //
-// What a source holds of a key is newer than what later sources hold of it (levels.ts), so of all removals only those of
-// the newest source that covers the key count: they hide it in every later source, and in their own where they are newer
-// than the version there. The answer is the same up to a bound, the nearest end of a removal in the direction of the
-// scan, so a scan asks again only beyond that, and passes over a covered part of later sources by one search.
+// What a source holds of a key is newer than what later sources hold of it (levels.ts), so of all removals only those
+// of the newest source that covers the key count: they hide it in every later source, and in their own where they are
+// newer than the version there. The answer is the same up to a bound, the nearest end of a removal in the direction of
+// the scan, so a scan asks again only beyond that.
+//
+// From a hidden key the scan goes on with one search of each later source, as far as any source before it covers
+// without a gap: an old removal of all keys passes over them at once, however many newer ones cut it into small parts.
 import { compareBytes } from "../format/compare.ts"
 import { type EntryView, PartsRequest, type Request, type TableLike } from "./entry.ts"
+import { compareKeys } from "./keyRange.ts"
 import { firstEndingAt } from "./levels.ts"
 import type { RemovalSet } from "./rangeRemovals.ts"
 
-/** What is known of a key and of those that follow it in a direction. */
-export interface Cover {
-  /** Of the newest removal; 0 if none covers them. */
-  sequence: number
-  /** It holds up to here; `undefined`: up to the end of all keys. */
-  bound: Uint8Array | undefined
-  /** Whether it holds of the bound itself. */
-  holdsAtBound: boolean
-}
-
 /** A place in a scan: a key, and where the scan goes from there. */
-interface Place {
+export interface Place {
   readonly key: Uint8Array
   readonly start: number
   readonly end: number
   readonly forward: boolean
 }
 
-/** The range removals of one source that the reader sees. */
-export interface SourceRemovals {
-  /** Raises the sequence, and brings the bound nearer. What has to be loaded first is returned. */
-  readonly cover: (place: Place, into: Cover) => Request | undefined
-}
+/** What is known of a key and of those that follow it in a direction. */
+class Cover {
+  /** Of the newest removal; 0 if none covers them. */
+  sequence = 0
+  /** It holds up to here; `undefined`: up to the end of all keys. */
+  bound: Uint8Array | undefined = undefined
+  /** Whether it holds of the bound itself. */
+  holdsAtBound = false
+  private forward = true
 
-const narrow = (place: Place, into: Cover, bound: Uint8Array, holdsAtBound: boolean): void => {
-  const before = into.bound
-  if (before !== undefined) {
-    const order = compareBytes(bound, 0, bound.length, before, 0, before.length)
-    if (place.forward ? order > 0 : order < 0) return
-    if (order === 0) {
-      into.holdsAtBound &&= holdsAtBound
+  protected begin(forward: boolean): void {
+    this.sequence = 0
+    this.bound = undefined
+    this.holdsAtBound = false
+    this.forward = forward
+  }
+
+  /** Brings the bound nearer. */
+  narrow(bound: Uint8Array, holdsAtBound: boolean): void {
+    const before = this.bound
+    if (before !== undefined) {
+      const order = compareKeys(bound, before)
+      if (this.forward ? order > 0 : order < 0) return
+      if (order === 0) {
+        this.holdsAtBound &&= holdsAtBound
+        return
+      }
+    }
+    this.bound = bound
+    this.holdsAtBound = holdsAtBound
+  }
+
+  /** Adds what the set says of the place. */
+  add(set: RemovalSet, { end, forward, key, start }: Place): void {
+    const { pieces } = set
+    const index = set.firstEndingAfter(key, start, end)
+    const piece = pieces[index]
+    const isCovered = piece !== undefined && compareBytes(piece.from, 0, piece.from.length, key, start, end) <= 0
+    if (isCovered && piece.sequence > this.sequence) this.sequence = piece.sequence
+    if (forward) {
+      if (piece !== undefined) this.narrow(isCovered ? piece.to : piece.from, false)
       return
     }
+    const bound = isCovered ? piece.from : pieces[index - 1]?.to
+    if (bound !== undefined) this.narrow(bound, true)
   }
-  into.bound = bound
-  into.holdsAtBound = holdsAtBound
 }
 
-/** As `SourceRemovals.cover`, for one set. */
-const coverOf = (set: RemovalSet, place: Place, into: Cover): void => {
+/** How far all keys are covered: up to the bound, and the bound itself if it says so. */
+export interface Reach {
+  readonly bound: Uint8Array
+  readonly holdsAtBound: boolean
+}
+
+/** Neighbouring removals that are looked at for one reach: what lies beyond is found by the next. */
+const neighboursMax = 64
+
+/** From the place on, if it is covered. */
+const reachIn = (set: RemovalSet, place: Place): Reach | undefined => {
   const { pieces } = set
   const { end, forward, key, start } = place
-  const index = set.firstEndingAfter(key, start, end)
-  const piece = pieces[index]
-  const isCovered = piece !== undefined && compareBytes(piece.from, 0, piece.from.length, key, start, end) <= 0
-  if (isCovered && piece.sequence > into.sequence) into.sequence = piece.sequence
+  let index = set.firstEndingAfter(key, start, end)
+  const first = pieces[index]
+  if (first === undefined || compareBytes(first.from, 0, first.from.length, key, start, end) > 0) return undefined
+  const last = forward ? Math.min(index + neighboursMax, pieces.length - 1) : Math.max(index - neighboursMax, 0)
   if (forward) {
-    if (piece !== undefined) narrow(place, into, isCovered ? piece.to : piece.from, false)
-    return
+    while (index < last && compareKeys(pieces[index]!.to, pieces[index + 1]!.from) === 0) index += 1
+    return { bound: pieces[index]!.to, holdsAtBound: false }
   }
-  const bound = isCovered ? piece.from : pieces[index - 1]?.to
-  if (bound !== undefined) narrow(place, into, bound, true)
+  while (index > last && compareKeys(pieces[index]!.from, pieces[index - 1]!.to) === 0) index -= 1
+  return { bound: pieces[index]!.from, holdsAtBound: true }
+}
+
+/** The one that goes further. */
+export const further = (a: Reach, b: Reach | undefined, forward: boolean): Reach => {
+  if (b === undefined) return a
+  const order = compareKeys(a.bound, b.bound)
+  return order < 0 === forward ? b : a
+}
+
+/** The range removals of one source that the reader sees. */
+export interface SourceRemovals {
+  /** Adds what they say of the place. What has to be loaded first is returned. */
+  readonly cover: (place: Place, into: Cover) => Request | undefined
+  /** How far they cover from the place on, as far as memory knows. */
+  readonly reach: (place: Place) => Reach | undefined
 }
 
 /** Of a memtable: sets from the newest. */
@@ -73,8 +119,17 @@ class MemtableRemovals implements SourceRemovals {
 
   cover(place: Place, into: Cover): undefined {
     for (let index = 0; index < this.sets.length && into.sequence === 0; index++) {
-      coverOf(this.sets[index]!, place, into)
+      into.add(this.sets[index]!, place)
     }
+  }
+
+  reach(place: Place): Reach | undefined {
+    let reach: Reach | undefined
+    for (const set of this.sets) {
+      const own = reachIn(set, place)
+      reach = reach === undefined ? own : further(reach, own, place.forward)
+    }
+    return reach
   }
 }
 
@@ -98,11 +153,19 @@ class RunRemovals implements SourceRemovals {
     for (; at < tables.length && isAtOrBefore(tables[at]!.meta.smallest, place); at++) {
       const removals = this.removalsOf(tables[at]!)
       if (removals instanceof PartsRequest) return removals
-      if (removals !== undefined) coverOf(removals.at(this.sequence), place, into)
+      if (removals !== undefined) into.add(removals.at(this.sequence), place)
     }
     const next = tables[forward ? at : first - 1]
-    if (next !== undefined) narrow(place, into, forward ? next.meta.smallest : next.meta.largest, false)
+    if (next !== undefined) into.narrow(forward ? next.meta.smallest : next.meta.largest, false)
     return undefined
+  }
+
+  reach(place: Place): Reach | undefined {
+    const { tables } = this
+    const { end, key, start } = place
+    const table = tables[firstEndingAt(tables, key, start, end)]
+    const removals = table?.partsUnsafe()?.rangeRemovals
+    return removals === undefined ? undefined : reachIn(removals.at(this.sequence), place)
   }
 
   private removalsOf(table: TableLike): RemovalSet | PartsRequest | undefined {
@@ -128,16 +191,14 @@ export const runRemovals = (tables: ReadonlyArray<TableLike>, sequence: number):
   return having.length === 0 ? undefined : new RunRemovals(having, sequence)
 }
 
-export class Coverage implements Cover {
-  sequence = 0
-  bound: Uint8Array | undefined = undefined
-  holdsAtBound = false
+export class Coverage extends Cover {
   /** The newest source that covers. */
   source = 0
   private readonly sources: ReadonlyArray<{ readonly source: number; readonly removals: SourceRemovals }>
   private isKnown = false
 
   private constructor(sources: Coverage["sources"]) {
+    super()
     this.sources = sources
   }
 
@@ -156,8 +217,7 @@ export class Coverage implements Cover {
   ask(entry: EntryView, forward: boolean): Request | undefined {
     if (this.isKnown && this.isBeforeBound(entry, forward)) return undefined
     this.isKnown = false
-    this.sequence = 0
-    this.bound = undefined
+    this.begin(forward)
     const place = { key: entry.bytes, start: entry.keyStart, end: entry.keyEnd, forward }
     for (let index = 0; index < this.sources.length && this.sequence === 0; index++) {
       const { removals, source } = this.sources[index]!
@@ -175,11 +235,17 @@ export class Coverage implements Cover {
     return source > this.source || (source === this.source && sequence < this.sequence)
   }
 
-  /** Whether the answer holds of the entry's key, which is not before the one last asked for. */
-  isBeforeBound({ bytes, keyEnd, keyStart }: EntryView, forward: boolean): boolean {
+  private isBeforeBound({ bytes, keyEnd, keyStart }: EntryView, forward: boolean): boolean {
     const { bound } = this
     if (bound === undefined) return true
     const order = compareBytes(bytes, keyStart, keyEnd, bound, 0, bound.length)
     return order === 0 ? this.holdsAtBound : order < 0 === forward
   }
+}
+
+/** Whether the entry's key is covered, if it is not before the place that the reach begins at. */
+export const isWithin = ({ bytes, keyEnd, keyStart }: EntryView, reach: Reach, forward: boolean): boolean => {
+  const { bound, holdsAtBound } = reach
+  const order = compareBytes(bytes, keyStart, keyEnd, bound, 0, bound.length)
+  return order === 0 ? holdsAtBound : order < 0 === forward
 }

@@ -8,7 +8,7 @@ import { type EntryView, makeEntryView } from "../format/blockEntry.ts"
 import { compareBytes } from "../format/compare.ts"
 import { assert } from "../format/formatError.ts"
 import { readRecord, RecordView } from "../format/record.ts"
-import type { RangeRemoval } from "./rangeRemovals.ts"
+import type { RangeRemoval } from "../format/table.ts"
 import { type KeySpan, Step, type VersionSource } from "./versionSource.ts"
 
 export const versionWords = 3

@@ -10,6 +10,9 @@ import { slicesOf } from "./mergeSlices.ts"
 /** As many neighbours at least become one, where the way down is taken: fewer gain little for what they cost. */
 const reliefTables = 4
 
+/** Of what a job should write: where no tables below say where to cut, fewer are taken. */
+const sliceShareMax = 1.25
+
 export interface Level0Wish<T> {
   readonly reason: Reason
   /** The tables that are to leave the level; all of them if it is not said. */
@@ -29,7 +32,7 @@ export const pickLevel0 = <T extends WithMeta>(
 export const pickFullLevel0 = <T extends WithMeta>(shape: LevelShape<T>): Choice<T> | undefined => {
   const inputs = level0Inputs(shape, undefined)
   if (inputs === undefined) return pickRelief(shape)
-  if (bytesOf(inputs.upper) * shape.limits.levelRatio < bytesOf(inputs.lower)) {
+  if (shape.limits.levelRatio * bytesOf(inputs.upper) < bytesOf(inputs.lower)) {
     const neighbours = cheapestNeighbours(shape, 2)
     if (neighbours !== undefined) return planWithinLevel0(shape, neighbours)
   }
@@ -94,11 +97,16 @@ const fitting = <T extends WithMeta>(
     const lower = shape.overlapping(output, hullOf(oldest))
     if (shape.isClaimed(hullOf([...oldest, ...lower]), 0, output)) continue
     const upper = oldest.toReversed()
-    const runs = [...upper.map((table) => ({ level: 0, tables: [table] })), { level: output, tables: lower }]
-    const largest = Math.max(...slicesOf(runs, shape.limits.jobBytesMax).map(({ bytes }) => bytes))
-    if (count === 1 || largest <= 2 * shape.limits.jobBytesMax) return { level: 0, upper, output, lower }
+    const inputs = { level: 0, upper, output, lower }
+    if (count === 1 || largestSlice(shape, inputs) <= sliceShareMax * shape.limits.jobBytesMax) return inputs
   }
   return undefined
+}
+
+const largestSlice = <T extends WithMeta>(shape: LevelShape<T>, { lower, output, upper }: MergeInputs<T>): number => {
+  const runs = [...upper.map((table) => ({ level: 0, tables: [table] })), { level: output, tables: lower }]
+  const guides = shape.overlapping(output + 1, hullOf([...upper, ...lower]))
+  return Math.max(...slicesOf(runs, guides, shape.limits.jobBytesMax).map(({ bytes }) => bytes))
 }
 
 /**

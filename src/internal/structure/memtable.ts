@@ -17,13 +17,14 @@
 import { hashKey } from "../format/compare.ts"
 import { assert } from "../format/formatError.ts"
 import { Kind, readRecord, RecordView } from "../format/record.ts"
+import type { RangeRemoval } from "../format/table.ts"
 import { readVarint, varintBytes } from "../format/varint.ts"
 import type { ArenaLike } from "./arena.ts"
 import type { EntryView } from "./entry.ts"
 import { GrowingRemovals } from "./growingRemovals.ts"
 import { KeyIndex } from "./keyIndex.ts"
 import { MemtableCursor } from "./memtableCursor.ts"
-import type { RangeRemoval, RemovalSet } from "./rangeRemovals.ts"
+import type { RemovalSet } from "./rangeRemovals.ts"
 
 const entryWords = 4
 const highUnit = 0x1_0000_0000

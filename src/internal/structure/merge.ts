@@ -6,7 +6,7 @@
 // with one source it costs nothing.
 import { compareBytes } from "../format/compare.ts"
 import { assert } from "../format/formatError.ts"
-import { Coverage } from "./coverage.ts"
+import { Coverage, further, isWithin, type Reach } from "./coverage.ts"
 import type { EntryView, Request } from "./entry.ts"
 import type { Source, Target } from "./source.ts"
 
@@ -73,25 +73,29 @@ export class Merge {
   }
 
   /**
-   * To the next key that the coverage, as it was asked about the current one, does not hide in all sources behind the
-   * covering one. `isBeyond`: none of these holds a key that is wanted.
+   * On from the current key, which the coverage, asked about it, hides: to the next key that is not hidden by an
+   * earlier source than its own. `isBeyond` says that no key that is wanted lies beyond a reach.
    */
-  skip(isBeyond: boolean): void {
-    const { forward } = this
-    const coverage = this.coverage!
-    const key = coverage.bound!
-    const target = { key, start: 0, end: key.length, forward, inclusive: !coverage.holdsAtBound }
+  skip(isBeyond: (reach: Reach) => boolean): void {
+    const { forward, sources, tied } = this
+    const { bound, holdsAtBound, source: covering } = this.coverage!
+    const { bytes, keyEnd, keyStart } = this.entry
+    const place = { key: bytes, start: keyStart, end: keyEnd, forward }
     let isMoved = false
-    for (let index = 0; index < this.sources.length; index++) {
-      const source = this.sources[index]!
-      if (index <= coverage.source) {
-        if (this.tied[index] === 0) continue
-        source.move(forward)
-      } else {
-        if (!source.valid || this.ended[index] === 1 || !coverage.isBeforeBound(source.entry, forward)) continue
-        if (isBeyond) this.ended[index] = 1
-        else source.seek(target)
-      }
+    for (let index = 0; index <= covering; index++) {
+      if (tied[index] === 0) continue
+      sources[index]!.move(forward)
+      this.moving[index] = 1
+      isMoved = true
+    }
+    let reach: Reach = { bound: bound!, holdsAtBound }
+    let asked = covering
+    for (let index = covering + 1; index < sources.length; index++) {
+      const source = sources[index]!
+      if (!source.valid || this.ended[index] === 1 || !isWithin(source.entry, reach, forward)) continue
+      for (; asked < index; asked++) reach = further(reach, sources[asked]!.removals?.reach(place), forward)
+      if (isBeyond(reach)) this.ended[index] = 1
+      else source.seek(after(reach, forward))
       this.moving[index] = 1
       isMoved = true
     }
@@ -148,3 +152,11 @@ export class Merge {
     return this.forward ? order : -order
   }
 }
+
+const after = ({ bound, holdsAtBound }: Reach, forward: boolean): Target => ({
+  key: bound,
+  start: 0,
+  end: bound.length,
+  forward,
+  inclusive: !holdsAtBound
+})

@@ -52,14 +52,15 @@ export const planMerge = <T extends WithMeta>(
   const { limits, targets } = shape
   const span = hullOf([...upper, ...lower])
   const inputs = [...runsAt(level, upper), ...runsAt(output, lower)]
+  const grandparents = shape.overlapping(output + 1, span)
   return {
     _tag: "Merge",
     reason,
     inputs,
     level: output,
-    slices: slicesOf(inputs, limits.jobBytesMax).map(({ from, to }) => ({ from, to })),
+    slices: slicesOf(inputs, grandparents, limits.jobBytesMax).map(({ from, to }) => ({ from, to })),
     deeper: shape.deeper(output, span),
-    grandparents: shape.overlapping(output + 1, span),
+    grandparents,
     tableBytesMax: tableBytesMaxOf(output, targets, limits),
     claim: { ...span, level, output }
   }

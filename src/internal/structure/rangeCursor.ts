@@ -8,7 +8,7 @@
 // A move is begun by `seek` or `move`, and driven by `run` until it answers `ready` (an entry is current) or `end`.
 // `needs`: answer `request` and run again. `pause`: many keys were passed over; let others run, and run again.
 import { Kind } from "../format/record.ts"
-import type { Coverage } from "./coverage.ts"
+import type { Reach } from "./coverage.ts"
 import type { EntryView, Request } from "./entry.ts"
 import { compareKeys, isAfterStart, isBeforeEnd, type KeyRange } from "./keyRange.ts"
 import type { Merge } from "./merge.ts"
@@ -39,6 +39,8 @@ export class RangeCursor {
   private todo: "nothing" | "move" | "skip" | "return" | "look" = "nothing"
   /** Whether the merge stands on the current key. */
   private attached = false
+  /** Keys passed over since the last pause or answer. */
+  private passed = 0
   /** Where an unfinished `seek` goes. */
   private sought: Uint8Array | undefined = undefined
 
@@ -124,9 +126,10 @@ export class RangeCursor {
       this.seekMerge(this.currentKey, false)
       this.todo = "look"
     }
-    for (let passed = 0; passed < passedMax; passed++) {
+    // Blocks that are read on the way do not begin the count anew: they may come without a pause.
+    for (; this.passed < passedMax; this.passed++) {
       if (this.todo === "move") this.merge.move(this.forward)
-      else if (this.todo === "skip") this.merge.skip(this.isBeyond(this.merge.coverage!))
+      else if (this.todo === "skip") this.merge.skip(this.isBeyond)
       this.todo = "look"
       this.request = this.merge.resume()
       if (this.request !== undefined) return Step.needs
@@ -144,6 +147,7 @@ export class RangeCursor {
         this.hold(this.merge.entry)
         this.attached = true
         this.todo = "nothing"
+        this.passed = 0
         return Step.ready
       }
       this.todo = "move"
@@ -152,6 +156,7 @@ export class RangeCursor {
     this.hold(this.merge.entry)
     this.attached = false
     this.todo = "return"
+    this.passed = 0
     return Step.pause
   }
 
@@ -169,6 +174,7 @@ export class RangeCursor {
   }
 
   private finish(): Step {
+    this.passed = 0
     this.position = this.forward ? "after" : "before"
     this.todo = "nothing"
     return Step.end
@@ -180,12 +186,11 @@ export class RangeCursor {
       : isAfterStart(this.range, entry.bytes, entry.keyStart, entry.keyEnd)
   }
 
-  /** Whether no key of the range lies beyond the bound. */
-  private isBeyond({ bound, holdsAtBound }: Coverage): boolean {
+  /** Whether no key of the range lies beyond the reach. */
+  private readonly isBeyond = ({ bound, holdsAtBound }: Reach): boolean => {
     const { from, fromInclusive } = this.range
-    const key = bound!
-    if (this.forward) return !isBeforeEnd(this.range, key, 0, key.length)
-    const order = compareKeys(key, from)
+    if (this.forward) return !isBeforeEnd(this.range, bound, 0, bound.length)
+    const order = compareKeys(bound, from)
     return order < 0 || (order === 0 && (holdsAtBound || !fromInclusive))
   }
 

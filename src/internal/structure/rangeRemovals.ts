@@ -10,8 +10,6 @@ import { compareBytes } from "../format/compare.ts"
 import type { RangeRemoval } from "../format/table.ts"
 import { compareKeys } from "./keyRange.ts"
 
-export type { RangeRemoval } from "../format/table.ts"
-
 /** A part of the key space: from `from` (inclusive) to `to` (exclusive). */
 export type Span = Pick<RangeRemoval, "from" | "to">
 

@@ -14,7 +14,8 @@ import { compareBytes } from "../format/compare.ts"
 import { assert } from "../format/formatError.ts"
 import { compareKeys } from "./keyRange.ts"
 import type { KeySpans } from "./keySpans.ts"
-import { type RangeRemoval, RangeRemovals } from "./rangeRemovals.ts"
+import type { RangeRemoval } from "../format/table.ts"
+import { RangeRemovals } from "./rangeRemovals.ts"
 import type { KeySpan } from "./versionSource.ts"
 
 /** The stripe of a sequence: the first snapshot that sees it. Their number if none does. */

@@ -33,8 +33,8 @@ export class TableCuts {
   }
 
   /**
-   * The key behind which the table ends, if it ends before this key, which is above all that it holds.
-   * `holds` says whether a table up to and with a key would hold anything.
+   * The key behind which the table ends, if it ends before this key, which is above all that it holds. `holds` says
+   * whether a table that has no versions would hold anything if it ended behind a key.
    */
   before(
     entry: Pick<EntryView, "bytes" | "keyStart" | "keyEnd">,
@@ -62,13 +62,14 @@ export class TableCuts {
     table: FillingTable | undefined,
     holds: (last: Uint8Array) => boolean
   ): Uint8Array | undefined {
-    for (; this.next < this.grandparents.length; this.next++) {
+    while (this.next < this.grandparents.length) {
       const { bytes: overlapped, largest } = this.grandparents[this.next]!
       if (compareBytes(largest, 0, largest.length, bytes, keyStart, keyEnd) >= 0) return undefined
-      if (table === undefined && !holds(largest)) continue
+      this.next += 1
+      // Up to here there would be an empty table: none is made, and the next begins behind it.
+      if (table === undefined && !holds(largest)) return largest
       this.overlapBytes += overlapped
       if (this.overlapBytes <= this.overlapBytesMax) continue
-      this.next += 1
       this.overlapBytes = 0
       return largest
     }

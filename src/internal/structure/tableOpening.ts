@@ -10,12 +10,18 @@ import { checkFilter } from "../format/filter.ts"
 import { assert } from "../format/formatError.ts"
 import { type Sealer, sealerOf } from "../format/sealer.ts"
 import { decodingAt, Layout, openBlock } from "../format/storedBlock.ts"
-import { decodeFooter, decodeRangeRemovals, type Footer, footerBytes, type Section } from "../format/table.ts"
+import {
+  decodeFooter,
+  decodeRangeRemovals,
+  type Footer,
+  footerBytes,
+  type RangeRemoval,
+  type Section
+} from "../format/table.ts"
 import { IndexTop } from "../format/indexTop.ts"
 import { TableIndex } from "../format/tableIndex.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
 import type { OpeningRequest } from "./jobRequest.ts"
-import type { RangeRemoval } from "./rangeRemovals.ts"
 import {
   checkFooter,
   checkHeader,

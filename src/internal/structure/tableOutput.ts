@@ -9,7 +9,7 @@ import type { TableMeta } from "../format/tableMeta.ts"
 import { inTable } from "./fileDamage.ts"
 import type { JobAnswer, JobRequest, NewFile } from "./jobRequest.ts"
 import type { JobSetup } from "./jobWork.ts"
-import type { RangeRemoval } from "./rangeRemovals.ts"
+import type { RangeRemoval } from "../format/table.ts"
 import { TableOpening } from "./tableOpening.ts"
 
 /** Of one append: enough that its fixed cost does not show, and few enough to be written on the calling stack. */

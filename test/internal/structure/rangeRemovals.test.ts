@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { joined, type RangeRemoval, RangeRemovals } from "../../../src/internal/structure/rangeRemovals.ts"
+import type { RangeRemoval } from "../../../src/internal/format/table.ts"
+import { joined, RangeRemovals } from "../../../src/internal/structure/rangeRemovals.ts"
 import { Dice } from "../../support/randomPlan.ts"
 
 const key = (text: string): Uint8Array => new TextEncoder().encode(text)
