@@ -16,7 +16,7 @@ import {
   target,
   withCheckpoint
 } from "./support/checkpointRun.ts"
-import { Model } from "./support/model.ts"
+import { Model, type ModelWrite } from "./support/model.ts"
 import { directory, open, type Opened, smallOptions } from "./support/opened.ts"
 import { Dice, randomWrites, toOperation } from "./support/randomPlan.ts"
 import { range } from "./support/regressionKit.ts"
@@ -204,6 +204,9 @@ interface Loaded {
   readonly acknowledged: number
 }
 
+const withoutExpiry = (write: ModelWrite): ModelWrite =>
+  "removed" in write ? write : { key: write.key, value: write.value }
+
 /** Writers of all durabilities go on while a checkpoint is made. */
 const underLoad = (seed: number): Loaded => {
   const device = SimDisk.make()
@@ -216,9 +219,7 @@ const underLoad = (seed: number): Loaded => {
     Effect.gen(function* () {
       const own = new Dice(dice.below(1e9))
       for (let count = 0; state.checkpointing && count < 1000; count++) {
-        const writes = randomWrites(own, { now: 0, longest: 200 }).map((write) =>
-          "key" in write ? { key: write.key, value: write.value } : write
-        )
+        const writes = randomWrites(own, { now: 0, longest: 200 }).map(withoutExpiry)
         const durability = own.pick(["disk", "os", "buffered"] as const)
         const { sequence } = yield* database.write(writes.map(toOperation), { durability })
         model.commit(sequence, writes)

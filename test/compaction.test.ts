@@ -173,6 +173,43 @@ describe("compaction", () => {
       { ...tiny, level0TablesMin: 2, level0TablesSlow: 2, level0TablesStop: 3 }
     ))
 
+  it("is prompted by a scan over what was removed", () =>
+    run(
+      ({ database, maintenance }) =>
+        Effect.gen(function* () {
+          const keys = 10_000
+          for (let from = 0; from < keys; from += 500) {
+            const some = Array.from({ length: 500 }, (_, index) => keyOf(from + index))
+            yield* database.write(some.map((key) => ({ type: "set" as const, key, value: "v" })))
+            yield* maintenance.flush
+          }
+          yield* maintenance.compact()
+          const removed = Array.from({ length: 5000 }, (_, index) => ({ type: "remove" as const, key: keyOf(index) }))
+          yield* database.write(removed)
+          // So many others beside them that the table is not compacted for its removals.
+          for (let from = keys; from < 2 * keys; from += 500) {
+            const some = Array.from({ length: 500 }, (_, index) => keyOf(from + index))
+            yield* database.write(some.map((key) => ({ type: "set" as const, key, value: "v" })))
+          }
+          yield* maintenance.flush
+          yield* Effect.sleep("2 seconds")
+          const before = (yield* maintenance.stats).removals
+          assert.strictEqual(before, 5000)
+          assert.strictEqual(yield* database.count({ to: keyOf(5000) }), 0)
+          yield* Effect.sleep("2 seconds")
+          assert.strictEqual((yield* maintenance.stats).removals, 0)
+        }),
+      {
+        ...tiny,
+        arenaBytes: 1024 * 1024,
+        transactionBytesMax: 1024 * 1024,
+        level0TablesMin: 64,
+        level0TablesSlow: 100,
+        level0TablesStop: 200,
+        baseLevelBytes: 1024 * 1024 * 1024
+      }
+    ))
+
   it("changes nothing that a reader sees, whatever is open", () => {
     for (let seed = 1; seed <= 30; seed++) {
       const dice = new Dice(seed)

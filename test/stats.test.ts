@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Metric } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
-import { openThere, prepare } from "./support/checkpointRun.ts"
+import { foundIn, openThere, prepare } from "./support/checkpointRun.ts"
 import { directory, open, smallOptions } from "./support/opened.ts"
 import { simulate, using } from "./support/scenario.ts"
 
@@ -42,7 +42,9 @@ describe("stats", () => {
             stats.removals
           )
           assert.isAbove(stats.removals, 0)
-          assert.strictEqual(stats.openFiles, stats.tables)
+          assert.isAtMost(stats.openFiles, stats.tables)
+          yield* foundIn(opened)
+          assert.strictEqual((yield* opened.maintenance.stats).openFiles, stats.tables, "all were read")
           assert.strictEqual(stats.state, "healthy")
         })
       )

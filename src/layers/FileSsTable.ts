@@ -39,6 +39,7 @@ export const layer: Layer.Layer<SsTable, never, Disk | Manifest | Encryption | B
       attach: (metas) => tables.attach(metas),
       handle: (meta) => tables.handle(meta),
       remove: (meta) => tables.remove(meta),
+      openFiles: () => tables.openFiles,
       verify: (meta) => verifyTable(parts, meta)
     })
   })

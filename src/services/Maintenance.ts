@@ -5,7 +5,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { Bytes } from "./Database.ts"
+import type { Bounds } from "./Database.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
 
 /**
@@ -217,19 +217,6 @@ export interface VerifyReport {
 }
 
 /**
- * A part of the key space: `from` inclusive, `to` exclusive; a missing end is open. `prefix` and the ends may be
- * combined.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CompactionRange {
-  readonly prefix?: Bytes | undefined
-  readonly from?: Bytes | undefined
-  readonly to?: Bytes | undefined
-}
-
-/**
  * What a checkpoint made.
  *
  * @since 0.1.0
@@ -270,7 +257,7 @@ export class Maintenance extends Context.Service<
      * What is in memory is flushed first. Reads and writes go on meanwhile. Interrupting it leaves what was rewritten
      * so far. An inverted range is `Invalid`.
      */
-    readonly compact: (range?: CompactionRange) => Effect.Effect<void, DatabaseError>
+    readonly compact: (range?: Bounds) => Effect.Effect<void, DatabaseError>
     /**
      * Makes a copy of the database, as it is at one moment, in a directory that is absent or empty, while reads and
      * writes go on. Everything acknowledged before the call is in it; it is a database of its own, that neither needs

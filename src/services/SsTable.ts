@@ -85,8 +85,11 @@ export interface RemovalSet {
  */
 export interface LoadedParts {
   readonly blockCount: number
-  /** False only if no version of the key is in the table. Range removals do not count. */
-  readonly mayContain: (key: Uint8Array, start: number, end: number) => boolean
+  /**
+   * False only if no version of a key with these two hashes is in the table. They are those of the table format, and
+   * computed once for all tables. Range removals do not count.
+   */
+  readonly mayContain: (hash: number, hashHigh: number) => boolean
   /**
    * The first block whose last key is at or after the target; `blockCount` if there is none. -1: ask `Table.place`, for
    * the piece of the index that knows is not in memory.
@@ -152,6 +155,8 @@ export class SsTable extends Context.Service<
      * log says so.
      */
     readonly remove: (meta: TableMeta) => Effect.Effect<void>
+    /** How many files are open. */
+    readonly openFiles: () => number
     /** Reads the whole file and reports what is wrong with it. */
     readonly verify: (
       meta: TableMeta

@@ -103,6 +103,7 @@ export const prepare = ({ database, maintenance }: Opened) =>
         if ((key + round) % 4 === 3) yield* database.remove(`k${key}`)
         else yield* database.set(`k${key}`, `${round}`.repeat(40))
       }
+      if (round === 1) yield* database.removeRange({ from: "k2", to: "k4" })
       if (round < 2) yield* maintenance.flush
     }
   })

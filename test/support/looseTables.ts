@@ -1,5 +1,6 @@
 // Tables of plain values whose parts, index and blocks are in memory only when the dice say so: whoever reads them has
 // to ask, and to be answered.
+import { hashKey, hashKeyHigh } from "../../src/internal/format/compare.ts"
 import { Kind } from "../../src/internal/format/record.ts"
 import type { BlockLike, EntryView, PartsLike, Request, TableLike } from "../../src/internal/structure/entry.ts"
 import { lastCovered, type RangeRemoval } from "../../src/internal/format/table.ts"
@@ -101,8 +102,9 @@ export class LooseTable implements TableLike {
     const keys = this.blocks.flat().map(({ key }) => key)
     return {
       blockCount: this.blocks.length,
-      mayContain: (key, start, end) =>
-        this.dice.chance(20) || keys.some((one) => compareKeys(one, key.subarray(start, end)) === 0),
+      mayContain: (hash, hashHigh) =>
+        this.dice.chance(20) ||
+        keys.some((key) => hashKey(key, 0, key.length) === hash && hashKeyHigh(key, 0, key.length) === hashHigh),
       blockFor: (target, start, end) => (this.dice.chance(60) ? this.place(target.subarray(start, end)) : -1),
       rangeRemovals: this.rangeRemovals
     }

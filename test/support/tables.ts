@@ -8,6 +8,7 @@ import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import * as SieveBlockCache from "../../src/layers/SieveBlockCache.ts"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
 import { concatBytes } from "../../src/internal/format/bytes.ts"
+import { hashKey, hashKeyHigh } from "../../src/internal/format/compare.ts"
 import { fileHeaderBytes, fileTagOf } from "../../src/internal/format/fileHeader.ts"
 import { checksumSealer } from "../../src/internal/format/sealer.ts"
 import { type Layout, openBlock, sealBlock } from "../../src/internal/format/storedBlock.ts"
@@ -21,7 +22,7 @@ import { Encryption, type EncryptionService } from "../../src/services/Encryptio
 import { type Job, Jobs } from "../../src/services/Jobs.ts"
 import { Manifest, type ManifestService, type TableMeta } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
-import { SsTable, type SsTableService, type Table } from "../../src/services/SsTable.ts"
+import { type LoadedParts, SsTable, type SsTableService, type Table } from "../../src/services/SsTable.ts"
 import { fromView, latin1, type Plain, plain } from "../internal/format/entries.ts"
 import type { Dice } from "../internal/format/support.ts"
 import { memtableOf } from "./jobPlan.ts"
@@ -103,11 +104,17 @@ export const entriesOf = (table: Table) =>
     return entries
   })
 
+/** What the table's filter says of the key. */
+export const mayHold = (parts: LoadedParts, key: string): boolean => {
+  const target = latin1(key)
+  return parts.mayContain(hashKey(target, 0, target.length), hashKeyHigh(target, 0, target.length))
+}
+
 /** The newest version at or below the sequence, searched for as the engine does. */
 export const find = Effect.fnUntraced(function* (table: Table, key: string, sequence: number) {
   const target = latin1(key)
   const parts = yield* table.open
-  if (!parts.mayContain(target, 0, target.length)) return undefined
+  if (!mayHold(parts, key)) return undefined
   const view = makeEntryView()
   for (let at = yield* table.place(target, 0, target.length); at < parts.blockCount; at++) {
     const block = table.blockUnsafe(at) ?? (yield* table.load(at, true))

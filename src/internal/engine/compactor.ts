@@ -12,7 +12,7 @@ import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.t
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { Table } from "../../services/SsTable.ts"
-import type { ManualCompaction, PickerInput } from "../structure/compactionChoice.ts"
+import type { ManualCompaction, PickerInput, PickerRange } from "../structure/compactionChoice.ts"
 import { type CompactionLimits, compactionLimits } from "../structure/compactionLimits.ts"
 import { levelTargets } from "../structure/levelTargets.ts"
 import { choose, isManualPending } from "../structure/compactionPicker.ts"
@@ -45,6 +45,8 @@ const tableGrowth = 8
 /** Writers are slowed, and stopped, when so many times the base level waits to be merged. */
 const debtSlow = 128
 const debtStop = 512
+/** Ranges that wait to be thinned; others are found again by the scans that cross them. */
+const crowdedMax = 8
 /** Failures in a row from which on writers are told. */
 const failuresTold = 3
 
@@ -61,6 +63,8 @@ export class Compactor {
   private readonly running = new Set<Work>()
   private readonly damaged = new Set<number>()
   private readonly wanted: Array<Wanted> = []
+  /** Ranges that scans found full of removals. */
+  private crowded: Array<PickerRange> = []
   private failuresInRow = 0
   private stopped = false
   /** The last sequence when idleness was found. */
@@ -70,6 +74,13 @@ export class Compactor {
   constructor(parts: CompactorParts) {
     this.parts = parts
     this.limits = limitsOf(parts.options)
+  }
+
+  /** A scan passed over thousands of keys that are not there: what hides them is merged down early. */
+  crowd({ from, to }: PickerRange): void {
+    if (this.crowded.length >= crowdedMax) return
+    this.crowded.push({ from, to })
+    this.gate.wake()
   }
 
   /** What each level should hold at most, if the levels hold so much. */
@@ -156,7 +167,9 @@ export class Compactor {
       wanted.done = true
       this.ended.wakeAll()
     }
-    return this.choose(undefined)
+    const work = this.choose(undefined)
+    if (work === undefined && this.running.size === 0) this.crowded = []
+    return work
   }
 
   private choose(manual: ManualCompaction | undefined): Work | undefined {
@@ -175,7 +188,8 @@ export class Compactor {
       snapshots: oracle.horizon().snapshots,
       idle: this.idleAt === oracle.assigned(),
       rangeRemovals: live.tables.flatMap((table) => table.partsUnsafe()?.rangeRemovals?.removals ?? []),
-      manual
+      manual,
+      crowded: this.crowded
     }
   }
 

@@ -8,6 +8,7 @@ import type { Counters, MaintenanceService } from "../../services/Maintenance.ts
 import type { MemoryShape } from "../../services/Memory.ts"
 import type { Durability } from "../../services/Options.ts"
 import { successor } from "../structure/removalStripes.ts"
+import type { KeyRange } from "../structure/keyRange.ts"
 import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
 import { checkpoint } from "./checkpoint.ts"
@@ -73,7 +74,8 @@ export class Engine {
     this.obsolete = new ObsoleteTables({ tables: parts.tables, committer: this.committer })
     live.onObsolete = (table) => this.obsolete.add(table)
     this.limits = { options, nowMillis: oracle.nowMillis }
-    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere) }
+    const crowded = (range: KeyRange) => this.compactor.crowd(range)
+    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), crowded }
     this.look = new EngineStats(this.statsParts())
     this.transactions = new Transactions({
       reads: this.reads,
@@ -331,8 +333,7 @@ export class Engine {
       recovery: this.recovery,
       log: () => this.log(),
       tables: () => live.tables,
-      // Every live table is open.
-      openFiles: () => live.tables.length,
+      openFiles: () => this.parts.tables.openFiles(),
       jobs: this.parts.jobs.stats,
       compaction: () => compactor.counters,
       targets: (levelBytes) => compactor.targets(levelBytes),

@@ -63,6 +63,11 @@ export class OpenFiles {
     this.bytesMax = options.bytesMax
   }
 
+  /** Files that are open, or being opened or closed. */
+  get openCount(): number {
+    return this.count
+  }
+
   /** The holder's file, for the synchronous step that asks. `undefined` if it cannot be had at once. */
   fileUnsafe(holder: FileHolder): ReadFile | undefined {
     checkOpen(holder)

@@ -163,7 +163,10 @@ export class RangeReads {
   private fill(scan: Scan): Effect.Effect<void, DatabaseError> {
     return attempt(() => {
       const step = this.fillNow(scan)
-      if (step === Step.pause) return Effect.flatMap(Effect.yieldNow, () => this.fill(scan))
+      if (step === Step.pause) {
+        this.parts.crowded(scan.walk.cursor.range)
+        return Effect.flatMap(Effect.yieldNow, () => this.fill(scan))
+      }
       if (step !== Step.needs) return Effect.void
       return Effect.flatMap(scan.walk.load(scan.fillCache), () => this.fill(scan))
     })

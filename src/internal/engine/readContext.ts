@@ -23,6 +23,8 @@ export interface ReadParts {
   readonly oracle: OracleService
   readonly cache: BlockCacheService
   readonly values: ValueSlab
+  /** Called with the range of a scan that passed over thousands of keys which are not there. */
+  readonly crowded: (range: KeyRange) => void
 }
 
 /** Who reads: at which moment, over which writes of its own. */

@@ -1,4 +1,4 @@
-// A look inside: the numbers of all parts in one value, put together when somebody asks. The parts count, this does not.
+// A look inside: the numbers of all parts in one value, put together when somebody asks. The parts count; this adds up.
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import type { RecoveryReport } from "../../services/Database.ts"
 import type { DatabaseError } from "../../services/DatabaseError.ts"

@@ -32,6 +32,10 @@ export class TableHandles {
     })
   }
 
+  get openFiles(): number {
+    return this.files.openCount
+  }
+
   handle(meta: TableMeta): Table {
     const known = this.tables.get(meta.number)
     if (known !== undefined) {

@@ -93,8 +93,8 @@ export class TableBuilder {
   }
 
   /**
-   * Copies the entry. Keys ascend, the sequences of one key descend. `isHidden`: the table also holds what hides it from
-   * the newest readers.
+   * Copies the entry. Keys ascend, the sequences of one key descend. `isHidden`: the table also holds what hides it
+   * from the newest readers.
    */
   add(entry: EntryView, isHidden = false): void {
     const { bytes, keyEnd, keyStart, sequence } = entry

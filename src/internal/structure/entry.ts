@@ -49,8 +49,11 @@ export interface BlockLike {
 /** What leads to the blocks of a table: its index, its filter, and its range removals. */
 export interface PartsLike {
   readonly blockCount: number
-  /** False only if no version of the key is in the table. Range removals do not count. */
-  readonly mayContain: (key: Uint8Array, start: number, end: number) => boolean
+  /**
+   * False only if no version of the key with these hashes (`hashKey` and `hashKeyHigh`) is in the table. Range removals
+   * do not count.
+   */
+  readonly mayContain: (hash: number, hashHigh: number) => boolean
   /**
    * The first block whose last key is at or after the target, `blockCount` if there is none; -1 if a piece of the
    * index has to be loaded to tell.

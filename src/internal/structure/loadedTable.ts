@@ -2,7 +2,6 @@
 // opened with.
 import { BlockReader } from "../format/block.ts"
 import { type EntryView, makeEntryView } from "../format/blockEntry.ts"
-import { hashKey, hashKeyHigh } from "../format/compare.ts"
 import { mayContain } from "../format/filter.ts"
 import { FormatError } from "../format/formatError.ts"
 import { decodingAt, Layout } from "../format/storedBlock.ts"
@@ -38,9 +37,9 @@ export class LoadedTable implements PartsLike {
     this.bytes = tableBytes + this.blocks.bytes + (filter?.buffer.byteLength ?? 0) + bytesOf(rangeRemovals)
   }
 
-  mayContain(key: Uint8Array, start: number, end: number): boolean {
+  mayContain(hash: number, hashHigh: number): boolean {
     const { filter } = this
-    return filter === undefined || mayContain(filter, hashKey(key, start, end), hashKeyHigh(key, start, end))
+    return filter === undefined || mayContain(filter, hash, hashHigh)
   }
 
   blockFor(target: Uint8Array, start: number, end: number): number {

@@ -5,8 +5,9 @@
 // `step` answers with the record in `entry`, with nothing, or with a request that must be answered first; then call it
 // again. Tables are asked run by run. Of a run that has several, the one that can hold the key is found by a binary
 // search of what is known without reading any of them; only at an end that two tables share are both asked.
-import { compareBytes } from "../format/compare.ts"
+import { compareBytes, hashKey, hashKeyHigh } from "../format/compare.ts"
 import {
+  type BlockLike,
   BlockRequest,
   emptyEntry,
   type EntryView,
@@ -17,6 +18,7 @@ import {
   type TableLike
 } from "./entry.ts"
 import { firstEndingAt, type Run } from "./levels.ts"
+import type { RemovalSet } from "./rangeRemovals.ts"
 
 /** The part of a memtable that a lookup uses. */
 export interface PointSource {
@@ -55,6 +57,9 @@ export class Lookup {
   private covering = 0
   /** The key is the current table's largest, and so may be the next one's smallest. */
   private isLargest = false
+  private isHashed = false
+  private hash = 0
+  private hashHigh = 0
 
   /** Begins. The key must not change until the lookup has ended. Answers at once if a memtable knows. */
   start(
@@ -84,70 +89,75 @@ export class Lookup {
     this.runs = sources.runs
     this.run = 0
     this.position = -1
+    this.parts = undefined
+    this.ordinal = -1
     this.covering = 0
-    this.toTable()
+    this.isHashed = false
+    this.request = undefined
     return this.step()
   }
 
   step(): Found {
     const { runs } = this
-    for (; this.run < runs.length; this.run++, this.position = -1) {
+    for (; this.run < runs.length; this.run++) {
       const { tables } = runs[this.run]!
       if (this.position < 0) {
         this.position = tables.length === 1 ? 0 : firstEndingAt(tables, this.key, this.keyStart, this.keyEnd)
       }
       for (; this.position < tables.length; this.position++) {
-        const table = tables[this.position]!
-        if (this.parts === undefined && !this.isWithin(table)) break
-        const found = table.meta.sequenceMin > this.sequence ? Found.nothing : this.findIn(table)
-        if (found === Found.entry && this.entry.sequence < this.covering) return Found.nothing
+        const found = this.askTable(tables[this.position]!)
         if (found !== Found.nothing) return found
-        this.toTable()
         if (!this.isLargest) break
       }
       if (this.covering > 0) return Found.nothing
+      this.position = -1
     }
     return Found.nothing
   }
 
-  /** Before another table is asked. */
-  private toTable(): void {
+  /** Most tables are left behind here, by their ends or their filter, and nothing of the lookup has changed. */
+  private askTable(table: TableLike): Found {
+    if (this.parts === undefined) {
+      if (!this.isWithin(table) || table.meta.sequenceMin > this.sequence) return Found.nothing
+      const { request } = this
+      const isAnswer = request !== undefined && request.want === "parts" && request.table === table
+      const parts = (isAnswer ? request.parts : undefined) ?? table.partsUnsafe()
+      if (parts === undefined) return this.ask(new PartsRequest(table))
+      if (parts.rangeRemovals !== undefined) this.cover(parts.rangeRemovals)
+      if (!this.mayBeIn(parts)) return Found.nothing
+      this.parts = parts
+    }
+    const found = this.findIn(table, this.parts)
+    if (found === Found.needs) return found
     this.parts = undefined
     this.ordinal = -1
-    this.request = undefined
+    return found === Found.entry && this.entry.sequence >= this.covering ? found : Found.nothing
   }
 
-  private findIn(table: TableLike): Found {
-    const { key, keyEnd, keyStart } = this
-    if (this.parts === undefined) {
-      const parts = this.partsOf(table)
-      if (parts === undefined) return this.ask(new PartsRequest(table))
-      this.parts = parts
-      if (parts.rangeRemovals !== undefined) {
-        const covering = parts.rangeRemovals.covering(key, keyStart, keyEnd, this.sequence)
-        if (covering > this.covering) this.covering = covering
-      }
-      if (!parts.mayContain(key, keyStart, keyEnd)) return Found.nothing
-    }
-    const { parts } = this
+  private findIn(table: TableLike, parts: PartsLike): Found {
+    const { key, keyEnd, keyStart, request } = this
     if (this.ordinal < 0) {
-      this.ordinal = this.placeIn(parts)
+      const isAnswer = request !== undefined && request.want === "place" && request.table === table
+      this.ordinal = isAnswer ? request.ordinal : parts.blockFor(key, keyStart, keyEnd)
       if (this.ordinal < 0) return this.ask(new PlaceRequest(table, key, keyStart, keyEnd))
     }
-    while (this.ordinal < parts.blockCount) {
-      const { request } = this
-      const isAnswer = request !== undefined && request.want === "block" && request.ordinal === this.ordinal
-      const block = isAnswer ? request.block : table.blockUnsafe(this.ordinal)
+    for (; this.ordinal < parts.blockCount; this.ordinal++) {
+      const block = this.blockOf(table, this.ordinal)
       if (block === undefined) return this.ask(new BlockRequest(table, this.ordinal))
       const index = block.seekVersion(key, keyStart, keyEnd, this.sequence)
-      if (index < block.count) {
-        block.read(index, this.entry)
-        return this.isKey() ? Found.entry : Found.nothing
-      }
       // All its versions here are too new; older ones may begin the next block.
-      this.ordinal += 1
+      if (index === block.count) continue
+      block.read(index, this.entry)
+      return this.isKey() ? Found.entry : Found.nothing
     }
     return Found.nothing
+  }
+
+  private blockOf(table: TableLike, ordinal: number): BlockLike | undefined {
+    const { request } = this
+    const isAnswer =
+      request !== undefined && request.want === "block" && request.table === table && request.ordinal === ordinal
+    return (isAnswer ? request.block : undefined) ?? table.blockUnsafe(ordinal)
   }
 
   private ask(request: Request): Found {
@@ -155,25 +165,29 @@ export class Lookup {
     return Found.needs
   }
 
-  private partsOf(table: TableLike): PartsLike | undefined {
-    const { request } = this
-    return (request !== undefined && request.want === "parts" ? request.parts : undefined) ?? table.partsUnsafe()
+  private cover(removals: RemovalSet): void {
+    const covering = removals.covering(this.key, this.keyStart, this.keyEnd, this.sequence)
+    if (covering > this.covering) this.covering = covering
   }
 
-  private placeIn(parts: PartsLike): number {
-    const { request } = this
-    if (request !== undefined && request.want === "place") return request.ordinal
-    return parts.blockFor(this.key, this.keyStart, this.keyEnd)
+  /** The key is hashed once for all filters. */
+  private mayBeIn(parts: PartsLike): boolean {
+    const { key, keyEnd, keyStart } = this
+    if (!this.isHashed) {
+      this.hash = hashKey(key, keyStart, keyEnd)
+      this.hashHigh = hashKeyHigh(key, keyStart, keyEnd)
+      this.isHashed = true
+    }
+    return parts.mayContain(this.hash, this.hashHigh)
   }
 
   /** Whether the key is between the table's ends. */
   private isWithin(table: TableLike): boolean {
     const { key, keyEnd, keyStart } = this
     const { largest, smallest } = table.meta
-    if (compareBytes(key, keyStart, keyEnd, smallest, 0, smallest.length) < 0) return false
     const order = compareBytes(key, keyStart, keyEnd, largest, 0, largest.length)
     this.isLargest = order === 0
-    return order <= 0
+    return order <= 0 && compareBytes(key, keyStart, keyEnd, smallest, 0, smallest.length) >= 0
   }
 
   private isKey(): boolean {

@@ -39,6 +39,8 @@ export class RangeCursor {
   private todo: "nothing" | "move" | "skip" | "return" | "look" = "nothing"
   /** Whether the merge stands on the current key. */
   private attached = false
+  /** Keys passed over since the last pause or answer. */
+  private passed = 0
   /** Where an unfinished `seek` goes. */
   private sought: Uint8Array | undefined = undefined
 
@@ -124,7 +126,8 @@ export class RangeCursor {
       this.seekMerge(this.currentKey, false)
       this.todo = "look"
     }
-    for (let passed = 0; passed < passedMax; passed++) {
+    // Blocks that are read on the way do not begin the count anew: they may come without a pause.
+    for (; this.passed < passedMax; this.passed++) {
       if (this.todo === "move") this.merge.move(this.forward)
       else if (this.todo === "skip") this.merge.skip(this.isBeyond)
       this.todo = "look"
@@ -144,6 +147,7 @@ export class RangeCursor {
         this.hold(this.merge.entry)
         this.attached = true
         this.todo = "nothing"
+        this.passed = 0
         return Step.ready
       }
       this.todo = "move"
@@ -152,6 +156,7 @@ export class RangeCursor {
     this.hold(this.merge.entry)
     this.attached = false
     this.todo = "return"
+    this.passed = 0
     return Step.pause
   }
 
@@ -169,6 +174,7 @@ export class RangeCursor {
   }
 
   private finish(): Step {
+    this.passed = 0
     this.position = this.forward ? "after" : "before"
     this.todo = "nothing"
     return Step.end
