@@ -1,10 +1,11 @@
 // Checkpoints: what they are, where they are refused, and what they hold while writers go on. What is left of one that
 // is stopped is in test/checkpointCrash.test.ts.
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber, Layer } from "effect"
 import { decodeFileHeader, encodeFileHeader, fileHeaderBytes, FileKind } from "../src/internal/format/fileHeader.ts"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
 import * as SimDisk from "../src/layers/SimDisk.ts"
+import { Disk } from "../src/services/Disk.ts"
 import type { Checkpoint } from "../src/services/Maintenance.ts"
 import {
   copyOn,
@@ -251,7 +252,36 @@ const underLoad = (seed: number): Loaded => {
   return { device, model, made: made.made, acknowledged: made.before }
 }
 
+/** Every link takes so long. */
+const slowLinks = (device: SimDisk.SimDisk) =>
+  Layer.succeed(Disk, {
+    ...device.disk,
+    linkNew: (from, to) => Effect.andThen(Effect.sleep("10 seconds"), device.disk.linkNew(from, to))
+  })
+
 describe("a checkpoint under write load", () => {
+  it("does not stop writers, however long it takes", () => {
+    const device = SimDisk.make()
+    const { made, model } = simulate(
+      using({ layer: slowLinks(device) }, (opened) =>
+        Effect.gen(function* () {
+          yield* prepare(opened)
+          const fiber = yield* Effect.forkChild(opened.maintenance.checkpoint(target), { startImmediately: true })
+          yield* Effect.sleep("1 second")
+          const model = yield* foundIn(opened)
+          const since = yield* Clock.currentTimeMillis
+          // Many times what the memtables hold together.
+          for (const key of range(1, 200)) yield* opened.database.set(`later${key}`, "v".repeat(200))
+          assert.isBelow((yield* Clock.currentTimeMillis) - since, 5000)
+          assert.isUndefined(fiber.pollUnsafe(), "it goes on")
+          return { made: yield* Fiber.join(fiber), model }
+        })
+      )
+    )
+    assert.strictEqual(made.sequence, model.sequence)
+    assert.deepStrictEqual(copyOn(crashOf(device, allKept)), model)
+  })
+
   it("holds exactly the commits up to its sequence, with all that was acknowledged before the call", () => {
     let later = 0
     for (const seed of range(1, 40)) {
