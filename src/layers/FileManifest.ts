@@ -77,6 +77,7 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
           }
           return writeCopy(source, { ...copy, directory: to })
         }),
+      isPoisoned: () => writer.isPoisoned,
       bytes: () => writer.bytes(),
       bytesWritten: () => writer.bytesWritten()
     })

@@ -130,6 +130,8 @@ export class Manifest extends Context.Service<
       copy: { readonly tables: ReadonlyArray<TableMeta>; readonly lastSequence: number }
     ) => Effect.Effect<void, DatabaseError>
     /** Of the current manifest. */
+    /** After a failed sync or close nobody knows which files a crash would leave live: none may be removed. */
+    readonly isPoisoned: () => boolean
     readonly bytes: () => number
     /** Since the layer was built, markers included. */
     readonly bytesWritten: () => number

@@ -84,6 +84,10 @@ export class ManifestWriter {
   }
 
   /** Before it is written to, of the one that was read. */
+  get isPoisoned(): boolean {
+    return this.poison !== undefined
+  }
+
   bytes(): number {
     return this.open?.file.size() ?? this.bytesRead
   }
