@@ -180,6 +180,10 @@ class RunRemovals implements SourceRemovals {
 const isAtOrBefore = (key: Uint8Array, place: Place): boolean =>
   compareBytes(key, 0, key.length, place.key, place.start, place.end) <= 0
 
+/** As `runRemovals`, for a table alone. */
+export const tableRemovals = (table: TableLike, sequence: number): SourceRemovals | undefined =>
+  table.meta.rangeRemovalCount === 0 ? undefined : runRemovals([table], sequence)
+
 /** Sets that the reader sees, from the newest. */
 export const memtableRemovals = (sets: ReadonlyArray<RemovalSet>): SourceRemovals | undefined =>
   sets.length === 0 ? undefined : new MemtableRemovals(sets)
@@ -204,8 +208,8 @@ export class Coverage extends Cover {
 
   /** Of a merge's sources, from the newest. `undefined` if none has removals: nothing needs to be asked. */
   static of(all: ReadonlyArray<{ readonly removals: SourceRemovals | undefined }>): Coverage | undefined {
-    const sources = all.flatMap(({ removals }, source) => (removals === undefined ? [] : [{ source, removals }]))
-    return sources.length === 0 ? undefined : new Coverage(sources)
+    if (all.every(({ removals }) => removals === undefined)) return undefined
+    return new Coverage(all.flatMap(({ removals }, source) => (removals === undefined ? [] : [{ source, removals }])))
   }
 
   /** The scan goes on elsewhere, or the other way. */

@@ -38,6 +38,8 @@ export class Memtable {
   entryCount = 0
   /** Records that remove something, range removals among them. */
   removeCount = 0
+  /** In the order in which they were put. */
+  rangeRemovals: ReadonlyArray<RangeRemoval>
   private readonly removals = new GrowingRemovals()
   private entries: Uint32Array
   private readonly entriesInitial: number
@@ -45,15 +47,11 @@ export class Memtable {
 
   constructor(arena: ArenaLike) {
     this.arena = arena
+    this.rangeRemovals = this.removals.all
     const keysInitial = Math.max(Math.ceil(arena.bytes.length / arenaBytesPerKey), 16)
     this.keys = new KeyIndex(arena, keysInitial)
     this.entriesInitial = keysInitial
     this.entries = new Uint32Array(this.entriesInitial * entryWords)
-  }
-
-  /** In the order in which they were put. */
-  get rangeRemovals(): ReadonlyArray<RangeRemoval> {
-    return this.removals.all
   }
 
   get keyCount(): number {
@@ -175,6 +173,7 @@ export class Memtable {
     this.entryCount = 0
     this.removeCount = 0
     this.removals.reset()
+    this.rangeRemovals = this.removals.all
     if (this.entries.length > this.entriesInitial * entryWords) {
       this.entries = new Uint32Array(this.entriesInitial * entryWords)
     }

@@ -19,7 +19,7 @@ export class Merge {
   /** Sources that stand on the current key. */
   private readonly tied: Uint8Array
   /** Sources that hold no more keys that the walk could show, wherever they stand. Until the next search. */
-  private readonly ended: Uint8Array
+  private readonly ended: Uint8Array | undefined
   private current = -1
   private forward = true
   private settled = true
@@ -28,8 +28,8 @@ export class Merge {
     this.sources = sources
     this.moving = new Uint8Array(sources.length)
     this.tied = new Uint8Array(sources.length)
-    this.ended = new Uint8Array(sources.length)
     this.coverage = Coverage.of(sources)
+    this.ended = this.coverage === undefined ? undefined : new Uint8Array(sources.length)
   }
 
   get valid(): boolean {
@@ -78,6 +78,7 @@ export class Merge {
    */
   skip(isBeyond: (reach: Reach) => boolean): void {
     const { forward, sources, tied } = this
+    const ended = this.ended!
     const { bound, holdsAtBound, source: covering } = this.coverage!
     const { bytes, keyEnd, keyStart } = this.entry
     const place = { key: bytes, start: keyStart, end: keyEnd, forward }
@@ -92,9 +93,9 @@ export class Merge {
     let asked = covering
     for (let index = covering + 1; index < sources.length; index++) {
       const source = sources[index]!
-      if (!source.valid || this.ended[index] === 1 || !isWithin(source.entry, reach, forward)) continue
+      if (!source.valid || ended[index] === 1 || !isWithin(source.entry, reach, forward)) continue
       for (; asked < index; asked++) reach = further(reach, sources[asked]!.removals?.reach(place), forward)
-      if (isBeyond(reach)) this.ended[index] = 1
+      if (isBeyond(reach)) ended[index] = 1
       else source.seek(after(reach, forward))
       this.moving[index] = 1
       isMoved = true
@@ -120,7 +121,7 @@ export class Merge {
   private search(forward: boolean): void {
     this.begin(forward)
     this.moving.fill(1)
-    this.ended.fill(0)
+    this.ended?.fill(0)
     this.coverage?.forget()
   }
 
@@ -130,11 +131,12 @@ export class Merge {
   }
 
   private pick(): void {
+    const { ended } = this
     let best = -1
     for (let index = 0; index < this.sources.length; index++) {
       this.tied[index] = 0
       const source = this.sources[index]!
-      if (!source.valid || this.ended[index] === 1) continue
+      if (!source.valid || (ended !== undefined && ended[index] === 1)) continue
       const order = best < 0 ? -1 : this.order(source.entry, this.sources[best]!.entry)
       if (order > 0) continue
       if (order < 0) {

@@ -8,7 +8,7 @@
 //
 // The second search of the backward walk is skipped when the key has one version, which the entry before it shows.
 import { compareBytes } from "../format/compare.ts"
-import { runRemovals, type SourceRemovals } from "./coverage.ts"
+import { type SourceRemovals, tableRemovals } from "./coverage.ts"
 import {
   type BlockLike,
   BlockRequest,
@@ -60,7 +60,7 @@ export class TableSource implements Source {
   constructor(table: TableLike, sequence: number) {
     this.table = table
     this.sequence = sequence
-    this.removals = runRemovals([table], sequence)
+    this.removals = tableRemovals(table, sequence)
   }
 
   seek(target: Target): void {

@@ -5,9 +5,14 @@ import { checksumSealer } from "../../../src/internal/format/sealer.ts"
 import { storedBlockExtra } from "../../../src/internal/format/storedBlock.ts"
 import { decodeFooter, encodeFooter, type FooterFields } from "../../../src/internal/format/table.ts"
 import { TableIndex, TableIndexBuilder } from "../../../src/internal/format/tableIndex.ts"
-import { checkFooter, checkIndex, footerOffset } from "../../../src/internal/structure/tableFacts.ts"
+import {
+  checkFooter,
+  checkIndex,
+  checkRangeRemovals,
+  footerOffset
+} from "../../../src/internal/structure/tableFacts.ts"
 import { concatBytes } from "../../../src/internal/format/bytes.ts"
-import { testHeader } from "../format/support.ts"
+import { testHeader, utf8 } from "../format/support.ts"
 import { tableMeta } from "../../support/fileSession.ts"
 
 describe("tableFacts", () => {
@@ -45,6 +50,23 @@ describe("tableFacts", () => {
     checkFooter(same.meta, header, same.footer)
     const other = footerOf({ format: header.format + 1 })
     assert.throws(() => checkFooter(other.meta, header, other.footer), FormatError, /format/)
+  })
+
+  it("range removals that are not those of the manifest are damage", () => {
+    const { footer, meta } = footerOf({})
+    assert.throws(() => checkFooter({ ...meta, rangeRemovalCount: 1 }, header, footer), FormatError, /1 range removals/)
+    const removal = (from: string, to: string, sequence: number) => ({ from: utf8(from), to: utf8(to), sequence })
+    const check = (...removals: ReadonlyArray<ReturnType<typeof removal>>) =>
+      checkRangeRemovals({ ...meta, rangeRemovalCount: 2 }, footer, removals)
+    check(removal("a", "c", 2), removal("a", "z", 1))
+    check(removal("a", "c", 2), removal("b", "z\u0000", 2))
+    assert.throws(() => check(removal("a", "c", 2)), FormatError, /the manifest says 2/)
+    assert.throws(() => check(removal("a", "c", 1), removal("a", "z", 2)), FormatError, /out of order/)
+    assert.throws(() => check(removal("b", "c", 2), removal("a", "z", 2)), FormatError, /out of order/)
+    assert.throws(() => check(removal("a", "c", 2), removal("c", "b", 2)), FormatError, /reversed/)
+    assert.throws(() => check(removal("A", "c", 2), removal("b", "c", 2)), FormatError, /beyond the keys/)
+    assert.throws(() => check(removal("a", "c", 2), removal("b", "za", 2)), FormatError, /beyond the keys/)
+    assert.throws(() => check(removal("a", "c", 2), removal("b", "c", 3)), FormatError, /sequence 3/)
   })
 
   it("a block without room for its fixed parts is damage", () => {
