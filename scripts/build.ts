@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process"
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { rolldown } from "rolldown"
+import { bundleWorker } from "./bundleWorker.ts"
 
 const inRoot = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
@@ -46,12 +47,7 @@ await bundle.write({
 })
 
 // A worker loads no more than it needs: its program is one file of its own, without Effect.
-const worker = await rolldown({
-  input: { "programs/jobWorker": inRoot("src/programs/jobWorker.ts") },
-  external: (id) => id.startsWith("node:"),
-  platform: "node"
-})
-await worker.write({ dir: inRoot("dist"), sourcemap: true })
+await bundleWorker(inRoot("dist"))
 
 // npm links a `bin` as it is.
 const commandLine = inRoot("dist/programs/strata.js")

@@ -55,6 +55,7 @@ const layers = suite(
     "test/layers/FileManifest.test.ts",
     "test/layers/FileWal.test.ts",
     "test/layers/FileSsTable.test.ts",
+    "test/layers/InlineJobs.test.ts",
     "test/layers/FileManifestCrash.test.ts",
     "test/layers/FileWalCrash.test.ts"
   )

@@ -26,6 +26,7 @@ import { type Job, Jobs, type JobsService } from "../services/Jobs.ts"
 import type { Manifest, TableMeta } from "../services/Manifest.ts"
 import { Options } from "../services/Options.ts"
 import * as InlineJobs from "./InlineJobs.ts"
+import { jobProgram } from "./NodeJobProgram.ts"
 import { JobThread } from "./NodeJobThread.ts"
 
 /**
@@ -46,10 +47,6 @@ const silentMillisDefault = 30_000
 const exitMillisMax = 5000
 /** After so many threads in a row that did not come up, no further one is tried. */
 const failedStartsMax = 3
-
-/** From `src/layers/` and from `dist/chunks/` it is the same way to the worker's program, of the same kind. */
-const entryDefault = (): URL =>
-  new URL(`../programs/jobWorker.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url)
 
 const workersDefault = (): number => Math.max(1, Math.min(2, availableParallelism() - 1))
 
@@ -115,7 +112,7 @@ class Pool {
     if (least !== undefined && (least.load === 0 || this.threads.length === this.threadsMax)) return least
     if (this.failedStarts >= failedStartsMax) return least
     try {
-      const thread = new JobThread(this.options.entry ?? entryDefault(), (lost) => this.remove(lost))
+      const thread = new JobThread(this.options.entry ?? jobProgram.url(), (lost) => this.remove(lost))
       this.threads.push(thread)
       this.options.onThread?.(thread)
       return thread

@@ -63,19 +63,16 @@ const { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } = fs.constants
 // Neither exists on Windows.
 const noFollow = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
 
-interface Reading {
-  readonly fd: number
-  /** Filled again by each read. */
-  buffer: Uint8Array
-}
-
 /** The files of one job. */
 class JobFiles {
   bytesRead = 0
   bytesWritten = 0
   private readonly directory: string
   private readonly words: Int32Array
-  private readonly reading = new Map<number, Reading>()
+  /** Open for reading. */
+  private readonly reading = new Map<number, number>()
+  /** Of each lane: filled again by each read. */
+  private readonly buffers = new Map<number, Uint8Array>()
   private writing: { readonly number: number; readonly fd: number; size: number } | undefined
   private staging: Uint8Array | undefined
 
@@ -87,16 +84,15 @@ class JobFiles {
   open(number: number): number {
     return calling({ operation: "open", number }, () => {
       const fd = fs.openSync(this.pathOf(number), O_RDONLY | noFollow)
-      this.reading.set(number, { fd, buffer: new Uint8Array(0) })
+      this.reading.set(number, fd)
       return fs.fstatSync(fd).size
     })
   }
 
-  read({ length, number, offset }: Extract<JobRequest, { readonly _tag: "Read" }>): Uint8Array {
+  read({ lane, length, number, offset }: Extract<JobRequest, { readonly _tag: "Read" }>): Uint8Array {
     const call = { operation: "read", number, offset }
-    const reading = this.reading.get(number)!
-    if (reading.buffer.length < length) reading.buffer = new Uint8Array(length)
-    const { buffer, fd } = reading
+    const fd = this.reading.get(number)!
+    const buffer = lane === undefined ? new Uint8Array(length) : this.bufferOf(lane, length)
     let done = 0
     while (done < length) {
       const count = calling(call, () => fs.readSync(fd, buffer, done, length - done, offset + done))
@@ -152,7 +148,7 @@ class JobFiles {
 
   /** Failures say nothing: what was written was closed before it was read back. */
   close(): void {
-    const fds = [...this.reading.values(), ...(this.writing === undefined ? [] : [this.writing])].map(({ fd }) => fd)
+    const fds = [...this.reading.values(), ...(this.writing === undefined ? [] : [this.writing.fd])]
     this.reading.clear()
     this.writing = undefined
     for (const fd of fds) {
@@ -162,6 +158,15 @@ class JobFiles {
         // Nothing more can be done with it.
       }
     }
+  }
+
+  private bufferOf(lane: number, length: number): Uint8Array {
+    let buffer = this.buffers.get(lane)
+    if (buffer === undefined || buffer.length < length) {
+      buffer = new Uint8Array(length)
+      this.buffers.set(lane, buffer)
+    }
+    return buffer
   }
 
   private write(bytes: Uint8Array, length: number): void {

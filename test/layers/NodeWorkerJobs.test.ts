@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { fileURLToPath } from "node:url"
 import { tableFileName } from "../../src/internal/format/fileName.ts"
 import type { JobThread } from "../../src/layers/NodeJobThread.ts"
 import * as NodeDisk from "../../src/layers/NodeDisk.ts"
@@ -16,6 +17,7 @@ import { Manifest } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
 import { invertingSealer } from "../internal/format/support.ts"
 import { jobsSuite, type JobsUnderTest, manifestIds } from "../suites/jobsSuite.ts"
+import { output } from "../support/installedPackage.ts"
 import * as memoryManifest from "../support/memoryManifest.ts"
 import { jobOf, numbered, reasonOf } from "../support/tables.ts"
 
@@ -96,6 +98,14 @@ describe("NodeWorkerJobs", () => {
       assert.notInclude(process.getActiveResourcesInfo(), "Worker")
     })
   )
+
+  it("runs from its sources", async () => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), "strata-jobs-"))
+    const source = fileURLToPath(new URL("../support/sourceWorker.ts", import.meta.url))
+    const said = await output(process.execPath, { args: [source, directory], cwd: directory })
+    assert.strictEqual(said, "Ready Done\n")
+    fs.rmSync(directory, { recursive: true, force: true })
+  })
 
   it.live("where no thread comes up, jobs run on this one", () =>
     Effect.gen(function* () {

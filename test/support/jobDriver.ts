@@ -18,6 +18,7 @@ export class MemoryFiles {
   readonly requests: Array<JobRequest["_tag"]> = []
   /** The number of the next file beyond those of the setup. */
   next = 1000
+  private readonly lanes = new Map<number, Uint8Array>()
   private writing: { readonly number: number; readonly chunks: Array<Uint8Array> } | undefined
 
   answer(request: JobRequest): JobAnswer {
@@ -26,7 +27,7 @@ export class MemoryFiles {
       case "Open":
         return this.files.get(request.number)!.length
       case "Read":
-        return this.files.get(request.number)!.slice(request.offset, request.offset + request.length)
+        return this.read(request)
       case "Sealer":
         return checksumSealer
       case "Files":
@@ -90,6 +91,14 @@ export class MemoryFiles {
       sequence
     }))
     return { points, removals }
+  }
+
+  /** What was read before in the same lane is spoilt. */
+  private read({ lane = -1, length, number, offset }: Extract<JobRequest, { readonly _tag: "Read" }>): Uint8Array {
+    const bytes = this.files.get(number)!.slice(offset, offset + length)
+    this.lanes.get(lane)?.fill(0xee)
+    if (lane >= 0) this.lanes.set(lane, bytes)
+    return bytes
   }
 
   private newFile(): NewFile {

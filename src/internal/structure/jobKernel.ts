@@ -119,7 +119,7 @@ export class JobKernel {
     const removals = new RemovalStripes({ removals: found, span: work, snapshots: work.snapshots, deeper })
     const sources: ReadonlyArray<VersionSource> = [
       ...work.memtables.map((memtable) => new MemtableVersions(memtable, work)),
-      ...this.inputs.runs.map((tables) => new RunVersions(tables, work))
+      ...this.inputs.runs.map((tables, lane) => new RunVersions({ tables, span: work, lane }))
     ]
     this.merging = {
       merge: new VersionMerge(sources),

@@ -32,7 +32,7 @@ export type OpeningRequest = RangeRequest | SealerRequest
 /**
  *     request   answer
  *     Open      the size of the table's file
- *     Read      exactly so many bytes, which must not change until the next `Read` of the same table
+ *     Read      exactly so many bytes; those of a lane are not looked at any more when the next of it is asked for
  *     Sealer    the sealer
  *     Files     at least one new file
  *     Create    nothing; the file is empty, and the one that is written from now on
@@ -43,7 +43,13 @@ export type OpeningRequest = RangeRequest | SealerRequest
  */
 export type JobRequest =
   | { readonly _tag: "Open"; readonly number: number }
-  | { readonly _tag: "Read"; readonly number: number; readonly offset: number; readonly length: number }
+  | {
+      readonly _tag: "Read"
+      readonly number: number
+      readonly offset: number
+      readonly length: number
+      readonly lane?: number
+    }
   | SealerRequest
   | { readonly _tag: "Files" }
   | { readonly _tag: "Create"; readonly number: number }

@@ -27,6 +27,7 @@ export class RunVersions implements VersionSource {
   readonly entry: EntryView = makeEntryView()
   private readonly tables: ReadonlyArray<RunTable>
   private readonly span: KeySpan
+  private readonly lane: number
   private readonly readBytesMax: number
   private table = -1
   /** The next block of the table to be opened, the one behind the last of the span's, and that behind those read. */
@@ -43,10 +44,17 @@ export class RunVersions implements VersionSource {
   /** Keys of the block may be beyond the span. */
   private isLast = false
 
-  constructor(tables: ReadonlyArray<RunTable>, span: KeySpan, bytesMax: number = readBytesMax) {
-    this.tables = tables
-    this.span = span
-    this.readBytesMax = bytesMax
+  /** `lane`: of its reads. */
+  constructor(options: {
+    readonly tables: ReadonlyArray<RunTable>
+    readonly span: KeySpan
+    readonly lane: number
+    readonly readBytesMax?: number
+  }) {
+    this.tables = options.tables
+    this.span = options.span
+    this.lane = options.lane
+    this.readBytesMax = options.readBytesMax ?? readBytesMax
   }
 
   advance(): Step {
@@ -73,7 +81,7 @@ export class RunVersions implements VersionSource {
       if (length > 0 && length + lengths[ordinal] > this.readBytesMax) break
       length += lengths[ordinal]
     }
-    return { _tag: "Read", number: this.current.meta.number, offset, length }
+    return { _tag: "Read", number: this.current.meta.number, offset, length, lane: this.lane }
   }
 
   feed(bytes: Uint8Array): void {

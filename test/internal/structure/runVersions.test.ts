@@ -44,16 +44,13 @@ interface Reading {
   readonly readBytes: number
 }
 
-/** All versions, and the lengths of the reads. One buffer for all reads of a table, as a worker has it. */
+/** All versions, and the lengths of the reads. One buffer for all of them, as a worker has it. */
 const readRun = (files: ReadonlyArray<File>, { readBytes, span }: Reading) => {
-  const source = new RunVersions(
-    files.map(({ table }) => table),
-    span,
-    readBytes
-  )
+  const tables = files.map(({ table }) => table)
+  const source = new RunVersions({ tables, span, lane: 0, readBytesMax: readBytes })
   const found: Array<Plain> = []
   const reads: Array<number> = []
-  const buffers = new Map<number, Uint8Array>()
+  const buffer = new Uint8Array(Math.max(0, ...files.map(({ bytes }) => bytes.length)))
   for (let step = source.advance(); step !== Step.end; step = source.advance()) {
     if (step === Step.version) {
       found.push(fromView(source.entry))
@@ -62,8 +59,6 @@ const readRun = (files: ReadonlyArray<File>, { readBytes, span }: Reading) => {
     const request = source.request()
     if (request._tag !== "Read") throw new Error("it reads")
     const { bytes } = files.find(({ table }) => table.meta.number === request.number)!
-    const buffer = buffers.get(request.number) ?? new Uint8Array(bytes.length)
-    buffers.set(request.number, buffer)
     buffer.fill(0xee)
     buffer.set(bytes.subarray(request.offset, request.offset + request.length))
     reads.push(request.length)
