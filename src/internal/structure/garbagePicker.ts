@@ -20,6 +20,8 @@ export class GarbagePicker<T extends WithMeta> {
   private readonly shape: LevelShape<T>
   private readonly input: PickerInput<T>
   private readonly estimate: GarbageEstimate<T>
+  /** What would shrink by being written again. */
+  private garbage: ReadonlyArray<T> | undefined
 
   constructor(shape: LevelShape<T>, input: PickerInput<T>) {
     this.shape = shape
@@ -40,7 +42,7 @@ export class GarbagePicker<T extends WithMeta> {
     const { manual } = this.input
     if (manual === undefined) return undefined
     const wants = ({ meta }: T): boolean => meta.sequenceMin <= manual.sequence && isWithin(meta, manual)
-    return this.down("manual", wants) ?? this.rewritten("manual", (table) => wants(table) && this.garbageOf(table) > 0)
+    return this.down("manual", wants) ?? this.rewritten("manual", wants)
   }
 
   /** Tables that are mostly removals, where what goes is worth what one step of other merges costs. */
@@ -62,7 +64,7 @@ export class GarbagePicker<T extends WithMeta> {
       this.down(
         "crowded",
         (table) => table.meta.removeCount >= crowdedShareMin * table.meta.entryCount && isMet(table)
-      ) ?? this.rewritten("crowded", (table) => this.garbageOf(table) >= crowdedShareMin && isMet(table))
+      ) ?? this.rewritten("crowded", (table, garbage) => garbage >= crowdedShareMin && isMet(table))
     )
   }
 
@@ -70,7 +72,7 @@ export class GarbagePicker<T extends WithMeta> {
   bottom(): Choice<T> | undefined {
     const { bottomGarbageShare, bottomGarbageShareIdle } = this.shape.limits
     const share = this.input.idle ? bottomGarbageShareIdle : bottomGarbageShare
-    return this.rewritten("bottomGarbage", (table) => this.garbageOf(table) >= share)
+    return this.rewritten("bottomGarbage", (_, garbage) => garbage >= share)
   }
 
   idle(): Choice<T> | undefined {
@@ -91,7 +93,7 @@ export class GarbagePicker<T extends WithMeta> {
       const bytesMax = tableBytesMaxOf(level, targets, limits) / 2
       let row: Array<T> = []
       for (const table of tables) {
-        const isFree = !this.shape.isBusy(table) && !this.shape.isClaimed(table.meta, level, level)
+        const isFree = this.shape.isFree([table], level, level)
         const isSmall = table.meta.bytes * limits.smallTables <= bytesMax
         if (!isFree || !isSmall || bytesOf(row) + table.meta.bytes > bytesMax) row = []
         if (isFree && isSmall) row.push(table)
@@ -141,13 +143,13 @@ export class GarbagePicker<T extends WithMeta> {
   }
 
   /** A table as it is again, without what no reader sees. Only where all of it is older than the oldest reader. */
-  private rewritten(reason: Reason, wants: (table: T) => boolean): Choice<T> | undefined {
-    for (const [level, tables] of this.shape.levels.entries()) {
-      for (const table of tables) {
-        if (table.meta.sequenceMax > this.shape.oldest || this.shape.isBusy(table) || !wants(table)) continue
-        if (this.shape.isClaimed(table.meta, level, level)) continue
-        return planMerge(this.shape, { level, upper: [table], output: level, lower: [] }, reason)
-      }
+  private rewritten(reason: Reason, wants: (table: T, share: number) => boolean): Choice<T> | undefined {
+    this.garbage ??= this.shape.levels.flat().filter((table) => this.garbageOf(table) > 0)
+    for (const table of this.garbage) {
+      const { level, sequenceMax } = table.meta
+      if (sequenceMax > this.shape.oldest || !wants(table, this.garbageOf(table))) continue
+      if (!this.shape.isFree([table], level, level)) continue
+      return planMerge(this.shape, { level, upper: [table], output: level, lower: [] }, reason)
     }
     return undefined
   }

@@ -2,7 +2,7 @@
 // come for nothing.
 import type { Choice, Reason, WithMeta } from "./compactionChoice.ts"
 import { compareKeys } from "./keyRange.ts"
-import { bytesOf, hullOf, type LevelShape } from "./levelShape.ts"
+import { bytesOf, type LevelShape } from "./levelShape.ts"
 import { planDown } from "./mergePlan.ts"
 
 export interface LevelWish<T> {
@@ -26,8 +26,7 @@ export const pickTable = <T extends WithMeta>(
   for (const overlap of overlapsOf(shape, level, output)) {
     const { bytes, table } = overlap
     const cost = bytes / (table.meta.bytes + table.meta.removeCount * shape.entryBytes)
-    if (cost >= bestCost || !isFree(shape, overlap, level)) continue
-    if (wants !== undefined && !wants(table)) continue
+    if (cost >= bestCost || (wants !== undefined && !wants(table)) || !isFree(shape, overlap, level)) continue
     best = overlap
     bestCost = cost
   }
@@ -69,19 +68,15 @@ const isFree = <T extends WithMeta>(
   level: number
 ): boolean => {
   const output = shape.below(level)
-  const lower = shape.levels[output]!.slice(first, end)
-  if (shape.isBusy(table) || lower.some((other) => shape.isBusy(other))) return false
-  return !shape.isClaimed(hullOf([table, ...lower]), level, output)
+  return shape.isFree([table, ...shape.levels[output]!.slice(first, end)], level, output)
 }
 
-/** More of the level, as far as they overlap nothing else below and all fits one job. */
+/** More of the level, as far as they overlap the same below, and nothing else, and all fits one job. */
 const withNeighbours = <T extends WithMeta>(
   shape: LevelShape<T>,
   { end, first, index, table }: Overlap<T>,
   level: number
 ): ReadonlyArray<T> => {
-  // A table that overlaps nothing is moved, alone.
-  if (first === end) return [table]
   const tables = shape.levels[level]!
   const overlap = overlapsOf(shape, level, shape.below(level))
   let bytes = table.meta.bytes + bytesOf(shape.levels[shape.below(level)]!.slice(first, end))

@@ -39,11 +39,13 @@ export class LevelShape<T extends WithMeta> {
     this.bytesBefore = this.levels.map(sumsBefore)
     const byLevel = this.levels.map((tables, level) => (level === 0 ? this.level0 : tables))
     this.bytes = byLevel.map((tables) => bytesOf(tables))
-    this.idleBytes = byLevel.map((tables) => bytesOf(tables.filter((table) => !this.isBusy(table))))
+    this.idleBytes = byLevel.map((tables, level) =>
+      busy.size === 0 ? this.bytes[level]! : bytesOf(tables.filter((table) => !this.isBusy(table)))
+    )
     this.targets = levelTargets(this.bytes, limits)
-    const all = byLevel.flat()
-    const valueCount = all.reduce((sum, { meta }) => sum + meta.entryCount - meta.removeCount, 0)
-    this.entryBytes = valueCount === 0 ? 0 : bytesOf(all) / valueCount
+    const valueCount = byLevel.reduce((sum, tables) => sum + valuesOf(tables), 0)
+    const total = this.bytes.reduce((sum, bytes) => sum + bytes, 0)
+    this.entryBytes = valueCount === 0 ? 0 : total / valueCount
   }
 
   get bottom(): number {
@@ -65,8 +67,14 @@ export class LevelShape<T extends WithMeta> {
   /** Whether a running merge holds keys of the span in one of the levels. Those of level 0 are held table by table. */
   isClaimed(span: KeySpan, level: number, output: number): boolean {
     return this.running.some(
-      (claim) => Math.max(1, claim.level) <= output && claim.output >= Math.max(1, level) && overlaps(claim, span)
+      (claim) => claim.level <= output && claim.output >= Math.max(1, level) && overlaps(claim, span)
     )
+  }
+
+  /** Whether no running merge is in the way of one of these tables from the one level to the other. */
+  isFree(tables: ReadonlyArray<T>, level: number, output: number): boolean {
+    if (this.busy.size === 0 && this.running.length === 0) return true
+    return !tables.some((table) => this.isBusy(table)) && !this.isClaimed(hullOf(tables), level, output)
   }
 
   /** Tables of the level, not level 0, that may hold keys of the span. */
@@ -116,6 +124,9 @@ const firstWhere = <T>(tables: ReadonlyArray<T>, holds: (table: T) => boolean): 
 
 export const overlaps = (a: KeySpan, b: KeySpan): boolean =>
   compareKeys(a.smallest, b.largest) <= 0 && compareKeys(b.smallest, a.largest) <= 0
+
+const valuesOf = (tables: ReadonlyArray<WithMeta>): number =>
+  tables.reduce((sum, { meta }) => sum + meta.entryCount - meta.removeCount, 0)
 
 export const bytesOf = (tables: ReadonlyArray<WithMeta>): number =>
   tables.reduce((sum, { meta }) => sum + meta.bytes, 0)

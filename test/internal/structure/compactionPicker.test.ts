@@ -96,6 +96,12 @@ describe("level 0", () => {
       choice: "merge 1 | 2 | 5 to 6 (level0)"
     },
     {
+      name: "keeps clear of them with what it overlaps, too",
+      levels: `0 zz..zz:16 zz..zz:16 zz..zz:16 zz..zz:16 \n 5 y..zz:20 \n ${bottom600}`,
+      more: { running: [claim("a", "z", [5, 6])] },
+      choice: "nothing"
+    },
+    {
       name: "merges neighbours among themselves while the way down is taken",
       levels: "0 a..z:9 a..z:9 a..z:9 a..z:9 a..z:9* a..z:9* a..z:9* a..z:9* \n 6 a..z:8*",
       choice: "merge 1 | 2 | 3 | 4 to 0 (level0Relief)"
@@ -104,6 +110,11 @@ describe("level 0", () => {
       name: "prefers small neighbours then",
       levels: "0 a..z:40 a..z:2 a..z:2 a..z:2 a..z:2 a..z:40 a..z:9* a..z:9* \n 6 a..z:8*",
       choice: "merge 2 | 3 | 4 | 5 to 0 (level0Relief)"
+    },
+    {
+      name: "does not merge what stands on both sides of a running merge",
+      levels: "0 a..z:1 a..z:1 a..z:1* a..z:1 a..z:1 a..z:1* a..z:1* a..z:1* \n 6 a..z:8*",
+      choice: "nothing"
     },
     {
       name: "waits for the way down while it is short",
@@ -169,6 +180,30 @@ describe("the levels below", () => {
       name: "go around running merges",
       levels: `5 a..f:50 g..l:50 m..r:50 \n 6 a..f:150* g..l:150 m..r:150 s..z:150`,
       choice: "merge 2 | 5 to 6 (size)"
+    },
+    {
+      name: "go around what a running merge will write",
+      levels: `5 a..f:50 g..k:50 m..r:50 \n ${bottom600}`,
+      more: { running: [claim("c", "d", [4, 5])] },
+      choice: "merge 2 | 5 to 6 (size)"
+    },
+    {
+      name: "go around what a running merge will write below, also behind what they overlap there",
+      levels: `5 c..f:50 g..k:50 m..r:50 \n ${bottom600}`,
+      more: { running: [claim("a", "b", [6, 6])] },
+      choice: "merge 2 | 5 to 6 (size)"
+    },
+    {
+      name: "do not mind running merges of other levels",
+      levels: `5 c..f:50 g..k:50 m..r:50 \n ${bottom600}`,
+      more: { running: [claim("a", "z", [3, 4])] },
+      choice: "merge 1 | 4 to 6 (size)"
+    },
+    {
+      name: "do not mind merges within level 0",
+      levels: `5 c..f:50 g..k:50 m..r:50 \n ${bottom600}`,
+      more: { running: [claim("a", "z", [0, 0])] },
+      choice: "merge 1 | 4 to 6 (size)"
     },
     {
       name: "go before level 0 where they are fuller",

@@ -22,7 +22,7 @@ describe("level targets", () => {
     { size: 321, base: 5, mebibytes: [0, 0, 0, 0, 0, 101, Infinity] },
     { size: 3200, base: 5, mebibytes: [0, 0, 0, 0, 0, 320, Infinity] },
     { size: 3210, base: 4, mebibytes: [0, 0, 0, 0, 149, 691, Infinity] },
-    { size: 1_000_000, base: 2, mebibytes: [0, 0, 253, 2000, 15_811, 125_000, Infinity] }
+    { size: 1_000_000, base: 2, mebibytes: [0, 0, 254, 2010, 15_924, 126_191, Infinity] }
   ])("use as many levels for $size MiB as keep the step within its limit", ({ base, mebibytes, size }) => {
     const targets = ofBottom(size)
     assert.deepStrictEqual(targets, { base, bottom: 6, mebibytes })
