@@ -48,7 +48,7 @@ const facts = (stats: Stats): string => {
     ["log", `${plural(stats.logSegments, "segment")}, ${bytesText(stats.logBytes)}`],
     ["memtables", `${countText(stats.memtables)}, ${bytesText(stats.memtableBytes)}`],
     ["manifest", bytesText(stats.manifestBytes)],
-    ["open files", countText(stats.openFiles)],
+    ...when(stats.openFiles > 0, "open files", countText(stats.openFiles)),
     ["amplification", amplificationText(stats.amplification)],
     ...when(cache.hits + cache.misses > 0, "cache", cacheText(cache)),
     ...when(jobs.running + jobs.waiting + jobs.done + jobs.failed > 0, "jobs", jobsText(jobs)),
