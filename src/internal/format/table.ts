@@ -1,8 +1,8 @@
 // A table: an immutable sorted file.
 //
 //   table      := fileHeader  block*  [filter]  (index | partition+  top)  [rangeRemovals]  properties  footer
-//   block, filter, index, partition, top, rangeRemovals, properties: each a stored block (storedBlock.ts) of its layout,
-//   a partition of that of an index
+//   block, filter, index, partition, top, rangeRemovals, properties: each a stored block (storedBlock.ts) of its
+//   layout, a partition of that of an index
 //
 //   footer     := blocksBytes: u64  filterBytes: u32  partitionsBytes: u32  indexBytes: u32  rangeRemovalsBytes: u32
 //                 propertiesBytes: u32  blockCount: u32  blockTagsCrc: u32  entryCount: u64  removeCount: u64
