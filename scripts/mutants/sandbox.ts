@@ -80,6 +80,7 @@ const layerTests: ReadonlyArray<readonly [file: RegExp, test: string]> = [
   [/engine\/(?:log|segment)/, "test/layers/FileWal.test.ts"],
   [/engine\/(?:manifest|state|open|directory|own)/, "test/layers/FileManifest.test.ts"],
   [/engine\/checkpoint/, "test/checkpointCrash.test.ts"],
+  [/structure\/tableFacts/, "test/internal/structure/tableOpening.test.ts"],
   [/engine\/table|structure\/table/, "test/layers/FileSsTable.test.ts"],
   [/engine\/(?:recovery|commit|flusher)/, "test/layers/LsmDatabase.test.ts"],
   [/structure\/memtable/, "test/layers/MemoryDatabase.test.ts"]
