@@ -77,7 +77,7 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
           }
           return writeCopy(source, { ...copy, directory: to })
         }),
-      isPoisoned: () => writer.isPoisoned,
+      ifSound: (effect) => writer.ifSound(effect),
       bytes: () => writer.bytes(),
       bytesWritten: () => writer.bytesWritten()
     })

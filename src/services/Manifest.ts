@@ -129,9 +129,12 @@ export class Manifest extends Context.Service<
       directory: string,
       copy: { readonly tables: ReadonlyArray<TableMeta>; readonly lastSequence: number }
     ) => Effect.Effect<void, DatabaseError>
+    /**
+     * Runs the effect in turn with `publish`, and not at all after a failed sync: then nobody knows which files a crash
+     * would leave live. For removing what no state names.
+     */
+    readonly ifSound: (effect: Effect.Effect<void>) => Effect.Effect<void>
     /** Of the current manifest. */
-    /** After a failed sync or close nobody knows which files a crash would leave live: none may be removed. */
-    readonly isPoisoned: () => boolean
     readonly bytes: () => number
     /** Since the layer was built, markers included. */
     readonly bytesWritten: () => number

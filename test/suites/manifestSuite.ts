@@ -1,6 +1,6 @@
 // The contract of `Manifest`, one test for each numbered invariant in the contract's words. Every layer passes them.
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, type Scope } from "effect"
+import { Effect, Exit, type Scope, Fiber } from "effect"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { ManifestService } from "../../src/services/Manifest.ts"
 import { tableMeta, tagOf } from "../support/fileSession.ts"
@@ -217,6 +217,24 @@ const failures = (use: Use): void => {
       assert.strictEqual(yield* tagOf(manifest.removeOrphans(() => false)), "Poisoned")
       assert.strictEqual(yield* under.listing, listing)
       assert.strictEqual(manifest.state().sequencesReserved, 100)
+    })
+  )
+
+  use("4. ifSound runs in turn with publish, and not at all after a failed sync", (under) =>
+    Effect.gen(function* () {
+      const manifest = yield* began(under)
+      let ran = 0
+      const run = manifest.ifSound(Effect.sync(() => (ran += 1)))
+      yield* run
+      assert.strictEqual(ran, 1)
+      under.failNext("sync", "EIO")
+      const publishing = yield* Effect.forkChild(tagOf(manifest.publish({ sequencesReserved: 300 })), {
+        startImmediately: true
+      })
+      yield* run
+      assert.strictEqual(yield* Fiber.join(publishing), "Poisoned")
+      yield* run
+      assert.strictEqual(ran, 1)
     })
   )
 

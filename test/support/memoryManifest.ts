@@ -31,7 +31,7 @@ export const make = (directory: string, given?: Partial<ManifestState>): Manifes
     exists: state.epoch > 0,
     state: () => state,
     epochNext,
-    isPoisoned: () => false,
+    ifSound: (effect) => effect,
     allocateFileNumber: () => {
       const { fileNumberNext } = state
       state = { ...state, fileNumberNext: fileNumberNext + 1 }

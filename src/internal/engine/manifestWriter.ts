@@ -84,10 +84,6 @@ export class ManifestWriter {
   }
 
   /** Before it is written to, of the one that was read. */
-  get isPoisoned(): boolean {
-    return this.poison !== undefined
-  }
-
   bytes(): number {
     return this.open?.file.size() ?? this.bytesRead
   }
@@ -145,6 +141,11 @@ export class ManifestWriter {
   readonly close: Effect.Effect<void> = Effect.suspend(() =>
     this.open === undefined ? Effect.void : Effect.ignore(this.open.file.close)
   )
+
+  /** In turn with all else, and not at all after a failed sync. */
+  ifSound(effect: Effect.Effect<void>): Effect.Effect<void> {
+    return this.turn.withPermit(Effect.suspend(() => (this.poison === undefined ? effect : Effect.void)))
+  }
 
   private alone<A>(body: () => Effect.Effect<A, DatabaseError>): Effect.Effect<A, DatabaseError> {
     return this.turn.withPermit(

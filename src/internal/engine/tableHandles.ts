@@ -67,22 +67,18 @@ export class TableHandles {
 
   /** Closes the table and removes its file. One that cannot be removed is left to the next open. */
   remove(meta: TableMeta): Effect.Effect<void> {
-    const path = tablePath(this.parts, meta.number)
     const { disk, manifest } = this.parts
+    const path = tablePath(this.parts, meta.number)
+    const removal = Effect.catch(disk.remove(path), (error) =>
+      error.code === "ENOENT"
+        ? Effect.void
+        : Effect.logWarning(`Strata: ${path} could not be removed and is left: ${error.message}`)
+    )
     return Effect.suspend(() => {
       const table = this.tables.get(meta.number)
       this.tables.delete(meta.number)
-      return table?.close ?? Effect.void
-    }).pipe(
-      // Not before now: a sync of the manifest may have failed meanwhile, and then every file stays.
-      Effect.andThen(Effect.suspend(() => (manifest.isPoisoned() ? Effect.void : disk.remove(path)))),
-      Effect.catch((error) =>
-        error.code === "ENOENT"
-          ? Effect.void
-          : Effect.logWarning(`Strata: ${path} could not be removed and is left: ${error.message}`)
-      ),
-      Effect.uninterruptible
-    )
+      return Effect.andThen(table?.close ?? Effect.void, manifest.ifSound(removal))
+    }).pipe(Effect.uninterruptible)
   }
 
   /** Closes every table, as soon as no read of it is under way. */
