@@ -163,6 +163,9 @@ class OracleState implements OracleService {
   readonly learn: OracleService["learn"] = (key, start, end, sequence) =>
     this.conflicts.learn(key, start, end, sequence)
 
+  readonly learnRange: OracleService["learnRange"] = (from, to, sequence) =>
+    this.conflicts.learnRange(from, to, sequence)
+
   readonly conflict = (reads: ReadSet, since: number): number => {
     if (since < this.conflicts.floor) return this.conflicts.floor
     for (const key of reads.keys) {

@@ -52,6 +52,8 @@ export class Committer {
   readonly counters = { groups: 0, conflicts: 0 }
   /** Why no commit is taken any more: poisoned or closed. */
   refusal: DatabaseError | undefined = undefined
+  /** Called when a group has ended. */
+  onGroup: () => void = () => {}
   /** Woken when a memtable's segments are sealed. */
   readonly sealed = new Gate()
   /** Woken when a flush has ended, or cannot go on. */
@@ -337,6 +339,7 @@ export class Committer {
 
   private stepped(exit: "Success" | "Failure"): void {
     this.busy = false
+    this.onGroup()
     if (exit === "Failure") this.poison(fail(new Poisoned({ message: "a defect in the commit path" })))
     if (this.trouble !== undefined) this.wakeEveryone()
     this.resolved.wakeAll()

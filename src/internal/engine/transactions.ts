@@ -14,7 +14,7 @@ import { attempt } from "./attempt.ts"
 import type { Check, Committer } from "./committer.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
-import { checkedDurability, type Limits, removeFields, setFields } from "./requests.ts"
+import { checkedDurability, type Limits, removeFields, removeRangeFields, setFields } from "./requests.ts"
 
 export interface TransactionParts {
   readonly reads: ReadParts
@@ -132,6 +132,7 @@ class Running {
       sequence: moment.sequence,
       set: (key, value, options) => this.write(() => setFields(this.parts.limits, key, { value, options })),
       remove: (key) => this.write(() => removeFields(key)),
+      removeRange: (bounds) => this.write(() => removeRangeFields(bounds)),
       commit: Effect.suspend(() => this.commit()),
       discard: Effect.sync(() => this.end("the transaction was discarded"))
     }
@@ -147,11 +148,12 @@ class Running {
     this.moment.release()
   }
 
-  private write(fields: () => RecordFields): Effect.Effect<void, DatabaseError> {
+  private write(make: () => RecordFields | undefined): Effect.Effect<void, DatabaseError> {
     return attempt(() => {
       this.check()
       if (this.settings.readOnly) throw fail(new ReadOnly({ message: "the transaction was begun as read-only" }))
-      if (!this.writes.add(fields())) {
+      const fields = make()
+      if (fields !== undefined && !this.writes.add(fields)) {
         const { transactionBytesMax } = this.parts.limits.options
         throw invalid(`the transaction's writes need more than transactionBytesMax (${transactionBytesMax}); split it`)
       }
@@ -187,6 +189,7 @@ class Running {
     if (this.tracker !== undefined) return this.tracker
     const keys: Array<Uint8Array> = []
     this.writes.forEachKey((bytes, start, end) => keys.push(bytes.subarray(start, end)))
-    return { keys, ranges: [] }
+    const ranges = this.writes.removed.map((span) => ({ ...span, fromExclusive: false, toInclusive: false }))
+    return { keys, ranges }
   }
 }
