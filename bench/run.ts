@@ -12,7 +12,7 @@ import { type Engine, type Failure, type Figure, report } from "./report.ts"
 import { groups, scales } from "./workloads/index.ts"
 import type { Group, Measure } from "./workloads/workload.ts"
 
-const engineNames = ["strata", "lmdb", "classicLevel", "betterSqlite3", "nodeSqlite", "map"]
+const engineNames = ["strata", "lmdb", "classicLevel", "rocksdb", "betterSqlite3", "nodeSqlite", "map"]
 const roundsDefault = "3"
 const taskMillisMax = 300_000
 const interruptedCode = 130

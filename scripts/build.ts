@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process"
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { rolldown } from "rolldown"
+import { bundleWorker } from "./bundleWorker.ts"
 
 const inRoot = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
@@ -44,6 +45,9 @@ await bundle.write({
   chunkFileNames: "chunks/[name].js",
   codeSplitting: { groups: [{ name: "strata", test: /\/src\/(?:services|layers|internal)\// }] }
 })
+
+// A worker loads no more than it needs: its program is one file of its own, without Effect.
+await bundleWorker(inRoot("dist"))
 
 // npm links a `bin` as it is.
 const commandLine = inRoot("dist/programs/strata.js")

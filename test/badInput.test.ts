@@ -4,7 +4,7 @@ import { Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { crc32 } from "node:zlib"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
 import * as SimDisk from "../src/layers/SimDisk.ts"
-import type { Operation, Range } from "../src/services/Database.ts"
+import type { Bounds, Operation, Range } from "../src/services/Database.ts"
 import type { DatabaseError, Reason } from "../src/services/DatabaseError.ts"
 import type { OptionsInput } from "../src/services/Options.ts"
 import { directory, open, smallOptions, visibleImage } from "./support/opened.ts"
@@ -114,11 +114,38 @@ describe("arguments", () => {
             assertReason(yield* reasonOf(Stream.runCollect(database.scan(range))), "Invalid", word)
             assertReason(yield* reasonOf(Stream.runCollect(database.keys(range))), "Invalid", word)
             assertReason(yield* reasonOf(database.count(range)), "Invalid", word)
+            assertReason(yield* reasonOf(database.removeRange(range)), "Invalid")
             // A cursor has no limit.
             if (range.limit === undefined) assertReason(yield* reasonOf(database.cursor(range)), "Invalid", word)
           })
         )
       )
+    })
+  }
+
+  const bounds: ReadonlyArray<readonly [name: string, bounds: unknown, word: string]> = [
+    ["what only narrows a read", { prefix: "a", limit: 5 }, "limit"],
+    ["a suffix", { suffix: "a" }, "suffix"],
+    ["a misspelt bound", { form: "a" }, "form"],
+    ["a prefix alone", "a", "{ prefix }"],
+    ["bytes alone", new Uint8Array(1), "{ prefix }"],
+    ["nothing", undefined, "{ prefix }"]
+  ]
+  for (const [name, given, word] of bounds) {
+    it(`${name} as the bounds of a removal is Invalid and removes nothing`, () => {
+      const state = simulate(
+        using(SimDisk.make(), ({ database }) =>
+          Effect.gen(function* () {
+            yield* database.set("a", "1")
+            assertReason(yield* reasonOf(database.removeRange(given as Bounds)), "Invalid", word)
+            const transaction = yield* database.begin()
+            assertReason(yield* reasonOf(transaction.removeRange(given as Bounds)), "Invalid", word)
+            yield* transaction.commit
+            return yield* stateOf(database)
+          })
+        )
+      )
+      assert.deepStrictEqual(state, { a: "1" })
     })
   }
 
@@ -170,9 +197,11 @@ describe("directories", () => {
         ({ database, maintenance }) =>
           Effect.gen(function* () {
             assertReason(yield* reasonOf(database.set("b", "1")), "ReadOnly")
+            assertReason(yield* reasonOf(database.removeRange({ prefix: "b" })), "ReadOnly")
             assertReason(yield* reasonOf(maintenance.flush), "ReadOnly")
             const transaction = yield* database.begin()
             assertReason(yield* reasonOf(transaction.set("b", "1")), "ReadOnly")
+            assertReason(yield* reasonOf(transaction.removeRange({ to: "b" })), "ReadOnly")
             assert.deepStrictEqual((yield* maintenance.verify).damage, [])
             return yield* stateOf(database)
           }),

@@ -1,9 +1,10 @@
 // Files that are not what was written: whatever is wrong with them is named, or it is harmless. Never a wrong value.
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
+import * as SimDisk from "../src/layers/SimDisk.ts"
 import type { Reason } from "../src/services/DatabaseError.ts"
-import { smallOptions } from "./support/opened.ts"
+import { type Opened, smallOptions } from "./support/opened.ts"
 import {
   closedAfter,
   contentsAfter,
@@ -11,8 +12,10 @@ import {
   type Image,
   numbered,
   pathsOf,
+  reasonOf,
   refusalOf,
   simulate,
+  textOf,
   using,
   withFiles
 } from "./support/scenario.ts"
@@ -65,6 +68,46 @@ describe("damage", () => {
       if (path.includes("current-")) continue
       const gone = refusalOf(withFiles(image, { [path]: undefined }))
       assert.strictEqual(gone?._tag, "Corruption", path)
+    }
+  })
+
+  it("damage in one table fails reads of its range, and the rest serves", () => {
+    const groups = ["a", "m", "z"]
+    const image = closedAfter(({ database, maintenance }) =>
+      Effect.gen(function* () {
+        for (const group of groups) {
+          for (let index = 0; index < 5; index++) yield* database.set(`${group}${index}`, `${group}-value`)
+          yield* maintenance.flush
+        }
+      })
+    )
+    const tables = pathsOf(image, "table")
+    assert.lengthOf(tables, 3)
+    const bytes = image.get(tables[1]!)!
+    for (const [part, offset] of Object.entries({ header: 40, block: 100, footer: bytes.length - 10 })) {
+      const damaged = withFiles(image, { [tables[1]!]: flipped(bytes, offset) })
+      for (const device of [MemoryDisk.fromImage(damaged), SimDisk.make({ image: damaged })]) {
+        const body = ({ database, maintenance }: Opened) =>
+          Effect.gen(function* () {
+            const refused = [
+              yield* reasonOf(database.get("m1")),
+              yield* reasonOf(Stream.runCollect(database.scan({ from: "a3", to: "z" }))),
+              yield* reasonOf(database.count())
+            ]
+            for (const reason of refused) assert.deepInclude(reason, { _tag: "Corruption", file: tables[1] }, part)
+            assert.strictEqual(textOf(yield* database.get("a1")), "a-value")
+            assert.isUndefined(yield* database.get("n"))
+            assert.strictEqual(yield* database.count({ prefix: "a" }), 5)
+            assert.strictEqual(yield* database.count({ from: "z", reverse: true }), 5)
+            assert.strictEqual(yield* database.count({ to: "m0" }), 5)
+            // New writes shadow the damage.
+            yield* database.set("m1", "new")
+            assert.strictEqual(textOf(yield* database.get("m1")), "new")
+            const { damage } = yield* maintenance.verify
+            assert.strictEqual(damage[0]?.file, tables[1])
+          })
+        simulate(using(device, body))
+      }
     }
   })
 

@@ -11,49 +11,14 @@
 //   G-single  read skew                prevented      prevented
 //   G2-item   write skew               prevented      allowed
 //   G2    phantom (predicate)          prevented      allowed
+//
+// Those of range removals are in isolationRanges.test.ts.
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Schedule, type Scope, Stream } from "effect"
 import * as MemoryDatabase from "../src/layers/MemoryDatabase.ts"
-import { Database, type Isolation, type ManualTransaction, type Reader } from "../src/services/Database.ts"
-import type { DatabaseError } from "../src/services/DatabaseError.ts"
-
-const text = (value: Uint8Array | undefined): string | undefined =>
-  value === undefined ? undefined : new TextDecoder().decode(value)
-
-const read = (reader: Reader, key: string) => Effect.map(reader.get(key), text)
-
-const keysOf = (reader: Reader, prefix: string) =>
-  Effect.map(Stream.runCollect(reader.keys({ prefix })), (keys) => Array.from(keys, text))
-
-/** `committed`, or the reason why not. */
-const commit = (transaction: ManualTransaction): Effect.Effect<string> =>
-  Effect.match(transaction.commit, {
-    onFailure: (error: DatabaseError) => error.reason._tag,
-    onSuccess: () => "committed"
-  })
-
-const script = (
-  name: string,
-  body: (
-    begin: Effect.Effect<ManualTransaction, DatabaseError, never>,
-    isolation: Isolation
-  ) => Effect.Effect<void, DatabaseError, Database>
-) => {
-  for (const isolation of ["serializable", "snapshot"] as const) {
-    it.effect(`${name} (${isolation})`, () =>
-      Effect.gen(function* () {
-        const database = yield* Database
-        yield* database.write([
-          { type: "set", key: "1", value: "10" },
-          { type: "set", key: "2", value: "20" }
-        ])
-        const scope = yield* Effect.scope
-        const begin = Effect.provideService(database.begin({ isolation }), Scope.Scope, scope)
-        yield* body(begin, isolation)
-      }).pipe(Effect.scoped, Effect.provide(MemoryDatabase.layer()))
-    )
-  }
-}
+import { Database, type Reader } from "../src/services/Database.ts"
+import { Conflict, type DatabaseError, fail } from "../src/services/DatabaseError.ts"
+import { commit, keysOf, read, script } from "./support/isolationScript.ts"
 
 describe("isolation", () => {
   script("G0: the writes of two transactions are not interleaved", (begin) =>
@@ -261,6 +226,23 @@ describe("serializable transactions", () => {
       assert.strictEqual(error.reason._tag, "Conflict")
       assert.isTrue(error.isRetryable)
       assert.strictEqual(runs, 4)
+    })
+  )
+
+  use("do not run again for the conflict of another database", (database) =>
+    Effect.gen(function* () {
+      let runs = 0
+      const foreign = fail(new Conflict({ message: "elsewhere", sequence: 1 }))
+      const error = yield* Effect.flip(
+        database.transaction(() =>
+          Effect.suspend(() => {
+            runs += 1
+            return Effect.fail(foreign)
+          })
+        )
+      )
+      assert.strictEqual(error, foreign)
+      assert.strictEqual(runs, 1)
     })
   )
 

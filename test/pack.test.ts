@@ -35,6 +35,25 @@ const closed = await import("effect-strata/internal/format/varint").then(() => "
 console.log(closed)
 `
 
+const threads = `
+import * as Effect from "effect/Effect"
+import * as Database from "effect-strata/services/Database"
+import * as Maintenance from "effect-strata/services/Maintenance"
+import * as LsmDatabase from "effect-strata/layers/LsmDatabase"
+
+const events = []
+process.on("worker", (worker) => {
+  events.push("started")
+  worker.on("message", ({ _tag }) => events.push(_tag))
+})
+const program = Effect.gen(function* () {
+  yield* (yield* Database.Database).set("key", "value")
+  yield* (yield* Maintenance.Maintenance).flush
+})
+await Effect.runPromise(Effect.provide(program, LsmDatabase.layer({ directory: "./threads", workers: 1 })))
+console.log(events.join(" "))
+`
+
 const measuredRuns = 7
 
 /** The first fenced block of a language in the README. */
@@ -98,6 +117,11 @@ describe("the package", () => {
     assert.strictEqual(await node("subpaths.ts"), "true strata/Database\n")
     project.write("internals.js", internals)
     assert.strictEqual(await node("internals.js"), "ERR_PACKAGE_PATH_NOT_EXPORTED\n")
+  })
+
+  it("runs jobs in a thread", async () => {
+    project.write("threads.js", threads)
+    assert.strictEqual(await node("threads.js"), "started Ready Done\n")
   })
 
   it("brings the command line", async () => {

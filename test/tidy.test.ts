@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { lex } from "./support/lexer.ts"
 import { Source } from "./support/source.ts"
-import { type Rule, rules } from "./support/tidyRules.ts"
+import { effectReached, type Rule, rules, workerEntry } from "./support/tidyRules.ts"
 import { samples } from "./support/tidySamples.ts"
 
 const root = new URL("../", import.meta.url)
@@ -34,6 +34,21 @@ describe("the sources", () => {
     assert.isAbove(tree.filter(({ path }) => path.startsWith("src/")).length, 10)
     const long = tree.filter(({ lines, path }) => path.startsWith("test/") && lines.length >= testLinesHint)
     for (const { lines, path } of long) console.log(`hint: split ${path}, it has ${lines.length} lines`)
+  })
+})
+
+describe("the worker", () => {
+  it("reaches nothing of Effect", () => {
+    assert.isTrue(tree.some(({ path }) => path === workerEntry))
+    assert.deepStrictEqual(effectReached(workerEntry, tree), [])
+  })
+
+  it("would be caught if it did", () => {
+    const entry = new Source(workerEntry, 'import { a } from "../internal/structure/a.ts"\n')
+    const middle = new Source("src/internal/structure/a.ts", 'import { b } from "./b.ts"\n')
+    const last = new Source("src/internal/structure/b.ts", '\nimport type { c } from "effect/Effect"\n')
+    const found = effectReached(workerEntry, [entry, middle, last])
+    assert.deepStrictEqual(found, ["src/internal/structure/b.ts:2 effect/Effect"])
   })
 })
 

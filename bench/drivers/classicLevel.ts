@@ -132,6 +132,7 @@ const writes = (
 export const driver: Driver = {
   arrays: "buffer",
   durable: true,
+  logStructured: true,
   fillMode: "sync: false",
   unsynced: { "sync: false": { kill: keptAfterKill, power: "tail lost" } },
   synced: { "sync: true": { kill: keptAfterKill, power: "kept" } },

@@ -54,6 +54,8 @@ export interface Driver {
   readonly arrays: ArrayKind
   /** False for what keeps nothing on disk and is shown as a floor only. */
   readonly durable: boolean
+  /** True for those that rewrite in the background what was written: their work is not done when the last set is. */
+  readonly logStructured?: boolean
   /** What the read rows open with, and the fills before any measurement. */
   readonly fillMode: string
   /** Modes in which an acknowledged set has not been synced; each is measured. */

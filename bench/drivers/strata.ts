@@ -160,6 +160,7 @@ const writes = (
 export const driver: Driver = {
   arrays: "uint8array",
   durable: true,
+  logStructured: true,
   fillMode: "os",
   unsynced: {
     buffered: { kill: "last 10 ms lost", power: "tail lost" },

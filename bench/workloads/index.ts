@@ -1,12 +1,22 @@
 // All workloads, in the order of the table.
 import { groups as bigDatabase } from "./bigDatabase.ts"
+import { groups as curve } from "./curve.ts"
 import { groups as durable } from "./durable.ts"
 import { groups as hotReads } from "./hotReads.ts"
 import { groups as large } from "./large.ts"
+import { groups as sustained } from "./sustained.ts"
 import type { Group, Scale } from "./workload.ts"
 import { groups as writes } from "./writes.ts"
 
-export const groups: ReadonlyArray<Group> = [...hotReads, ...writes, ...durable, ...bigDatabase, ...large]
+export const groups: ReadonlyArray<Group> = [
+  ...hotReads,
+  ...writes,
+  ...durable,
+  ...bigDatabase,
+  ...sustained,
+  ...curve,
+  ...large
+]
 
 export const scales: { readonly full: Scale; readonly quick: Scale } = {
   full: {
@@ -14,6 +24,8 @@ export const scales: { readonly full: Scale; readonly quick: Scale } = {
     mediumKeys: 100_000,
     bigKeys: 1_000_000,
     hugeKeys: 10_000_000,
+    sustainedKeys: 1_000_000,
+    sustainedPasses: 4,
     gets: 200_000,
     sets: 100_000,
     largeSets: 40_000,
@@ -27,6 +39,8 @@ export const scales: { readonly full: Scale; readonly quick: Scale } = {
     mediumKeys: 50_000,
     bigKeys: 200_000,
     hugeKeys: 1_000_000,
+    sustainedKeys: 200_000,
+    sustainedPasses: 4,
     gets: 100_000,
     sets: 30_000,
     largeSets: 10_000,

@@ -10,6 +10,9 @@ export interface Scale {
   readonly mediumKeys: number
   readonly bigKeys: number
   readonly hugeKeys: number
+  readonly sustainedKeys: number
+  /** How often each of those keys is set. Even. */
+  readonly sustainedPasses: number
   readonly gets: number
   readonly sets: number
   readonly largeSets: number
@@ -23,7 +26,7 @@ export interface Scale {
 export interface Row {
   readonly id: string
   readonly title: (scale: Scale) => string
-  readonly unit: "ms" | "µs"
+  readonly unit: "ms" | "µs" | "×"
   readonly includes: string
   readonly leavesOut: string
 }

@@ -52,11 +52,8 @@ export const plantedBugs = (sources: Sources): ReadonlyArray<Planted> => {
     },
     {
       name: "tombstone lost at flush",
-      edits: everywhere(sources, /structure\/memtableFlush\.ts$/, [
-        [
-          /(this\.entry = this\.memtable\.sequenceOf\(entry\)[^\n]*\n)/g,
-          "$1    if (into.kind === 0) return this.next(into)\n"
-        ]
+      edits: everywhere(sources, /structure\/retention\.ts$/, [
+        [/(this\.isFirstOfKey = !this\.kept\n)/g, "if (entry.kind === Kind.remove) return false\n    $1"]
       ])
     }
   ]

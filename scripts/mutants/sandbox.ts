@@ -55,6 +55,7 @@ const layers = suite(
     "test/layers/FileManifest.test.ts",
     "test/layers/FileWal.test.ts",
     "test/layers/FileSsTable.test.ts",
+    "test/layers/InlineJobs.test.ts",
     "test/layers/FileManifestCrash.test.ts",
     "test/layers/FileWalCrash.test.ts"
   )
@@ -77,7 +78,9 @@ const badInput = suite("bad input", vitest("test/badInput.test.ts", "test/expiry
 
 const layerTests: ReadonlyArray<readonly [file: RegExp, test: string]> = [
   [/engine\/(?:log|segment)/, "test/layers/FileWal.test.ts"],
-  [/engine\/(?:manifest|open|directory|own)/, "test/layers/FileManifest.test.ts"],
+  [/engine\/(?:manifest|state|open|directory|own)/, "test/layers/FileManifest.test.ts"],
+  [/engine\/checkpoint/, "test/checkpointCrash.test.ts"],
+  [/structure\/tableFacts/, "test/internal/structure/tableOpening.test.ts"],
   [/engine\/table|structure\/table/, "test/layers/FileSsTable.test.ts"],
   [/engine\/(?:recovery|commit|flusher)/, "test/layers/LsmDatabase.test.ts"],
   [/structure\/memtable/, "test/layers/MemoryDatabase.test.ts"]

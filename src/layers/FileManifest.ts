@@ -10,6 +10,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { writeCopy } from "../internal/engine/checkpoint.ts"
 import { checkCreation, openDirectory } from "../internal/engine/openDirectory.ts"
 import { searchManifest } from "../internal/engine/manifestReader.ts"
 import { ManifestWriter } from "../internal/engine/manifestWriter.ts"
@@ -53,7 +54,8 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
       ids,
       facts: loaded?.facts ?? { ...noFacts, encryptionName: parts.encryption.name },
       directory: state,
-      parents
+      parents,
+      bytesRead: loaded?.bytes ?? 0
     })
     yield* Effect.addFinalizer(() => writer.close)
     return Manifest.of({
@@ -65,7 +67,19 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
       begin: (change) => writer.begin(change),
       publish: (change) => writer.publish(change),
       removeOrphans: (keep) => writer.removeOrphans(keep),
-      bytes: () => writer.bytes()
+      copyTo: (to, copy) =>
+        Effect.suspend(() => {
+          const source = {
+            ...parts,
+            databaseId: ids.databaseId,
+            facts: writer.facts,
+            allocate: () => writer.allocate()
+          }
+          return writeCopy(source, { ...copy, directory: to })
+        }),
+      ifSound: (effect) => writer.ifSound(effect),
+      bytes: () => writer.bytes(),
+      bytesWritten: () => writer.bytesWritten()
     })
   })
 )

@@ -5,10 +5,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { OpenTables } from "../internal/engine/openTables.ts"
 import type { TableParts } from "../internal/engine/tableFile.ts"
+import { TableHandles } from "../internal/engine/tableHandles.ts"
 import { verifyTable } from "../internal/engine/tableVerifier.ts"
-import { writeTable } from "../internal/engine/tableWriter.ts"
 import { BlockCache } from "../services/BlockCache.ts"
 import { Disk } from "../services/Disk.ts"
 import { Encryption } from "../services/Encryption.ts"
@@ -17,8 +16,9 @@ import { Options } from "../services/Options.ts"
 import { SsTable } from "../services/SsTable.ts"
 
 /**
- * Tables in the manifest's directory, `table-<number>.sst` each. An open table keeps its file open, and its index and
- * filter in memory, until the layer's scope closes.
+ * Tables in the manifest's directory, `table-<number>.sst` each, opened when they are first read. The files of the
+ * tables that were used last stay open, at most `openFilesMax`; indexes and filters take at most three quarters of the
+ * cache, or 64 KiB of a smaller one.
  *
  * @since 0.1.0
  * @category layers
@@ -33,11 +33,13 @@ export const layer: Layer.Layer<SsTable, never, Disk | Manifest | Encryption | B
       encryption: yield* Encryption,
       cache: yield* BlockCache
     }
-    const tables = new OpenTables(parts)
+    const tables = new TableHandles(parts)
     yield* Effect.addFinalizer(() => tables.close)
     return SsTable.of({
-      write: (source, level) => writeTable(parts, source, level),
-      open: (meta) => tables.open(meta),
+      attach: (metas) => tables.attach(metas),
+      handle: (meta) => tables.handle(meta),
+      remove: (meta) => tables.remove(meta),
+      openFiles: () => tables.openFiles,
       verify: (meta) => verifyTable(parts, meta)
     })
   })

@@ -144,10 +144,27 @@ class OracleState implements OracleService {
       this.untracked.oldest?.sequence ?? Number.POSITIVE_INFINITY
     )
 
+  readonly horizon: OracleService["horizon"] = () => {
+    // Whoever acts on an expiry by this time must not be contradicted by a clock that is set back later.
+    this.highestMillis = this.nowMillis()
+    let nowMillis = this.highestMillis
+    const sequences = new Set([this.lastVisible])
+    for (const { oldest } of [this.tracked, this.untracked]) {
+      for (let moment = oldest; moment !== undefined; moment = moment.newer) {
+        sequences.add(moment.sequence)
+        nowMillis = Math.min(nowMillis, moment.nowMillis)
+      }
+    }
+    return { snapshots: [...sequences].sort((a, b) => a - b), nowMillis }
+  }
+
   readonly learning = (): boolean => this.tracked.count > 0
 
   readonly learn: OracleService["learn"] = (key, start, end, sequence) =>
     this.conflicts.learn(key, start, end, sequence)
+
+  readonly learnRange: OracleService["learnRange"] = (from, to, sequence) =>
+    this.conflicts.learnRange(from, to, sequence)
 
   readonly conflict = (reads: ReadSet, since: number): number => {
     if (since < this.conflicts.floor) return this.conflicts.floor

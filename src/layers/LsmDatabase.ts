@@ -15,6 +15,7 @@ import type { DatabaseError } from "../services/DatabaseError.ts"
 import { Directory } from "../services/Directory.ts"
 import type { Disk } from "../services/Disk.ts"
 import type { Encryption } from "../services/Encryption.ts"
+import { Jobs } from "../services/Jobs.ts"
 import { Maintenance } from "../services/Maintenance.ts"
 import { Manifest } from "../services/Manifest.ts"
 import { Memory } from "../services/Memory.ts"
@@ -27,9 +28,11 @@ import * as ArenaMemtable from "./ArenaMemtable.ts"
 import * as FileManifest from "./FileManifest.ts"
 import * as FileSsTable from "./FileSsTable.ts"
 import * as FileWal from "./FileWal.ts"
+import * as InlineJobs from "./InlineJobs.ts"
 import * as LocalOracle from "./LocalOracle.ts"
 import * as NodeDisk from "./NodeDisk.ts"
 import * as NodeMemory from "./NodeMemory.ts"
+import * as NodeWorkerJobs from "./NodeWorkerJobs.ts"
 import * as NoEncryption from "./NoEncryption.ts"
 import * as SieveBlockCache from "./SieveBlockCache.ts"
 import * as WaryDisk from "./WaryDisk.ts"
@@ -58,7 +61,7 @@ export interface Location extends Options.OptionsInput {
 export const layerNoDeps: Layer.Layer<
   Database | Maintenance,
   DatabaseError,
-  Manifest | Wal | SsTable | Memtable | Oracle | BlockCache
+  Manifest | Wal | SsTable | Memtable | Oracle | BlockCache | Jobs
 > = Layer.effectContext(
   Effect.gen(function* () {
     const manifest = yield* Manifest
@@ -66,6 +69,7 @@ export const layerNoDeps: Layer.Layer<
       options: yield* Options.Options,
       manifest,
       wal: yield* Wal,
+      jobs: yield* Jobs,
       tables: yield* SsTable,
       memtables: yield* Memtable,
       oracle: yield* Oracle,
@@ -77,21 +81,16 @@ export const layerNoDeps: Layer.Layer<
   })
 )
 
-/**
- * The same over a disk and an encryption of your own choice.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerWith = (
-  location: Location
+const wired = (
+  location: Location,
+  jobs: Layer.Layer<Jobs, never, Disk | Manifest | Encryption>
 ): Layer.Layer<Database | Maintenance, DatabaseError, Disk | Encryption> => {
   const { directory, ...input } = location
   const parts = (options: Options.OptionsShape) =>
     // Each provides the ones above it, so that they close in the opposite order: the engine first, the lock last.
     layerNoDeps.pipe(
       Layer.provide([FileWal.layer, ArenaMemtable.layer, LocalOracle.layer]),
-      Layer.provide(FileSsTable.layer),
+      Layer.provide([FileSsTable.layer, jobs]),
       Layer.provideMerge(SieveBlockCache.layer),
       Layer.provide(FileManifest.layer),
       Layer.provide(WaryDisk.layer),
@@ -104,6 +103,15 @@ export const layerWith = (
 }
 
 /**
+ * The same over a disk and an encryption of your own choice. Flushes and compactions run on this thread, in slices.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWith = (location: Location): Layer.Layer<Database | Maintenance, DatabaseError, Disk | Encryption> =>
+  wired(location, InlineJobs.layer)
+
+/**
  * A database in a directory of this machine, needing nothing else. Its scope closes it; opening one that is open
  * elsewhere fails `Locked`.
  *
@@ -111,7 +119,7 @@ export const layerWith = (
  * @category layers
  */
 export const layer = (location: Location): Layer.Layer<Database | Maintenance, DatabaseError> =>
-  layerWith(location).pipe(
+  wired(location, NodeWorkerJobs.layer).pipe(
     Layer.provide([
       NodeMemory.layer,
       NodeDisk.layerWith({ synchronousReads: location.synchronousReads ?? true }),

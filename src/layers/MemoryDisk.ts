@@ -146,9 +146,11 @@ class MemoryReadFile implements ReadFile {
     this.path = path
     this.size = bytes.size
     this.#bytes = bytes
-    this.close = Effect.sync(() => {
-      this.#closed = true
-    })
+    this.close = Effect.sync(() => this.closeUnsafe())
+  }
+
+  closeUnsafe(): void {
+    this.#closed = true
   }
 
   read(offset: number, length: number): Effect.Effect<Uint8Array, DiskError> {
@@ -164,6 +166,7 @@ class MemoryReadFile implements ReadFile {
 
 const makeDisk = (tree: FileTree<GrowingBytes>): DiskService => {
   const held = new Set<string>()
+  const openNow = (path: string) => new MemoryReadFile(path, tree.file(path))
   const existing = (operation: string, directory: string) =>
     attempt(operation, directory, () => void tree.directory(directory))
   return Disk.of({
@@ -175,7 +178,14 @@ const makeDisk = (tree: FileTree<GrowingBytes>): DiskService => {
         tree.create(path, bytes)
         return new MemoryAppendFile(path, bytes)
       }),
-    open: (path) => attempt("open", path, () => new MemoryReadFile(path, tree.file(path))),
+    open: (path) => attempt("open", path, () => openNow(path)),
+    openUnsafe: (path) => {
+      try {
+        return openNow(path)
+      } catch (error) {
+        throw error instanceof PathError ? new DiskError({ operation: "open", file: path, code: error.code }) : error
+      }
+    },
     remove: (path) => attempt("remove", path, () => void tree.remove(path)),
     linkNew: (from, to) => attempt("linkNew", to, () => void tree.link(from, to)),
     syncDirectory: (directory) => existing("syncDirectory", directory),

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import { DiskError } from "../services/Disk.ts"
-import { call } from "./NodeCall.ts"
+import { call, diskError } from "./NodeCall.ts"
 
 /**
  * A descriptor that is closed when nothing uses it any more: closing one under a call in the thread pool would let the
@@ -34,6 +34,17 @@ export class Descriptor {
         else this.#whenIdle = close
       })
     })
+  }
+
+  /** Closes it on the calling stack. Nothing may be using it. */
+  closeNow(): void {
+    if (this.#closed) return
+    this.#closed = true
+    try {
+      fs.closeSync(this.fd)
+    } catch (error) {
+      throw diskError({ operation: "close", file: this.path }, error)
+    }
   }
 
   get closed(): boolean {

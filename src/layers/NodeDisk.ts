@@ -10,7 +10,7 @@ import * as path from "node:path"
 import { type DirectoryEntry, Disk, type DiskError, type DiskService } from "../services/Disk.ts"
 import { call } from "./NodeCall.ts"
 import { lock, probeLock } from "./NodeDirectoryLock.ts"
-import { createFile, openFile } from "./NodeFile.ts"
+import { createFile, openFile, openFileNow } from "./NodeFile.ts"
 
 /**
  * Synchronous reads hold the event loop for 2-5 µs when the page is cached, and for as long as the device takes when
@@ -120,6 +120,7 @@ export const make = (options: NodeDiskOptions = {}): DiskService => {
     list,
     create: createFile,
     open: (file) => openFile(file, synchronousReads),
+    openUnsafe: synchronousReads ? openFileNow : undefined,
     remove,
     linkNew,
     syncDirectory,

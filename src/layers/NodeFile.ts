@@ -153,6 +153,7 @@ class NodeReadFile implements ReadFile {
   readonly close: Effect.Effect<void, DiskError>
   readonly read: (offset: number, length: number) => Effect.Effect<Uint8Array, DiskError>
   readonly readUnsafe: ((offset: number, length: number) => Uint8Array) | undefined
+  readonly closeUnsafe: (() => void) | undefined
 
   constructor(descriptor: Descriptor, size: number, synchronousReads: boolean) {
     this.path = descriptor.path
@@ -161,6 +162,7 @@ class NodeReadFile implements ReadFile {
     this.close = descriptor.close
     const readNow = (offset: number, length: number) => this.#readNow(offset, length)
     this.readUnsafe = synchronousReads ? readNow : undefined
+    this.closeUnsafe = synchronousReads ? () => descriptor.closeNow() : undefined
     this.read = synchronousReads
       ? (offset, length) =>
           Effect.try({ try: () => readNow(offset, length), catch: (error) => this.#failed(offset, error) })
@@ -259,4 +261,26 @@ export const openFile = (path: string, synchronousReads: boolean): Effect.Effect
     yield* Effect.ignore(descriptor.close)
     return yield* new DiskError({ ...site, code: stats.isDirectory() ? "EISDIR" : "EINVAL" })
   }).pipe(Effect.uninterruptible)
+}
+
+/**
+ * The same on the calling stack, for a disk with synchronous reads. Throws `DiskError`.
+ *
+ * @internal
+ */
+export const openFileNow = (path: string): ReadFile => {
+  const site = { operation: "open", file: path }
+  try {
+    const descriptor = new Descriptor(path, fs.openSync(path, O_RDONLY | noFollow))
+    try {
+      const stats = fs.fstatSync(descriptor.fd)
+      if (!stats.isFile()) throw new DiskError({ ...site, code: stats.isDirectory() ? "EISDIR" : "EINVAL" })
+      return new NodeReadFile(descriptor, stats.size, true)
+    } catch (error) {
+      fs.closeSync(descriptor.fd)
+      throw error
+    }
+  } catch (error) {
+    throw error instanceof DiskError ? error : diskError(site, error)
+  }
 }

@@ -44,7 +44,7 @@ export interface SimDiskOptions {
   readonly onOperation?: ((index: number, operation: SimOperation, path: string) => void) | undefined
   /** A device that says "synced" and did nothing, for showing that the tests would notice. */
   readonly ignoresSync?: ((operation: "sync" | "syncDirectory", path: string) => boolean) | undefined
-  /** Files have `readUnsafe`. It cannot yield. Default false. */
+  /** Files have `readUnsafe`, and so on. It cannot yield. Default false. */
   readonly synchronousReads?: boolean | undefined
   /** Bytes the files may have together; an append over it writes what fits and fails `ENOSPC`. Default 2^40. */
   readonly capacityBytes?: number | undefined
@@ -150,11 +150,16 @@ export class SimDevice {
 const makeDisk = (device: SimDevice): DiskService => {
   const { files } = device
   const held = new Set<string>()
+  const openNow = (path: string) => new SimReadFile(device, path, files.file(path))
   return Disk.of({
     makeDirectory: (directory) => device.call(["makeDirectory", directory], () => files.makeDirectory(directory)),
     list: (directory) => device.call(["list", directory], () => files.list(directory)),
     create: (path) => device.call(["create", path], () => new SimAppendFile(device, path, files.create(path))),
-    open: (path) => device.call(["open", path], () => new SimReadFile(device, path, files.file(path))),
+    open: (path) => device.call(["open", path], () => openNow(path)),
+    openUnsafe:
+      device.options.synchronousReads === true
+        ? (path) => device.serve(["open", path], () => openNow(path))
+        : undefined,
     remove: (path) => device.call(["remove", path], () => files.remove(path)),
     linkNew: (from, to) => device.call(["linkNew", to], () => files.link(from, to)),
     syncDirectory: (directory) =>

@@ -131,6 +131,7 @@ export class SimReadFile implements ReadFile {
   readonly #handle: OpenHandle
   readonly close: Effect.Effect<void, DiskError>
   readonly readUnsafe: ((offset: number, length: number) => Uint8Array) | undefined
+  readonly closeUnsafe: (() => void) | undefined
 
   constructor(device: SimDevice, path: string, file: SimulatedFile) {
     this.path = path
@@ -151,6 +152,15 @@ export class SimReadFile implements ReadFile {
               ["read", path],
               () => this.#read(offset, length),
               () => ({ offset })
+            )
+        : undefined
+    this.closeUnsafe =
+      device.options.synchronousReads === true
+        ? () =>
+            void device.serve(
+              ["closeRead", path],
+              () => this.#close(),
+              () => this.#close()
             )
         : undefined
   }

@@ -1,9 +1,11 @@
-// The command line as one effect: `strata get|set|remove|scan|count|import|stats|verify`, each a program over services
-// in `commands/`, on a database that it opens by its flags.
+// The command line as one effect: each command is a program over services in `commands/`, on a database that it opens
+// by its flags.
 //
-// Only `set` and `import` create a database, and only they and `remove` take its lock: the others open read-only,
-// change nothing on disk, and fail beside a live writer. Exit codes: 0 done; 1 not done, with a line on standard error;
-// 130 interrupted.
+//   creating   set, import                             there is a database afterwards
+//   writing    remove, flush, compact, checkpoint      takes the lock of one that is there
+//   reading    get, scan, count, stats, verify         takes none, changes nothing on disk, fails beside a live writer
+//
+// Exit codes: 0 done; 1 not done, with a line on standard error; 130 interrupted.
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -13,7 +15,10 @@ import type { Database } from "../services/Database.ts"
 import type { DatabaseError } from "../services/DatabaseError.ts"
 import type { Maintenance } from "../services/Maintenance.ts"
 import type { OptionsInput } from "../services/Options.ts"
+import { checkpoint } from "./commands/checkpoint.ts"
+import { compact } from "./commands/compact.ts"
 import { count } from "./commands/count.ts"
+import { flush } from "./commands/flush.ts"
 import { get } from "./commands/get.ts"
 import { importCommand } from "./commands/import.ts"
 import { remove } from "./commands/remove.ts"
@@ -48,6 +53,9 @@ const strata = (open: Cli["open"]) => {
       Command.provide(scan, reading),
       Command.provide(count, reading),
       Command.provide(importCommand, creating),
+      Command.provide(flush, writing),
+      Command.provide(compact, writing),
+      Command.provide(checkpoint, writing),
       Command.provide(stats, reading),
       // Damage that stops the opening is a finding too.
       Command.withHandler(Verify.verify, (input) =>

@@ -37,11 +37,16 @@ export const durability = Flag.Literals("durability", Durability.literals).pipe(
 const bound = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar("KEY"), Flag.withDescription(description), Flag.optional)
 
-/** The flags of a part of the key space. */
-export const range = {
+/** The flags of all keys of a part of the key space. */
+export const bounds = {
   prefix: bound("prefix", "Only keys that begin so"),
   from: bound("from", "Only this key and those behind it"),
-  to: bound("to", "Only keys before this one"),
+  to: bound("to", "Only keys before this one")
+}
+
+/** The flags of what is read of a part of the key space. */
+export const range = {
+  ...bounds,
   suffix: bound("suffix", "Only keys that end so; the whole range is read"),
   reverse: Flag.Boolean("reverse").pipe(
     Flag.withDescription("From the last key to the first"),
@@ -58,11 +63,15 @@ export const range = {
   )
 }
 
-/** What `range` parses to. */
-export interface RangeInput {
+/** What `bounds` parses to. */
+export interface BoundsInput {
   readonly prefix: Option.Option<string>
   readonly from: Option.Option<string>
   readonly to: Option.Option<string>
+}
+
+/** What `range` parses to. */
+export interface RangeInput extends BoundsInput {
   readonly suffix: Option.Option<string>
   readonly reverse: boolean
   readonly limit: Option.Option<number>
@@ -76,15 +85,18 @@ export const bytesOf = (text: string, notation: Notation): Effect.Effect<Uint8Ar
   return bytes === undefined ? Effect.fail(failed(`"${text}" is not hexadecimal`)) : Effect.succeed(bytes)
 }
 
-/** The range that the flags describe. */
-export const rangeOf = Effect.fnUntraced(function* (input: RangeInput & { readonly hex: boolean }) {
+/** The bounds that the flags describe. */
+export const boundsOf = Effect.fnUntraced(function* (input: BoundsInput & { readonly hex: boolean }) {
   const end = (text: Option.Option<string>) =>
     Option.isNone(text) ? Effect.succeed(undefined) : bytesOf(text.value, notationOf(input))
+  return { prefix: yield* end(input.prefix), from: yield* end(input.from), to: yield* end(input.to) }
+})
+
+/** The range that the flags describe. */
+export const rangeOf = Effect.fnUntraced(function* (input: RangeInput & { readonly hex: boolean }) {
   const range: Range = {
-    prefix: yield* end(input.prefix),
-    from: yield* end(input.from),
-    to: yield* end(input.to),
-    suffix: yield* end(input.suffix),
+    ...(yield* boundsOf(input)),
+    suffix: Option.isNone(input.suffix) ? undefined : yield* bytesOf(input.suffix.value, notationOf(input)),
     reverse: input.reverse,
     limit: Option.getOrUndefined(input.limit)
   }

@@ -22,17 +22,26 @@ export type Bytes = string | Uint8Array
 
 /**
  * A part of the key space, in unsigned byte order: `from` inclusive, `to` exclusive, unless said otherwise; a missing
- * end is open. `prefix` and the ends may be combined. An inverted range is `Invalid`.
+ * end is open. `prefix` and the ends may be combined. Inverted bounds are `Invalid`.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Range {
+export interface Bounds {
   readonly prefix?: Bytes | undefined
   readonly from?: Bytes | undefined
   readonly to?: Bytes | undefined
   readonly fromExclusive?: boolean | undefined
   readonly toInclusive?: boolean | undefined
+}
+
+/**
+ * What to read of a part of the key space, and how.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Range extends Bounds {
   /** From the last key to the first. */
   readonly reverse?: boolean | undefined
   /** At most this many entries; 0 is none. */
@@ -159,7 +168,7 @@ export interface WriteOptions {
 }
 
 /**
- * One operation of a batch.
+ * One operation of a batch. They count in their order: a key that is set after a `removeRange` over it is there.
  *
  * @since 0.1.0
  * @category models
@@ -167,6 +176,7 @@ export interface WriteOptions {
 export type Operation =
   | ({ readonly type: "set"; readonly key: Bytes; readonly value: Bytes } & SetOptions)
   | { readonly type: "remove"; readonly key: Bytes }
+  | ({ readonly type: "removeRange" } & Bounds)
 
 /**
  * A commit that happened. An empty one has the sequence of what was visible.
@@ -181,8 +191,8 @@ export interface Commit {
 }
 
 /**
- * `serializable`: as if transactions ran one after another; `snapshot`: only the keys written are checked, so write
- * skew is possible.
+ * `serializable`: as if transactions ran one after another; `snapshot`: only the keys and ranges written are checked,
+ * so write skew is possible.
  *
  * @since 0.1.0
  * @category models
@@ -209,6 +219,8 @@ export interface Transaction extends Reader {
   readonly sequence: number
   readonly set: (key: Bytes, value: Bytes, options?: SetOptions) => Effect.Effect<void, DatabaseError>
   readonly remove: (key: Bytes) => Effect.Effect<void, DatabaseError>
+  /** Hides what the transaction sees between the bounds, its own earlier writes included. */
+  readonly removeRange: (bounds: Bounds) => Effect.Effect<void, DatabaseError>
 }
 
 /**
@@ -278,6 +290,7 @@ export interface RecoveryReport {
  * 7. A serializable transaction commits only if no key and no range that it read was written since its moment.
  * 8. A transaction whose body fails or is interrupted leaves nothing behind.
  * 9. A failed argument check writes nothing and fails `Invalid`.
+ * 10. A range removal removes exactly the keys between its bounds that were set before it.
  *
  * @since 0.1.0
  * @category models
@@ -287,6 +300,25 @@ export interface DatabaseService extends Reader {
   readonly recovery: RecoveryReport
   readonly set: (key: Bytes, value: Bytes, options?: SetOptions & WriteOptions) => Effect.Effect<void, DatabaseError>
   readonly remove: (key: Bytes, options?: WriteOptions) => Effect.Effect<void, DatabaseError>
+  /**
+   * Removes every key between the bounds, at a cost that does not depend on how many there are: one record is written,
+   * reads pass over what it covers, and compaction frees the space. Bounds that hold no key do nothing.
+   *
+   * **Gotchas**
+   *
+   * Bounds that are left out are open: `removeRange({})` removes everything.
+   *
+   * **Example** (Ending a session)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Database } from "effect-strata"
+   *
+   * const endSession = (id: string) =>
+   *   Effect.flatMap(Database.Database, (database) => database.removeRange({ prefix: `session/${id}/` }))
+   * ```
+   */
+  readonly removeRange: (bounds: Bounds, options?: WriteOptions) => Effect.Effect<void, DatabaseError>
   /** All operations or none. The last operation on a key wins. Reads nothing, and so never conflicts. */
   readonly write: (operations: ReadonlyArray<Operation>, options?: WriteOptions) => Effect.Effect<Commit, DatabaseError>
   /** Runs the body in a transaction and commits it; runs it again on `Conflict`. */

@@ -96,6 +96,10 @@ export interface ReadFile {
   readonly readUnsafe: ((offset: number, length: number) => Uint8Array) | undefined
   /** Idempotent. */
   readonly close: Effect.Effect<void, DiskError>
+  /**
+   * The same on the calling stack, when no `read` is under way. Throws `DiskError`. `undefined` where `readUnsafe` is.
+   */
+  readonly closeUnsafe: (() => void) | undefined
 }
 
 /**
@@ -129,6 +133,8 @@ export class Disk extends Context.Service<
     readonly list: (directory: string) => Effect.Effect<ReadonlyArray<DirectoryEntry>, DiskError>
     readonly create: (path: string) => Effect.Effect<AppendFile, DiskError>
     readonly open: (path: string) => Effect.Effect<ReadFile, DiskError>
+    /** The same on the calling stack. Throws `DiskError`. `undefined` where the disk has no synchronous reads. */
+    readonly openUnsafe: ((path: string) => ReadFile) | undefined
     readonly remove: (path: string) => Effect.Effect<void, DiskError>
     /** A hard link, or a copy where the file system has none. */
     readonly linkNew: (from: string, to: string) => Effect.Effect<void, DiskError>

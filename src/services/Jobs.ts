@@ -61,7 +61,7 @@ export interface Job {
 }
 
 /**
- * Runs jobs, a few at a time, flushes first.
+ * Runs jobs, a few at a time. A flush does not wait for a compaction to end.
  *
  * Invariants every layer keeps, checked by `test/suites/jobsSuite.ts`:
  * 1. Tables that `run` returned are durable, names included, were read back, and hold exactly what the job's snapshots
@@ -77,7 +77,7 @@ export interface Job {
 export class Jobs extends Context.Service<
   Jobs,
   {
-    /** How many run at once; a further one waits. */
+    /** How many run at once, and one flush beside them; a further one waits. */
     readonly concurrency: number
     /** New tables, ascending; none if nothing is left. */
     readonly run: (job: Job) => Effect.Effect<ReadonlyArray<TableMeta>, DatabaseError>

@@ -5,7 +5,111 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { Bounds } from "./Database.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
+
+/**
+ * The tables of one level.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LevelStats {
+  readonly level: number
+  readonly tables: number
+  readonly bytes: number
+  /** Records, versions and removals included. */
+  readonly entries: number
+  readonly removals: number
+  /** What compaction keeps the level to. Level 0 has none, because its tables are counted; nor has the deepest. */
+  readonly targetBytes: number | undefined
+}
+
+/**
+ * What the same byte costs again and again.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Amplification {
+  /** Bytes written to log, tables and manifest for each byte of keys and values; 0 before the first. */
+  readonly write: number
+  /**
+   * Bytes of tables for each byte that is live, as far as that is known without reading: a table that overlaps an older
+   * one is taken to overwrite it. So it is a bound from above; 1 without tables.
+   */
+  readonly space: number
+  /** Tables that a read of one key may have to ask: those of level 0, and one of each other level. */
+  readonly read: number
+}
+
+/**
+ * How writers waited.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StallStats {
+  /** Times that a writer was stopped, and the milliseconds of all of them together. */
+  readonly count: number
+  readonly millis: number
+  readonly millisOf: {
+    /** For a memtable: the full ones were being flushed. */
+    readonly memory: number
+    /** For compaction: level 0 had too many tables. */
+    readonly level0: number
+    /** For sequences: the manifest was being written. */
+    readonly sequences: number
+    /** For other commits: too many were waiting. */
+    readonly commits: number
+  }
+  /** Times that a writer was slowed because compaction was behind, and the milliseconds of all of them together. */
+  readonly slowed: number
+  readonly slowedMillis: number
+}
+
+/**
+ * The block cache.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CacheStats {
+  readonly hits: number
+  readonly misses: number
+  readonly evictions: number
+  readonly bytes: number
+  readonly budgetBytes: number
+}
+
+/**
+ * Flushes and compactions.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface JobStats {
+  readonly running: number
+  readonly waiting: number
+  readonly done: number
+  readonly failed: number
+  /** Threads that were replaced because they died or hung. */
+  readonly replaced: number
+  readonly bytesRead: number
+  readonly bytesWritten: number
+}
+
+/**
+ * Moments that are held open: snapshots, transactions, scans and cursors.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SnapshotStats {
+  readonly open: number
+  /** How many commits ago the oldest was opened; 0 if there is none. What was overwritten since is kept for it. */
+  readonly oldestCommitsAgo: number
+}
 
 /**
  * A look inside an open database. Numbers since it was opened, unless they are of files.
@@ -14,20 +118,29 @@ import type { DatabaseError } from "./DatabaseError.ts"
  * @category models
  */
 export interface Stats {
+  /** `healthy`, or why writes are refused or background work is failing. */
+  readonly state: string
   readonly sequence: number
-  readonly levels: ReadonlyArray<{ readonly level: number; readonly tables: number; readonly bytes: number }>
+  readonly levels: ReadonlyArray<LevelStats>
+  /** Of all levels. */
+  readonly tables: number
+  readonly tableBytes: number
   /** Records in tables, versions and removals included. */
   readonly entries: number
   readonly removals: number
-  readonly tableBytes: number
   readonly logBytes: number
   readonly logSegments: number
   readonly manifestBytes: number
   readonly memtables: number
   readonly memtableBytes: number
+  /** Tables whose file is open. */
+  readonly openFiles: number
+  readonly amplification: Amplification
+  readonly stalls: StallStats
+  readonly cache: CacheStats
+  readonly jobs: JobStats
+  readonly snapshots: SnapshotStats
   readonly counters: Counters
-  /** `healthy`, or why writes are refused or background work is failing. */
-  readonly state: string
 }
 
 /**
@@ -41,11 +154,34 @@ export interface Counters {
   readonly groups: number
   readonly syncs: number
   readonly conflicts: number
+  /** How often writers were stopped, and for how long together. */
   readonly stalls: number
   readonly stallMillis: number
+  readonly stallMillisMemory: number
+  readonly stallMillisLevel0: number
+  readonly stallMillisSequences: number
+  readonly stallMillisCommits: number
+  /** How often writers were slowed because compaction was behind, and for how long together. */
+  readonly slowed: number
+  readonly slowedMillis: number
   readonly flushes: number
   readonly flushedBytes: number
+  readonly compactions: number
+  readonly compactedBytes: number
+  /** Tables that went to another level, or away, without being read. */
+  readonly moves: number
+  readonly drops: number
+  readonly compactionFailures: number
+  readonly jobsDone: number
+  readonly jobsFailed: number
+  readonly workersReplaced: number
+  /** Of the keys and values of commits, as far as they are visible. */
+  readonly userBytes: number
   readonly logBytesWritten: number
+  readonly manifestBytesWritten: number
+  readonly tableBytesWritten: number
+  /** By flushes and compactions. */
+  readonly tableBytesRead: number
   readonly cacheHits: number
   readonly cacheMisses: number
   readonly cacheEvictions: number
@@ -81,6 +217,21 @@ export interface VerifyReport {
 }
 
 /**
+ * What a checkpoint made.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Checkpoint {
+  readonly directory: string
+  /** It holds every commit up to this one, and no later one. */
+  readonly sequence: number
+  readonly tables: number
+  /** Of the tables. They take no further space where they are links. */
+  readonly bytes: number
+}
+
+/**
  * Maintenance of an open database.
  *
  * @since 0.1.0
@@ -91,6 +242,37 @@ export class Maintenance extends Context.Service<
   {
     /** Everything visible is in tables when it completes. */
     readonly flush: Effect.Effect<void, DatabaseError>
+    /**
+     * Rewrites everything in the range, or in the whole database, down to the last level; completes when nothing is
+     * left to gain there: what was overwritten, removed or expired before the call takes no space any more, unless a
+     * snapshot still sees it.
+     *
+     * **When to use**
+     *
+     * Use it after removing or overwriting much at once, if the space must come back now: it comes back by itself, when
+     * the database is idle or the range is written to again.
+     *
+     * **Details**
+     *
+     * What is in memory is flushed first. Reads and writes go on meanwhile. Interrupting it leaves what was rewritten
+     * so far. An inverted range is `Invalid`.
+     */
+    readonly compact: (range?: Bounds) => Effect.Effect<void, DatabaseError>
+    /**
+     * Makes a copy of the database, as it is at one moment, in a directory that is absent or empty, while reads and
+     * writes go on. Everything acknowledged before the call is in it; it is a database of its own, that neither needs
+     * this one nor is changed by it.
+     *
+     * **Details**
+     *
+     * What is in memory is flushed, and tables are linked, so it takes little time and no space of its own; on another
+     * file system they are copied. When it returns, the copy survives a power cut. When it fails or is interrupted,
+     * the directory is no database, and as far as the disk allows it is empty.
+     *
+     * A directory that is not empty, or a file, is `Invalid`; one that may not be written to is `Io`; one that is in
+     * use is `Locked`.
+     */
+    readonly checkpoint: (directory: string) => Effect.Effect<Checkpoint, DatabaseError>
     readonly stats: Effect.Effect<Stats>
     /**
      * Reads every live file and checks: checksums, key order, block bounds against index and manifest, filters without

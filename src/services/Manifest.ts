@@ -23,8 +23,13 @@ export interface TableMeta {
   readonly footerCrc: number
   readonly smallest: Uint8Array
   readonly largest: Uint8Array
+  /** Entries and range removals. */
   readonly entryCount: number
+  /** Removes and range removals. */
   readonly removeCount: number
+  readonly rangeRemovalCount: number
+  /** Entries that a newer one, or a range removal, of the same table hides: they were kept for a snapshot. */
+  readonly hiddenCount: number
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number
@@ -86,6 +91,8 @@ export interface ManifestChange {
  * 5. A damaged manifest is `Corruption`; a torn last edit, or a torn newest marker beside a valid older one, is not
  *    damage.
  * 6. A file number is given out once.
+ * 7. After `copyTo` returned, the directory holds a database of those tables, which survives a power cut; if it fails,
+ *    it holds none, and a power cut leaves that database or none. This one does not change.
  *
  * @since 0.1.0
  * @category services
@@ -113,7 +120,24 @@ export class Manifest extends Context.Service<
     readonly removeOrphans: (
       keep: (kind: "log" | "table", number: number) => boolean
     ) => Effect.Effect<number, DatabaseError>
+    /**
+     * Makes a database of these tables in a directory that is absent or empty: closed cleanly at the sequence, without
+     * a log, with this one's id and an incarnation of its own. The tables' files must stay until it completes. The
+     * directory fails as one that is opened does; one that is not empty is `Invalid`.
+     */
+    readonly copyTo: (
+      directory: string,
+      copy: { readonly tables: ReadonlyArray<TableMeta>; readonly lastSequence: number }
+    ) => Effect.Effect<void, DatabaseError>
+    /**
+     * Runs the effect in turn with `publish`, and not at all after a failed sync: then nobody knows which files a crash
+     * would leave live. For removing what no state names.
+     */
+    readonly ifSound: (effect: Effect.Effect<void>) => Effect.Effect<void>
+    /** Of the current manifest. */
     readonly bytes: () => number
+    /** Since the layer was built, markers included. */
+    readonly bytesWritten: () => number
   }
 >()("strata/Manifest") {}
 

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type { EntryView } from "./SsTable.ts"
+import type { EntryView, RangeRemoval, RemovalSet } from "./SsTable.ts"
 
 /**
  * The keys of a memtable in order, for reading while writes go on.
@@ -48,9 +48,19 @@ export interface MemtableHandle {
   readonly older: (entry: number) => number
   readonly sequenceOf: (entry: number) => number
   readonly readEntry: (entry: number, into: EntryView) => void
+  /** Where the entry's record begins in the arena. */
+  readonly recordOffset: (entry: number) => number
   readonly cursor: () => MemtableCursor
-  /** Indexed records, versions and removals included. */
+  /** Indexed records, versions and removals of single keys included. */
   readonly entryCount: number
+  /** How many of the records remove something, range removals among them. */
+  readonly removeCount: number
+  /** In the order in which they were put. */
+  readonly rangeRemovals: ReadonlyArray<RangeRemoval>
+  /** The highest sequence at or below the given one of a range removal that covers the key; 0 if there is none. */
+  readonly covering: (key: Uint8Array, start: number, end: number, sequence: number) => number
+  /** The range removals at or below the sequence, in sets from the newest. */
+  readonly removalsAt: (sequence: number) => ReadonlyArray<RemovalSet>
 }
 
 /**
@@ -58,7 +68,8 @@ export interface MemtableHandle {
  *
  * Invariants every layer keeps, checked by `test/suites/memtableSuite.ts`:
  * 1. There are never more than `count` memtables out, and one that came back is empty when it is given out again.
- * 2. `find` and cursors give, for every sequence, the newest version at or below it, of indexed records only.
+ * 2. `find` and cursors give, for every sequence, the newest version at or below it, of indexed records only, and
+ *    `covering` the newest range removal. Neither looks at the other.
  * 3. A cursor stays right while records are put.
  *
  * @since 0.1.0

@@ -57,8 +57,12 @@ const fields = {
   blockBytes: bytes(64, 1024 * 1024),
   /** Default 10, about 1 % false positives; 0 writes no filters. */
   filterBitsPerKey: count(0, 32),
-  /** Blocks kept in memory. Default 64 MiB; 0 keeps none. */
+  /** The index of a table above this is cut into partitions that are read when they are needed. Default 1 MiB. */
+  indexBytesMax: bytes(64, 256 * 1024 * 1024),
+  /** Blocks, indexes and filters kept in memory. Default 64 MiB; 0 keeps no blocks. */
   cacheBytes: bytes(0, 64 * 1024 * 1024 * 1024),
+  /** Files of tables that are open at once; others are opened again when they are needed. Default 512. */
+  openFilesMax: count(8, 1_048_576),
   /**
    * A closing database flushes its memtable if it holds more than this; below it the log is replayed at the next open.
    * Default 1 MiB.
@@ -71,12 +75,26 @@ const fields = {
    * Default 32 MiB.
    */
   conflictBytesMax: bytes(1024, 1024 * 1024 * 1024),
+  /** Tables at level 0 from which they are compacted, writers are slowed, and writers wait. Default 4, 12, 20. */
+  level0TablesMin: count(1, 64),
+  level0TablesSlow: count(2, 512),
+  level0TablesStop: count(3, 1024),
+  /** What the first level below level 0 may hold; each deeper one `levelRatio` times more. Default 64 MiB, 10. */
+  baseLevelBytes: bytes(1024, 1024 * 1024 * 1024),
+  levelRatio: count(2, 100),
+  /** A table of the first level below level 0; twice as much at each deeper one, up to eight times. Default 8 MiB. */
+  tableBytesMax: bytes(1024, 256 * 1024 * 1024),
   /** A transaction may hold this many bytes of its own writes. Default: `arenaBytes`. */
   transactionBytesMax: bytes(1024, 256 * 1024 * 1024),
   /** The manifest is rewritten above this. Default 4 MiB. */
   manifestBytesMax: bytes(256, 64 * 1024 * 1024),
   /** Sequences are reserved in blocks of this many. Default 2^20. */
   sequencesReserved: count(16, 2 ** 30),
+  /**
+   * Threads for flushes and compactions; 0 runs them in slices on this one. Default: one less than the machine has
+   * cores, 1 at least and 2 at most.
+   */
+  workers: Schema.UndefinedOr(count(0, 64)),
   /** Synchronous positional reads; false sends them through the thread pool. Default true. */
   synchronousReads: Schema.Boolean
 }
@@ -97,7 +115,21 @@ export type OptionsShape = typeof Fields.Type
  * @since 0.1.0
  * @category models
  */
-export type OptionsInput = { readonly [K in keyof OptionsShape]?: OptionsShape[K] | undefined }
+export interface OptionsInput extends OptionsGiven {
+  /**
+   * Sets `arenaBytes`, `transactionBytesMax` and `cacheBytes` together, where they are not given: a quarter for the
+   * arenas (at most 16 MiB each), the rest for the cache. 8 MiB to 64 GiB.
+   */
+  readonly memoryBudget?: number | undefined
+}
+
+/**
+ * Any part of the options.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OptionsGiven = { readonly [K in keyof OptionsShape]?: OptionsShape[K] | undefined }
 
 /**
  * The defaults.
@@ -116,13 +148,22 @@ export const defaults: OptionsShape = {
   valueBytesMax: 8 * 1024 * 1024,
   blockBytes: 4096,
   filterBitsPerKey: 10,
+  indexBytesMax: 1024 * 1024,
   cacheBytes: 64 * 1024 * 1024,
+  openFilesMax: 512,
   flushOnCloseBytesMin: 1024 * 1024,
   commitsPendingMax: 65_536,
   conflictBytesMax: 32 * 1024 * 1024,
+  level0TablesMin: 4,
+  level0TablesSlow: 12,
+  level0TablesStop: 20,
+  baseLevelBytes: 64 * 1024 * 1024,
+  levelRatio: 10,
+  tableBytesMax: 8 * 1024 * 1024,
   transactionBytesMax: 16 * 1024 * 1024,
   manifestBytesMax: 4 * 1024 * 1024,
   sequencesReserved: 2 ** 20,
+  workers: undefined,
   synchronousReads: true
 }
 
@@ -143,12 +184,37 @@ const decode = Schema.decodeUnknownEffect(Fields, { onExcessProperty: "error", e
  * @category constructors
  */
 export const make = (input: OptionsInput): Effect.Effect<OptionsShape, DatabaseError> => {
-  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
+  const { memoryBudget, ...rest } = input
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as OptionsGiven
   const unknown = Object.keys(given).filter((name) => !(name in fields))
   if (unknown.length > 0) {
-    return Effect.fail(
-      invalid(`unknown option ${unknown.join(", ")}; the options are ${Object.keys(fields).join(", ")}`)
-    )
+    const names = [...Object.keys(fields), "memoryBudget"].join(", ")
+    return Effect.fail(invalid(`unknown option ${unknown.join(", ")}; the options are ${names}`))
   }
-  return Effect.mapError(decode({ ...defaults, ...given }), (error) => invalid(`options: ${error.message}`))
+  if (memoryBudget !== undefined && !(memoryBudget >= budgetBytesMin && memoryBudget <= budgetBytesMax)) {
+    return Effect.fail(invalid(`memoryBudget is from ${budgetBytesMin} to ${budgetBytesMax} bytes`))
+  }
+  const shares = memoryBudget === undefined ? {} : budgeted(memoryBudget, given)
+  return Effect.flatMap(
+    Effect.mapError(decode({ ...defaults, ...shares, ...given }), (error) => invalid(`options: ${error.message}`)),
+    (options) => {
+      const { level0TablesMin, level0TablesSlow, level0TablesStop } = options
+      if (level0TablesMin <= level0TablesSlow && level0TablesSlow < level0TablesStop) return Effect.succeed(options)
+      return Effect.fail(invalid("level0TablesMin <= level0TablesSlow < level0TablesStop must hold"))
+    }
+  )
+}
+
+const budgetBytesMin = 8 * 1024 * 1024
+const budgetBytesMax = 64 * 1024 * 1024 * 1024
+
+/** The budget in whole MiB: arenas of which all together are a quarter of it, and the cache. */
+const budgeted = (budget: number, given: OptionsGiven): OptionsGiven => {
+  const count = given.arenaCount ?? defaults.arenaCount
+  const arenaBytes = given.arenaBytes ?? Math.min(defaults.arenaBytes, Math.floor(budget / 4 / count))
+  return {
+    arenaBytes,
+    transactionBytesMax: arenaBytes,
+    cacheBytes: Math.max(0, Math.floor(budget - count * arenaBytes))
+  }
 }

@@ -45,12 +45,14 @@ export interface ReadSet {
  * Invariants every layer keeps, checked by `test/suites/oracleSuite.ts`:
  * 1. `assign` counts up by one and never returns a number twice, and never one above the reservation.
  * 2. `visible` only grows, and only to assigned sequences.
- * 3. `conflict` finds every write learned after the moment that touches the read set, from the step in which its
- *    sequence was assigned. It may report one that is not there when memory for conflicts was short; it never misses
- *    one.
+ * 3. `conflict` finds every write of a key or a range learned after the moment that touches the read set, from the step
+ *    in which its sequence was assigned. It may report one that is not there when memory for conflicts was short; it
+ *    never misses one.
  * 4. Without open transactions and commits in flight nothing is remembered.
  * 5. `watermark` is at most the sequence of every open moment.
  * 6. A moment's `nowMillis` is at least every commit time that it can see.
+ * 7. `horizon` names the sequence of every open moment and what is visible, and no moment, open or opened later, has an
+ *    earlier time than it gave.
  *
  * @since 0.1.0
  * @category services
@@ -84,9 +86,16 @@ export class Oracle extends Context.Service<
     /** Opens a moment at what is visible. `tracked`: a transaction will check conflicts against it. */
     readonly open: (tracked: boolean) => Moment
     readonly watermark: () => number
+    /**
+     * What background work must spare: every sequence that an open moment or a coming one can ask for, ascending, each
+     * once, the last one visible now; and a time that no open or coming moment is before.
+     */
+    readonly horizon: () => { readonly snapshots: ReadonlyArray<number>; readonly nowMillis: number }
     /** Whether writes must be learned now. */
     readonly learning: () => boolean
     readonly learn: (key: Uint8Array, start: number, end: number, sequence: number) => void
+    /** A write of all keys from `from` (inclusive) to `to` (exclusive). The bytes are copied. */
+    readonly learnRange: (from: Uint8Array, to: Uint8Array, sequence: number) => void
     /** The sequence of a write after `since` that touches the set, or 0. */
     readonly conflict: (reads: ReadSet, since: number) => number
     readonly stats: () => { readonly moments: number; readonly conflictBytes: number; readonly floor: number }

@@ -46,44 +46,96 @@ export interface Block {
 }
 
 /**
- * A table open for reading: its index and filter are in memory, its blocks may be.
+ * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RangeRemoval {
+  readonly from: Uint8Array
+  readonly to: Uint8Array
+  readonly sequence: number
+}
+
+/**
+ * Range removals, for the question which of them hides a key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RemovalSet {
+  /** From the newest. */
+  readonly removals: ReadonlyArray<RangeRemoval>
+  /** Disjoint and ascending, each with the newest sequence that covers it; neighbours of one sequence are joined. */
+  readonly pieces: ReadonlyArray<RangeRemoval>
+  readonly isEmpty: boolean
+  /** The highest sequence at or below the given one of a removal that covers the key; 0 if there is none. */
+  readonly covering: (key: Uint8Array, start: number, end: number, sequence: number) => number
+  /** The first piece whose end is after the key; their number if there is none. */
+  readonly firstEndingAfter: (key: Uint8Array, start: number, end: number) => number
+  /** Those that a reader at the sequence sees. */
+  readonly at: (sequence: number) => RemovalSet
+}
+
+/**
+ * What leads to the blocks of a table: its index, its filter, and its range removals.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LoadedParts {
+  readonly blockCount: number
+  /**
+   * False only if no version of a key with these two hashes is in the table. They are those of the table format, and
+   * computed once for all tables. Range removals do not count.
+   */
+  readonly mayContain: (hash: number, hashHigh: number) => boolean
+  /**
+   * The first block whose last key is at or after the target; `blockCount` if there is none. -1: ask `Table.place`, for
+   * the piece of the index that knows is not in memory.
+   */
+  readonly blockFor: (target: Uint8Array, start: number, end: number) => number
+  readonly rangeRemovals: RemovalSet | undefined
+}
+
+/**
+ * A table of a database, of which anything may be in memory or not. What ends in `Unsafe` runs on the calling stack,
+ * and answers `undefined` (or -1) if that cannot be done at once; the effects next to them always answer.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Table {
   readonly meta: TableMeta
-  readonly blockCount: number
-  /** False only if no version of the key is in the table. */
-  readonly mayContain: (key: Uint8Array, start: number, end: number) => boolean
-  /** The first block whose last key is at or after the target; `blockCount` if there is none. */
-  readonly blockFor: (target: Uint8Array, start: number, end: number) => number
+  /** If they are in memory. They stay usable when the table gives them up. */
+  readonly partsUnsafe: () => LoadedParts | undefined
+  /** Reads the parts unless they are in memory. Throws `DatabaseError`. */
+  readonly openUnsafe: () => LoadedParts | undefined
+  readonly open: Effect.Effect<LoadedParts, DatabaseError>
+  /** What `blockFor` answers, with all of the index. Throws `DatabaseError`. */
+  readonly placeUnsafe: (target: Uint8Array, start: number, end: number) => number
+  /** The target must not change meanwhile. */
+  readonly place: (target: Uint8Array, start: number, end: number) => Effect.Effect<number, DatabaseError>
   /** The block if it is in memory. */
   readonly blockUnsafe: (ordinal: number) => Block | undefined
-  /** Reads the block on the calling stack. Throws `DatabaseError`. `undefined` if the disk has no synchronous reads. */
-  readonly loadUnsafe: ((ordinal: number, fillCache: boolean) => Block) | undefined
+  /** Reads the block unless it is in memory. Throws `DatabaseError`. */
+  readonly loadUnsafe: (ordinal: number, fillCache: boolean) => Block | undefined
   readonly load: (ordinal: number, fillCache: boolean) => Effect.Effect<Block, DatabaseError>
 }
 
 /**
- * Where a new table's entries come from: called until it returns false; sets the view to the next entry in table order.
- *
- * @since 0.1.0
- * @category models
- */
-export interface TableSource {
-  readonly next: (into: EntryView) => boolean
-}
-
-/**
- * Writes and reads tables.
+ * Reads tables. Jobs write them.
  *
  * Invariants every layer keeps, checked by `test/suites/ssTableSuite.ts`:
- * 1. A table that `write` returned is durable, name included, and reads back entry for entry.
- * 2. `write` yields between slices; when it fails or is interrupted, no file of it stays.
- * 3. Every byte that a read uses is checked first; damage is `Corruption` with file and offset, and other blocks stay
+ * 1. A table reads back entry for entry as it was written.
+ * 2. Every byte that a read uses is checked first; damage is `Corruption` with file and offset, and other blocks stay
  *    readable.
- * 4. `mayContain` has no false negatives.
+ * 3. `mayContain` has no false negatives.
+ * 4. `attach` and `handle` read nothing of a table. What is wrong with one fails what is read of it, and nothing else.
+ * 5. At most `openFilesMax` files are open, whatever is read, and what is kept in memory of indexes and filters has a
+ *    limit. What was given up for another table is read again when it is needed; parts and blocks that somebody holds
+ *    stay as they are.
+ * 6. `remove` waits for reads that are under way, gives back all that is kept of the table, and then removes the file.
  *
  * @since 0.1.0
  * @category services
@@ -91,13 +143,20 @@ export interface TableSource {
 export class SsTable extends Context.Service<
   SsTable,
   {
-    /** Writes one table at the level. `undefined`, and no file, if the source is empty. */
-    readonly write: (source: TableSource, level: number) => Effect.Effect<TableMeta | undefined, DatabaseError>
     /**
-     * Opens the table, or returns the open one. Checks header, footer, index and filter against each other and the
-     * manifest.
+     * The tables, if all of them are there with the sizes that the manifest says. A missing one is `Corruption`, or
+     * `Stale` in a read-only database.
      */
-    readonly open: (meta: TableMeta) => Effect.Effect<Table, DatabaseError>
+    readonly attach: (metas: ReadonlyArray<TableMeta>) => Effect.Effect<ReadonlyArray<Table>, DatabaseError>
+    /** The table, always the same object for a number. One that moved has another level from now on. */
+    readonly handle: (meta: TableMeta) => Table
+    /**
+     * Gives up the table, which nothing reads any more, and removes its file. One that cannot be removed stays, and the
+     * log says so.
+     */
+    readonly remove: (meta: TableMeta) => Effect.Effect<void>
+    /** How many files are open. */
+    readonly openFiles: () => number
     /** Reads the whole file and reports what is wrong with it. */
     readonly verify: (
       meta: TableMeta

@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Worker } from "node:worker_threads"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Metric, Stream } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import { Database, type DatabaseService } from "../../src/services/Database.ts"
+import { Maintenance } from "../../src/services/Maintenance.ts"
 import { databaseSuite } from "../suites/databaseSuite.ts"
 
 const root = mkdtempSync(join(tmpdir(), "strata-lsm-"))
@@ -81,6 +83,54 @@ describe("LsmDatabase", () => {
         })
       )
       assert.deepStrictEqual(yield* commits, [])
+    })
+  )
+
+  it.live("flushes go on and nothing is lost when their workers die", () =>
+    Effect.gen(function* () {
+      const directory = newDirectory()
+      const small = { arenaBytes: 32 * 1024, valueBytesMax: 1024 }
+      // Nothing is compacted, so that each flush is a table.
+      const options = {
+        ...small,
+        directory,
+        workers: 1,
+        level0TablesMin: 64,
+        level0TablesSlow: 99,
+        level0TablesStop: 100
+      }
+      let deaths = 0
+      const onWorker = (worker: Worker) => {
+        // When it has come up, and then when it is at work: a job is on its way to it.
+        const done = deaths % 2
+        let heard = 0
+        worker.on("message", () => {
+          if (heard++ !== done || deaths >= 2) return
+          deaths += 1
+          void worker.terminate()
+        })
+      }
+      process.on("worker", onWorker)
+      const keys = Array.from({ length: 4000 }, (_, index) => `key-${index}`)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const database = yield* LsmDatabase.make(options)
+          yield* Effect.forEach(keys, (key) => database.set(key, key.repeat(5), { durability: "os" }), {
+            discard: true
+          })
+        })
+      )
+      process.off("worker", onWorker)
+      assert.strictEqual(deaths, 2)
+      const context = yield* Layer.build(LsmDatabase.layer(options))
+      const database = Context.get(context, Database)
+      assert.strictEqual(yield* database.count(), keys.length)
+      const { tables } = yield* Context.get(context, Maintenance).stats
+      assert.isAbove(tables, 3)
+      assert.lengthOf(
+        readdirSync(directory).filter((name) => name.endsWith(".sst")),
+        tables
+      )
     })
   )
 

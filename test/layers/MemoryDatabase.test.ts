@@ -27,9 +27,9 @@ const opener = (options: OptionsInput) => {
 const extremes: ReadonlyArray<readonly [string, OptionsInput]> = [
   ["the defaults", {}],
   ["tiny arenas", { arenaBytes: 4096, arenaCount: 2 }],
-  ["tiny blocks and no cache", { arenaBytes: 4096, blockBytes: 64, cacheBytes: 0 }],
+  ["tiny blocks and no cache", { arenaBytes: 4096, blockBytes: 64, indexBytesMax: 64, cacheBytes: 0 }],
   ["no filters, large blocks", { arenaBytes: 8192, blockBytes: 32768, filterBitsPerKey: 0 }],
-  ["a tiny cache", { arenaBytes: 4096, blockBytes: 128, cacheBytes: 1024 }],
+  ["a tiny cache", { arenaBytes: 4096, blockBytes: 128, indexBytesMax: 200, cacheBytes: 1024, openFilesMax: 8 }],
   ["few sequences, one commit at a time", { arenaBytes: 4096, sequencesReserved: 16, commitsPendingMax: 1 }],
   ["always flushed at close, a tiny manifest", { arenaBytes: 4096, flushOnCloseBytesMin: 0, manifestBytesMax: 256 }]
 ]

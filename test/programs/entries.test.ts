@@ -36,6 +36,35 @@ describe("set, get and remove", () => {
     assert.strictEqual(db(["get", "a"]).error, "Key not found: a\n")
   })
 
+  it("remove a prefix, or what lies between two keys, and say so", () => {
+    const db = on(filled(["a/1", "a/2", "b/1", "b/2", "c"].map((key) => [key, "v"] as const)))
+    const keys = () => db(["scan", "--keys-only"]).text.trimEnd().split("\n")
+    assert.strictEqual(db(["remove", "--prefix", "a/"]).text, "removed every key that begins with a/\n")
+    assert.deepStrictEqual(keys(), ["b/1", "b/2", "c"])
+    assert.strictEqual(db(["remove", "--from", "b/2", "--to", "c"]).text, "removed every key from b/2 on before c\n")
+    assert.deepStrictEqual(keys(), ["b/1", "c"])
+    assert.strictEqual(db(["remove", "--to", "63", "--hex"]).text, "removed every key before 63\n")
+    assert.deepStrictEqual(keys(), ["c"])
+    assert.strictEqual(db(["flush"]).code, 0)
+    assert.strictEqual(db(["verify"]).code, 0)
+    assert.strictEqual(db(["remove", "--from", "c"]).text, "removed every key from c on\n")
+    assert.strictEqual(db(["count"]).text, "0\n")
+  })
+
+  it("remove in one way at a time, and never everything for want of a word", () => {
+    const db = on(filled([["a", "1"]]))
+    for (const parameters of [[], ["a", "--prefix", "a"], ["--prefix", "a", "--from", "a"], ["a", "--to", "b"]]) {
+      const { code, error } = db(["remove", ...parameters])
+      assert.strictEqual(code, 1)
+      assert.include(error, "One of three: KEY..., --prefix, or --from and --to")
+      assert.notMatch(error, /\n\s+at /, "a stack trace")
+    }
+    const inverted = db(["remove", "--from", "b", "--to", "a"])
+    assert.strictEqual(inverted.code, 1)
+    assert.match(inverted.error, /^strata: [^\n]+\n$/)
+    assert.strictEqual(db(["count"]).text, "1\n")
+  })
+
   it("take keys and values that look like flags behind --", () => {
     const directory = temporaryDirectory()
     assert.strictEqual(strata(["set", "--db", directory, "--", "--key", "-5"]).code, 0)

@@ -43,10 +43,17 @@ describe("stats", () => {
       assert.match(text, /^state +healthy$/m)
       assert.match(text, /^tables +1 table, /m)
       assert.match(text, /^ {2}records +200$/m)
+      assert.match(text, /^amplification +space 1\.00, read 1$/m)
+      const [head, level] = text.trimEnd().split("\n").slice(-2)
+      assert.deepStrictEqual(head!.trim().split(/ +/), ["level", "tables", "bytes", "target", "records", "removals"])
+      assert.match(level!, /^ +0 +1 +[\d.]+ KiB +200 +0$/)
+      assert.strictEqual(head!.length, level!.length)
       const [stats] = ndjson(on(directory)(["stats", "--json"]).text) as [Record<string, unknown>]
       assert.strictEqual(stats["entries"], 200)
       assert.strictEqual(stats["state"], "healthy")
-      assert.isObject(stats["counters"])
+      for (const name of ["amplification", "stalls", "cache", "jobs", "snapshots", "counters"]) {
+        assert.isObject(stats[name], name)
+      }
     })
   )
 })
@@ -108,6 +115,75 @@ describe("verify", () => {
       placed(get.error.trimEnd(), manifest!)
     })
   )
+})
+
+describe("flush", () => {
+  it("leaves nothing to be replayed, and says what there is", () => {
+    const db = on(temporaryDirectory())
+    db(["set", "a", "1"])
+    db(["set", "b", "2"])
+    assert.match(db(["flush"]).text, /^\d+ B flushed: 1 table, \d+ B\n$/)
+    assert.match(db(["stats"]).text, /^recovered +0 commits/m)
+    assert.strictEqual(db(["get", "b"]).text, "2")
+    const [again] = ndjson(db(["flush", "--json"]).text) as [Record<string, unknown>]
+    assert.deepInclude(again, { bytes: 0, tables: 1 })
+  })
+})
+
+describe("compact", () => {
+  it("takes a range or all, and says what there was and is", () => {
+    const db = on(temporaryDirectory())
+    for (const value of ["1", "2"]) {
+      db(["set", "a", value])
+      db(["flush"])
+    }
+    assert.match(db(["compact", "--prefix", "b"]).text, /^2 tables, \d+ B → \d+ tables?, \d+ B in \d+\.\d s\n$/)
+    const [report] = ndjson(db(["compact", "--from", "61", "--to", "62", "--hex", "--json"]).text) as [object]
+    assert.hasAllKeys(report, ["before", "after", "millis"])
+    assert.strictEqual(db(["get", "a"]).text, "2")
+    const { code, error } = db(["compact", "--from", "b", "--to", "a"])
+    assert.strictEqual(code, 1)
+    assert.match(error, /^strata: [^\n]+\n$/)
+  })
+})
+
+describe("checkpoint", () => {
+  it("makes a database of links beside the one it is of", () => {
+    const root = temporaryDirectory()
+    const [source, target] = [path.join(root, "data"), path.join(root, "copies/today")]
+    const db = on(source)
+    db(["set", "a", "1"])
+    assert.match(db(["checkpoint", target]).text, /^.*\/copies\/today: 1 table, \d+ B, at sequence 1\n$/)
+    const [table] = filesOf(target, ".sst")
+    assert.strictEqual(fs.statSync(path.join(target, table!)).nlink, 2)
+    assert.deepStrictEqual(
+      fs.readdirSync(target).filter((name) => name.startsWith("lock-")),
+      []
+    )
+    db(["set", "a", "2"])
+    fs.rmSync(path.join(source, table!))
+    const copy = on(target)
+    assert.strictEqual(copy(["verify"]).code, 0)
+    assert.strictEqual(copy(["set", "b", "3"]).code, 0)
+    assert.deepStrictEqual(copy(["scan"]).text, "a\t1\nb\t3\n")
+    const [made] = ndjson(copy(["checkpoint", path.join(root, "again"), "--json"]).text) as [Record<string, unknown>]
+    assert.deepInclude(made, { directory: path.join(root, "again"), sequence: 2, tables: 2 })
+  })
+
+  it("goes nowhere where something is", () => {
+    const root = temporaryDirectory()
+    const db = on(path.join(root, "data"))
+    db(["set", "a", "1"])
+    fs.writeFileSync(path.join(root, "file"), "text")
+    for (const target of [root, path.join(root, "data"), path.join(root, "file")]) {
+      const { code, error, text } = db(["checkpoint", target])
+      assert.deepStrictEqual([code, text], [1, ""])
+      assert.match(error, /^strata: [^\n]+\n$/)
+      assert.include(error, target)
+    }
+    assert.deepStrictEqual(fs.readdirSync(root).sort(), ["data", "file"])
+    assert.strictEqual(db(["get", "a"]).text, "1")
+  })
 })
 
 describe("a database that is open elsewhere", () => {

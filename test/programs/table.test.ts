@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { bytesText, countText, entriesText, plural, table } from "../../src/programs/table.ts"
+import { bytesText, columns, countText, entriesText, plural, table } from "../../src/programs/table.ts"
 
 describe("numbers for people", () => {
   it.each([
@@ -21,6 +21,16 @@ describe("numbers for people", () => {
     assert.deepStrictEqual(
       [plural(1, "file"), plural(0, "file"), entriesText(1), entriesText(2)],
       ["1 file", "0 files", "1 entry", "2 entries"]
+    )
+  })
+
+  it("sets figures to the right, under their names", () => {
+    assert.strictEqual(
+      columns([
+        ["a", "long"],
+        ["1,000", "2"]
+      ]),
+      "    a  long\n1,000     2"
     )
   })
 

@@ -16,7 +16,7 @@ describe("the database's directory", () => {
   it("is created by set and import alone", () => {
     const root = temporaryDirectory()
     const absent = path.join(root, "absent")
-    for (const parameters of [["get", "a"], ["remove", "a"], ["verify"]]) {
+    for (const parameters of [["get", "a"], ["remove", "a"], ["verify"], ["flush"], ["compact"], ["checkpoint", "x"]]) {
       const { code, error } = on(absent)(parameters)
       assert.strictEqual(code, 1, parameters[0])
       assert.match(error, /^strata: .*absent.*\n$/, parameters[0])
@@ -81,7 +81,19 @@ it("prints its version and its help", () => {
   assert.include(strata(["--version"]).text, version)
   const help = strata(["--help"])
   assert.strictEqual(help.code, 0)
-  for (const name of ["get", "set", "remove", "scan", "count", "import", "stats", "verify"]) {
+  for (const name of [
+    "get",
+    "set",
+    "remove",
+    "scan",
+    "count",
+    "import",
+    "flush",
+    "compact",
+    "checkpoint",
+    "stats",
+    "verify"
+  ]) {
     assert.include(help.text, name)
   }
 })

@@ -2,7 +2,13 @@
 // passes all of them.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Layer, type Scope, Stream } from "effect"
-import { Database, type DatabaseService, type Operation } from "../../src/services/Database.ts"
+import {
+  type Bounds,
+  Database,
+  type DatabaseService,
+  type Operation,
+  type Reader
+} from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import { Maintenance } from "../../src/services/Maintenance.ts"
 
@@ -24,6 +30,25 @@ export const databaseSuite = (name: string, layer: () => Layer.Layer<Database | 
   describe(`Reader (${name})`, () => reads(use))
   describe(`Database (${name})`, () => writes(use))
 }
+
+/** Of the keys, every kind of read finds these. */
+const seenAs = Effect.fnUntraced(function* (reader: Reader, keys: ReadonlyArray<string>, expected: Array<string>) {
+  const values = yield* reader.getMany(keys)
+  const found = keys.filter((_, index) => values[index] !== undefined)
+  assert.deepStrictEqual(found, expected, "getMany")
+  assert.deepStrictEqual(Array.from(yield* Stream.runCollect(reader.keys()), text), expected, "keys")
+  const downwards = Array.from(yield* Stream.runCollect(reader.keys({ reverse: true })), text)
+  assert.deepStrictEqual(downwards.reverse(), expected, "keys in reverse")
+  assert.strictEqual(yield* reader.count(), expected.length, "count")
+  const walked: Array<string | undefined> = []
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      const cursor = yield* reader.cursor()
+      while (yield* cursor.next) walked.push(text(cursor.key))
+    })
+  )
+  assert.deepStrictEqual(walked, expected, "cursor")
+})
 
 const reads = (use: (title: string, body: Body) => void): void => {
   use("1. a read sees all the writes of a commit or none, and every commit acknowledged before it began", (database) =>
@@ -190,6 +215,9 @@ const writes = (use: (title: string, body: Body) => void): void => {
         database.write([set("k", "v"), set("", "v")]),
         database.get(""),
         database.count({ from: "b", to: "a" }),
+        database.removeRange({ from: "b", to: "a" }),
+        database.removeRange({ prefix: "a", limit: 1 } as Bounds),
+        database.write([set("k", "v"), { type: "removeRange", to: "\ud800" }]),
         database.count({ limit: -1 }),
         Stream.runDrain(database.scan({ limit: 1.5 }))
       ]
@@ -201,6 +229,47 @@ const writes = (use: (title: string, body: Body) => void): void => {
       assert.deepStrictEqual(yield* contents(database), [])
       yield* database.set(new Uint8Array(65_535), "v")
       assert.strictEqual(yield* database.count(), 1)
+    })
+  )
+
+  use("10. a range removal removes exactly the keys between its bounds that were set before it", (database) =>
+    Effect.gen(function* () {
+      const maintenance = yield* Maintenance
+      const keys = ["a", "b", "b\u0000", "ba", "c", "ca", "d"]
+      const cases: ReadonlyArray<readonly [Bounds, left: string]> = [
+        [{ prefix: "b" }, "a c ca d"],
+        [{ from: "b", to: "c" }, "a c ca d"],
+        [{ from: "b", fromExclusive: true, to: "c", toInclusive: true }, "a b ca d"],
+        [{ from: "b", to: "b" }, "a b b\u0000 ba c ca d"],
+        [{ from: "b", to: "b", toInclusive: true }, "a b\u0000 ba c ca d"],
+        [{ from: "b", fromExclusive: true, to: "b\u0000" }, "a b b\u0000 ba c ca d"],
+        [{ prefix: "c", from: "c", fromExclusive: true }, "a b b\u0000 ba c d"],
+        [{ from: "ba" }, "a b b\u0000"],
+        [{ to: "ba" }, "ba c ca d"],
+        [{}, ""]
+      ]
+      for (const [bounds, left] of cases) {
+        const expected = left === "" ? [] : left.split(" ")
+        yield* database.write(keys.map((key) => set(key, "old")))
+        const before = yield* database.snapshot
+        yield* database.removeRange(bounds)
+        for (const flushed of [false, true]) {
+          if (flushed) yield* maintenance.flush
+          yield* seenAs(database, keys, expected)
+          yield* seenAs(before, keys, [...keys])
+        }
+        yield* database.write([set("ba", "new"), { type: "removeRange", ...bounds }, set("c", "new")])
+        const again = keys.filter((key) => expected.includes(key) || key === "c")
+        yield* seenAs(database, keys, again)
+        const transaction = yield* database.begin()
+        yield* transaction.set("b", "own")
+        yield* transaction.removeRange({ to: "c" })
+        yield* transaction.set("a", "own")
+        const own = ["a", ...again.filter((key) => key >= "c")]
+        yield* seenAs(transaction, keys, own)
+        yield* transaction.commit
+        yield* seenAs(database, keys, own)
+      }
     })
   )
 

@@ -334,6 +334,36 @@ const reading = (use: Use): void => {
     })
   )
 
+  use("a file is opened and closed on the calling stack, with the same errors", ({ directory, disk }) =>
+    Effect.gen(function* () {
+      const { openUnsafe } = disk
+      const path = disk.join(directory, "a")
+      yield* writeFile(disk, path, "0123456789")
+      yield* disk.makeDirectory(disk.join(directory, "d"))
+      const asynchronous = yield* disk.open(path)
+      assert.strictEqual(asynchronous.readUnsafe === undefined, openUnsafe === undefined)
+      assert.strictEqual(asynchronous.closeUnsafe === undefined, openUnsafe === undefined)
+      yield* asynchronous.close
+      if (openUnsafe === undefined) return
+      const file = openUnsafe(path)
+      assert.deepInclude(file, { path, size: 10 })
+      assert.deepStrictEqual(file.readUnsafe!(2, 3), text("234"))
+      assert.deepStrictEqual(yield* file.read(2, 3), text("234"))
+      file.closeUnsafe!()
+      file.closeUnsafe!()
+      assert.strictEqual(yield* codeOf(file.read(0, 1)), "EBADF")
+      const thrown = (open: string) => Effect.flip(Effect.try({ try: () => openUnsafe(open), catch: (error) => error }))
+      for (const [name, code] of [
+        ["d", "EISDIR"],
+        ["no", "ENOENT"]
+      ] as const) {
+        const error = yield* thrown(disk.join(directory, name))
+        assert.instanceOf(error, DiskError)
+        assert.deepInclude(error, { operation: "open", file: disk.join(directory, name), code })
+      }
+    })
+  )
+
   use("reads run at the same time, and a close waits for them", ({ directory, disk }) =>
     Effect.gen(function* () {
       const path = disk.join(directory, "a")

@@ -1,6 +1,6 @@
 // The contract of `Manifest`, one test for each numbered invariant in the contract's words. Every layer passes them.
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, type Scope } from "effect"
+import { Effect, Exit, type Scope, Fiber } from "effect"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { ManifestService } from "../../src/services/Manifest.ts"
 import { tableMeta, tagOf } from "../support/fileSession.ts"
@@ -16,6 +16,13 @@ export interface ManifestUnderTest {
   /** Leaves the first bytes of a marker under a new name. */
   readonly tearMarker: Effect.Effect<void>
   readonly listing: Effect.Effect<string>
+  /** A file of the size that `tableMeta` names, synced. */
+  readonly makeTable: (number: number) => Effect.Effect<void>
+  /** A directory that is not there. */
+  readonly copyDirectory: string
+  /** As `open` and `openAfterPowerCut`, of what is there. */
+  readonly openCopy: ManifestUnderTest["open"]
+  readonly openCopyAfterPowerCut?: ManifestUnderTest["open"]
 }
 
 type Use = (name: string, body: (under: ManifestUnderTest) => Effect.Effect<void, unknown, Scope.Scope>) => void
@@ -36,6 +43,15 @@ const began = Effect.fnUntraced(function* (under: ManifestUnderTest) {
   yield* manifest.begin({ sequencesReserved: 100 })
   return manifest
 })
+
+/** Without the directory of copies, which lies in this one. */
+const ownListing = ({ copyDirectory, listing }: ManifestUnderTest) =>
+  Effect.map(listing, (text) =>
+    text
+      .split("\n")
+      .filter((line) => !copyDirectory.endsWith(line.split(" ", 1)[0]!))
+      .join("\n")
+  )
 
 const reserved = (open: ManifestUnderTest["open"]) =>
   Effect.scoped(Effect.map(open, (manifest) => manifest.state().sequencesReserved))
@@ -127,6 +143,55 @@ const states = (use: Use): void => {
     })
   )
 
+  use(
+    "7. after copyTo returned, the directory holds a database of those tables, which survives a power cut; this one " +
+      "does not change",
+    (under) =>
+      Effect.gen(function* () {
+        const manifest = yield* began(under)
+        const [copied, other] = [manifest.allocateFileNumber(), manifest.allocateFileNumber()]
+        yield* under.makeTable(copied)
+        yield* manifest.publish({ addTables: [tableMeta(copied), tableMeta(other)], commitMillisMax: 5, lsnDurable: 9 })
+        const [before, listing] = [manifest.state(), yield* under.listing]
+        yield* manifest.copyTo(under.copyDirectory, { tables: [tableMeta(copied)], lastSequence: 77 })
+        assert.deepStrictEqual(manifest.state(), before)
+        assert.strictEqual(yield* ownListing(under), listing)
+        for (const open of [under.openCopyAfterPowerCut ?? under.openCopy, under.openCopy]) {
+          const copy = yield* Effect.scoped(open)
+          const { incarnation, ...state } = copy.state()
+          assert.notDeepEqual(incarnation, before.incarnation)
+          assert.isAbove(state.fileNumberNext, other)
+          assert.deepInclude(state, {
+            databaseId: before.databaseId,
+            epoch: before.epoch,
+            tables: [tableMeta(copied)],
+            logNumberMin: 0,
+            sequencesReserved: 100,
+            commitMillisMax: 5,
+            lsnDurable: 0,
+            cleanShutdown: { lastLsn: 0, lastSequence: 77 }
+          })
+        }
+      })
+  )
+
+  use("7. if copyTo fails, the directory holds no database", (under) =>
+    Effect.gen(function* () {
+      const manifest = yield* began(under)
+      const number = manifest.allocateFileNumber()
+      yield* under.makeTable(number)
+      const copy = manifest.copyTo(under.copyDirectory, { tables: [tableMeta(number)], lastSequence: 77 })
+      for (const operation of ["append", "sync"] as const) {
+        under.failNext(operation, "EIO")
+        assert.strictEqual(yield* tagOf(copy), "Io")
+        assert.strictEqual(yield* tagOf(Effect.scoped(under.openCopy)), "Invalid")
+      }
+      yield* manifest.publish({ sequencesReserved: 200 })
+      yield* copy
+      assert.isTrue((yield* Effect.scoped(under.openCopy)).exists)
+    })
+  )
+
   use("publishes wait for each other", (under) =>
     Effect.gen(function* () {
       const manifest = yield* began(under)
@@ -152,6 +217,24 @@ const failures = (use: Use): void => {
       assert.strictEqual(yield* tagOf(manifest.removeOrphans(() => false)), "Poisoned")
       assert.strictEqual(yield* under.listing, listing)
       assert.strictEqual(manifest.state().sequencesReserved, 100)
+    })
+  )
+
+  use("4. ifSound runs in turn with publish, and not at all after a failed sync", (under) =>
+    Effect.gen(function* () {
+      const manifest = yield* began(under)
+      let ran = 0
+      const run = manifest.ifSound(Effect.sync(() => (ran += 1)))
+      yield* run
+      assert.strictEqual(ran, 1)
+      under.failNext("sync", "EIO")
+      const publishing = yield* Effect.forkChild(tagOf(manifest.publish({ sequencesReserved: 300 })), {
+        startImmediately: true
+      })
+      yield* run
+      assert.strictEqual(yield* Fiber.join(publishing), "Poisoned")
+      yield* run
+      assert.strictEqual(ran, 1)
     })
   )
 

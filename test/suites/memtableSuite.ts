@@ -2,7 +2,7 @@
 // them.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
-import { recordBytes, recordFields, writeRecord } from "../../src/internal/format/record.ts"
+import { Kind, recordBytes, recordFields, writeRecord } from "../../src/internal/format/record.ts"
 import { emptyEntry } from "../../src/internal/structure/entry.ts"
 import { Memtable, type MemtableHandle, type MemtableService } from "../../src/services/Memtable.ts"
 import { bytes, hex } from "../support/model.ts"
@@ -77,6 +77,37 @@ export const memtableSuite = (name: string, layer: () => Layer.Layer<Memtable>):
           for (const { key } of versions) assert.strictEqual(find(memtable, key, sequence), expected.get(key))
           assert.deepStrictEqual(walk(memtable, sequence), [...expected.keys()].sort())
         }
+      }
+    )
+
+    use(
+      "2. covering gives the newest range removal at or below each sequence, and finds are as without",
+      (memtables) => {
+        const dice = new Dice(5)
+        const memtable = memtables.acquireUnsafe()!
+        const removals: Array<{ readonly from: string; readonly to: string }> = []
+        for (let sequence = 1; sequence <= 100; sequence++) {
+          const [from, to] = [randomKey(dice), `${randomKey(dice)}ff`].sort()
+          removals.push({ from: from!, to: to! })
+          const fields = recordFields({ kind: Kind.removeRange, key: bytes(from!), value: bytes(to!) })
+          const offset = memtable.arena.reserve(recordBytes(fields))
+          writeRecord(memtable.arena.bytes, offset, fields)
+          memtable.put(offset, sequence)
+        }
+        for (let round = 0; round < 500; round++) {
+          const [key, at] = [randomKey(dice), dice.below(110)]
+          const target = bytes(key)
+          const expected = 1 + removals.slice(0, at).findLastIndex(({ from, to }) => from <= key && key < to)
+          assert.strictEqual(memtable.covering(target, 0, target.length, at), expected, `${key} at ${at}`)
+          assert.isUndefined(find(memtable, key, at))
+        }
+        assert.strictEqual(memtable.entryCount, 0)
+        assert.deepStrictEqual(
+          memtable.rangeRemovals.map(({ from, sequence, to }) => [hex(from), hex(to), sequence]),
+          removals.map(({ from, to }, index) => [from, to, index + 1])
+        )
+        memtables.releaseUnsafe(memtable)
+        assert.deepStrictEqual(memtables.acquireUnsafe()!.rangeRemovals, [])
       }
     )
 

@@ -50,14 +50,21 @@ export const oracleSuite = (name: string, layer: () => Layer.Layer<Oracle>): voi
       assert.throws(() => oracle.publish(b + 1))
     })
 
-    useNow("3. conflict finds every write learned after the moment that touches the read set", (oracle) => {
+    useNow("3. conflict finds every write of a key or a range learned after the moment that touches it", (oracle) => {
       const dice = new Dice(3)
       const names = ["a", "aa", "ab", "b", "c"]
       const moments = [oracle.open(true)]
       const writes: Array<{ readonly name: string; readonly sequence: number }> = []
       for (let step = 0; step < 300; step++) {
-        const name = dice.pick(names)
-        writes.push({ name, sequence: learn(oracle, name) })
+        const [from, to] = [dice.pick(names), dice.pick(names)].sort()
+        if (from !== to && dice.chance(10)) {
+          const sequence = oracle.assign()
+          oracle.learnRange(key(from!), key(to!), sequence)
+          for (const name of names) if (name >= from! && name < to!) writes.push({ name, sequence })
+        } else {
+          const name = dice.pick(names)
+          writes.push({ name, sequence: learn(oracle, name) })
+        }
         if (dice.chance(50)) oracle.publish(oracle.assigned())
         if (dice.chance(10)) moments.push(oracle.open(true))
         if (dice.chance(10)) moments.shift()?.release()
@@ -113,6 +120,30 @@ export const oracleSuite = (name: string, layer: () => Layer.Layer<Oracle>): voi
         assert.strictEqual(oracle.commitMillis(), 10_000)
         assert.strictEqual(oracle.commitMillisMax(), 10_000)
       })
+    )
+
+    use(
+      "7. horizon names the sequence of every open moment and what is visible, and a time no moment is before",
+      (oracle) =>
+        Effect.gen(function* () {
+          yield* TestClock.setTime(10_000)
+          const first = oracle.open(false)
+          oracle.publish(oracle.assign())
+          yield* TestClock.setTime(20_000)
+          const second = oracle.open(true)
+          const third = oracle.open(false)
+          oracle.publish(oracle.assign())
+          const { nowMillis, snapshots } = oracle.horizon()
+          assert.deepStrictEqual(snapshots, [first.sequence, second.sequence, oracle.visible()])
+          assert.strictEqual(nowMillis, 10_000)
+          first.release()
+          second.release()
+          assert.deepStrictEqual(oracle.horizon(), { snapshots: [third.sequence, oracle.visible()], nowMillis: 20_000 })
+          third.release()
+          assert.deepStrictEqual(oracle.horizon(), { snapshots: [oracle.visible()], nowMillis: 20_000 })
+          yield* TestClock.setTime(5000)
+          assert.strictEqual(oracle.open(false).nowMillis, 20_000)
+        })
     )
   })
 }

@@ -24,7 +24,7 @@ import type { Disk } from "../../src/services/Disk.ts"
 import { Maintenance, type MaintenanceService } from "../../src/services/Maintenance.ts"
 import type { Durability, OptionsInput } from "../../src/services/Options.ts"
 import { bytes, hex, Model, type ModelWrite, toModelEntry } from "./model.ts"
-import { Dice, randomWrites, toOperation } from "./randomPlan.ts"
+import { Dice, randomKey, randomWrites, toOperation } from "./randomPlan.ts"
 
 export type Image = ReadonlyMap<string, Uint8Array>
 
@@ -92,12 +92,19 @@ export const randomOptions = (dice: Dice): OptionsInput => ({
   valueBytesMax: 400,
   blockBytes: dice.pick([64, 256, 4096]),
   filterBitsPerKey: dice.pick([0, 10]),
+  indexBytesMax: dice.pick([64, 1024 * 1024]),
+  openFilesMax: dice.pick([8, 512]),
   cacheBytes: dice.pick([0, 4096, 65536]),
   flushOnCloseBytesMin: dice.pick([0, 1024 * 1024]),
   manifestBytesMax: dice.pick([256, 4 * 1024 * 1024]),
   sequencesReserved: dice.pick([16, 1024]),
   flushDelayMillis: dice.pick([0, 10]),
-  flushBytes: dice.pick([64, 4096])
+  flushBytes: dice.pick([64, 4096]),
+  level0TablesMin: dice.pick([1, 2, 4]),
+  level0TablesSlow: dice.pick([4, 12]),
+  baseLevelBytes: dice.pick([1024, 8192]),
+  levelRatio: dice.pick([2, 10]),
+  tableBytesMax: dice.pick([1024, 4096])
 })
 
 const act = Effect.fnUntraced(function* (
@@ -112,12 +119,17 @@ const act = Effect.fnUntraced(function* (
   } else if (kind < 10) {
     yield* maintenance.flush
   } else if (kind < 15) {
-    yield* Effect.sleep(dice.below(200))
+    // Long enough now and then for the database to be idle.
+    yield* Effect.sleep(dice.chance(20) ? 6000 : dice.below(200))
+  } else if (kind < 19) {
+    yield* maintenance.compact(dice.chance(50) ? undefined : { prefix: bytes(randomKey(dice).slice(0, 2)) })
   } else {
     const durability = dice.pick(["disk", "disk", "os", "buffered"] as const)
+    const random = randomWrites(dice, { now: 0, longest: 300 })
+    // The marker comes last, so that of the last commit it is there, whatever ranges were removed.
     const writes = [
-      { key: marker(history.newId()), value: "" },
-      ...randomWrites(dice, { now: 0, longest: 300 }).map(({ key, userMeta, value }) => ({ key, userMeta, value }))
+      ...random.map((write) => ("removed" in write ? write : { ...write, expiresAt: undefined })),
+      { key: marker(history.newId()), value: "" }
     ]
     const commit = yield* database.write(writes.map(toOperation), { durability })
     history.acknowledged(commit.sequence, writes, durability)

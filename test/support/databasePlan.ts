@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import type { Cursor, DatabaseService, Reader } from "../../src/services/Database.ts"
 import type { MaintenanceService } from "../../src/services/Maintenance.ts"
 import { bytes, hex, inRange, Model, type ModelEntry, toModelEntry } from "./model.ts"
-import { Dice, randomKey, randomRange, randomWrites, toOperation } from "./randomPlan.ts"
+import { Dice, randomKey, randomRange, randomWrites, toOperation, writeIn } from "./randomPlan.ts"
 
 export interface Opened {
   readonly database: DatabaseService
@@ -108,11 +108,7 @@ const transact = Effect.fnUntraced(function* (opened: Opened, model: Model, dice
   const own = new Model()
   own.commit(1, model.at(Number.MAX_SAFE_INTEGER, now))
   const before = new Map(model.at(Number.MAX_SAFE_INTEGER, now).map((entry) => [entry.key, entry.sequence]))
-  for (const one of writes) {
-    const operation = toOperation(one)
-    if (operation.type === "remove") yield* transaction.remove(operation.key)
-    else yield* transaction.set(operation.key, operation.value, operation)
-  }
+  for (const one of writes) yield* writeIn(transaction, one)
   own.commit(2, writes)
   const expected = own
     .at(2, now)

@@ -10,7 +10,7 @@
 // Whatever is found after an opening is settled: what was in it must stay, what was not must never come back.
 import { assert } from "@effect/vitest"
 import type { Durability } from "../../src/services/Options.ts"
-import { bytes, hex, Model, type ModelEntry, type ModelWrite } from "./model.ts"
+import { bytes, hex, lastOf, Model, type ModelEntry, type ModelWrite } from "./model.ts"
 
 /** What happened to the disk between the last acknowledgement and the state that is found. */
 export type Survival = "live" | "closed" | "processCrash" | "powerCut"
@@ -26,7 +26,7 @@ export interface Submitted {
 }
 
 const markPrefix = hex(new TextEncoder().encode("!"))
-const markOf = (id: number): string => hex(new TextEncoder().encode(`!${String(id).padStart(6, "0")}`))
+export const markOf = (id: number): string => hex(new TextEncoder().encode(`!${String(id).padStart(6, "0")}`))
 const idOf = (mark: string): number => Number(new TextDecoder().decode(bytes(mark)).slice(1))
 
 const levels: Readonly<Record<Survival, ReadonlyArray<Durability>>> = {
@@ -104,7 +104,7 @@ export class Ledger {
     const last = this.stateOf(this.commits.filter(({ state }) => state === "acknowledged"))
     const values = [last.find((entry) => entry.key === key)?.value]
     for (const { state, writes } of this.commits) {
-      const write = writes.findLast((one) => one.key === key)
+      const write = lastOf(writes, key)
       if (write !== undefined && (state === "unknown" || state === "pending")) values.push(write.value)
     }
     return values

@@ -94,6 +94,8 @@ export const tableMeta = (number: number): TableMeta => ({
   largest: bytesOf("z"),
   entryCount: 2,
   removeCount: 1,
+  rangeRemovalCount: 1,
+  hiddenCount: 0,
   sequenceMin: 1,
   sequenceMax: 2,
   epoch: 1

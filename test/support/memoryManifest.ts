@@ -22,7 +22,7 @@ const changed = (state: ManifestState, change: ManifestChange): ManifestState =>
   return { ...state, cleanShutdown: undefined, ...fields, tables: [...kept, ...addTables] }
 }
 
-/** Knows nothing of the directory but its name. `removeOrphans` removes nothing. */
+/** Knows nothing of the directory but its name. `removeOrphans` and `copyTo` do nothing. */
 export const make = (directory: string, given?: Partial<ManifestState>): ManifestService => {
   let state: ManifestState = { ...initial, ...given }
   const epochNext = state.epoch + 1
@@ -31,6 +31,7 @@ export const make = (directory: string, given?: Partial<ManifestState>): Manifes
     exists: state.epoch > 0,
     state: () => state,
     epochNext,
+    ifSound: (effect) => effect,
     allocateFileNumber: () => {
       const { fileNumberNext } = state
       state = { ...state, fileNumberNext: fileNumberNext + 1 }
@@ -45,7 +46,9 @@ export const make = (directory: string, given?: Partial<ManifestState>): Manifes
         state = changed(state, change)
       }),
     removeOrphans: () => Effect.succeed(0),
-    bytes: () => 0
+    copyTo: () => Effect.void,
+    bytes: () => 0,
+    bytesWritten: () => 0
   })
 }
 

@@ -1,14 +1,20 @@
 // The reference: what a database must answer, written to be obviously right and not to be fast. Keys are hex strings,
 // whose order is that of the bytes.
-import type { Entry, Range } from "../../src/services/Database.ts"
+import type { Bounds, Entry, Range } from "../../src/services/Database.ts"
 
-export interface ModelWrite {
+export interface ModelPoint {
   readonly key: string
   /** `undefined` removes. */
   readonly value: string | undefined
   readonly expiresAt?: number | undefined
   readonly userMeta?: number | undefined
 }
+
+export interface ModelRemoval {
+  readonly removed: Bounds
+}
+
+export type ModelWrite = ModelPoint | ModelRemoval
 
 export interface ModelEntry {
   readonly key: string
@@ -23,6 +29,14 @@ export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(te
 
 const hexOf = (value: string | Uint8Array): string =>
   typeof value === "string" ? hex(new TextEncoder().encode(value)) : hex(value)
+
+/** What the writes leave of the key: the last that touches it; `undefined` if none does. */
+export const lastOf = (writes: ReadonlyArray<ModelWrite>, key: string): Pick<ModelPoint, "value"> | undefined => {
+  const last = writes.findLast((write) =>
+    "removed" in write ? inRange([{ key }], write.removed).length > 0 : write.key === key
+  )
+  return last !== undefined && "removed" in last ? { value: undefined } : last
+}
 
 /** The commits in their order. A later write of a key in the same commit wins. */
 export class Model {
@@ -42,7 +56,12 @@ export class Model {
     const entries = new Map<string, ModelEntry>()
     for (const commit of this.commits) {
       if (commit.sequence > sequence) break
-      for (const { expiresAt, key, userMeta, value } of commit.writes) {
+      for (const write of commit.writes) {
+        if ("removed" in write) {
+          for (const { key } of inRange([...entries.values()], write.removed)) entries.delete(key)
+          continue
+        }
+        const { expiresAt, key, userMeta, value } = write
         entries.delete(key)
         if (value === undefined) continue
         entries.set(key, { key, value, sequence: commit.sequence, expiresAt, userMeta: userMeta ?? 0 })
@@ -55,7 +74,10 @@ export class Model {
 }
 
 /** The part of the entries that a range reads, in its direction. */
-export const inRange = (entries: ReadonlyArray<ModelEntry>, range: Range): ReadonlyArray<ModelEntry> => {
+export const inRange = <A extends Pick<ModelEntry, "key">>(
+  entries: ReadonlyArray<A>,
+  range: Range
+): ReadonlyArray<A> => {
   const { fromExclusive, reverse, toInclusive } = range
   const prefix = range.prefix === undefined ? "" : hexOf(range.prefix)
   const suffix = range.suffix === undefined ? "" : hexOf(range.suffix)

@@ -32,11 +32,12 @@ export const smallOptions: OptionsInput = {
 
 export const open = (
   disk: Layer.Layer<Disk>,
-  options: OptionsInput
+  options: OptionsInput,
+  at: string = directory
 ): Effect.Effect<Opened, DatabaseError, Scope.Scope> =>
   Effect.map(
     Layer.build(
-      Layer.fresh(LsmDatabase.layerWith({ ...options, directory }).pipe(Layer.provide([disk, NoEncryption.layer])))
+      Layer.fresh(LsmDatabase.layerWith({ ...options, directory: at }).pipe(Layer.provide([disk, NoEncryption.layer])))
     ),
     (context) => ({ database: Context.get(context, Database), maintenance: Context.get(context, Maintenance) })
   )

@@ -1,5 +1,5 @@
 // Random arguments, from a seed alone: few short keys, so that plans meet each other, and now and then a strange one.
-import type { Operation, Range } from "../../src/services/Database.ts"
+import type { Bounds, Operation, Range, Transaction } from "../../src/services/Database.ts"
 import { bytes, type ModelWrite } from "./model.ts"
 
 /** xorshift32: enough for tests, and the same everywhere. */
@@ -43,6 +43,17 @@ export const randomValue = (dice: Dice, longest: number): string => {
   return dice.below(256).toString(16).padStart(2, "0").repeat(length)
 }
 
+/** Part of the keys that `randomKey` makes: those of a prefix, or between two ends, one of which may be open. */
+export const randomBounds = (dice: Dice): Bounds => {
+  if (dice.chance(30)) return { prefix: bytes(randomKey(dice).slice(0, 6)) }
+  const [from, to] = [randomKey(dice), randomKey(dice)].sort()
+  const open = dice.below(10)
+  return {
+    ...(open === 0 ? {} : { from: bytes(from!), fromExclusive: dice.chance(50) }),
+    ...(open === 1 ? {} : { to: bytes(to!), toInclusive: dice.chance(50) })
+  }
+}
+
 /** One to eight writes, sometimes two of one key. */
 export const randomWrites = (
   dice: Dice,
@@ -50,6 +61,10 @@ export const randomWrites = (
 ): Array<ModelWrite> => {
   const writes: Array<ModelWrite> = []
   for (let count = dice.chance(60) ? 1 : 1 + dice.below(8); count > 0; count--) {
+    if (dice.chance(7)) {
+      writes.push({ removed: randomBounds(dice) })
+      continue
+    }
     const key = randomKey(dice)
     if (dice.chance(25)) writes.push({ key, value: undefined })
     else {
@@ -64,16 +79,26 @@ export const randomWrites = (
   return writes
 }
 
-export const toOperation = (write: ModelWrite): Operation =>
-  write.value === undefined
-    ? { type: "remove", key: bytes(write.key) }
-    : {
-        type: "set",
-        key: bytes(write.key),
-        value: bytes(write.value),
-        ...(write.expiresAt === undefined ? {} : { expiresAt: write.expiresAt }),
-        ...(write.userMeta === undefined ? {} : { userMeta: write.userMeta })
-      }
+export const toOperation = (write: ModelWrite): Operation => {
+  if ("removed" in write) return { type: "removeRange", ...write.removed }
+  if (write.value === undefined) return { type: "remove", key: bytes(write.key) }
+  return {
+    type: "set",
+    key: bytes(write.key),
+    value: bytes(write.value),
+    ...(write.expiresAt === undefined ? {} : { expiresAt: write.expiresAt }),
+    ...(write.userMeta === undefined ? {} : { userMeta: write.userMeta })
+  }
+}
+
+/** The write as a call of the transaction. */
+export const writeIn = (transaction: Transaction, write: ModelWrite): ReturnType<Transaction["remove"]> => {
+  if ("removed" in write) return transaction.removeRange(write.removed)
+  const { expiresAt, key, userMeta, value } = write
+  return value === undefined
+    ? transaction.remove(bytes(key))
+    : transaction.set(bytes(key), bytes(value), { expiresAt, userMeta })
+}
 
 /** Any range that is not inverted. */
 export const randomRange = (dice: Dice): Range => {

@@ -2,11 +2,13 @@
 import { assert } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, type Scope } from "effect"
 import * as FileSsTable from "../../src/layers/FileSsTable.ts"
+import * as InlineJobs from "../../src/layers/InlineJobs.ts"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import * as SieveBlockCache from "../../src/layers/SieveBlockCache.ts"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
 import { concatBytes } from "../../src/internal/format/bytes.ts"
+import { hashKey, hashKeyHigh } from "../../src/internal/format/compare.ts"
 import { fileHeaderBytes, fileTagOf } from "../../src/internal/format/fileHeader.ts"
 import { checksumSealer } from "../../src/internal/format/sealer.ts"
 import { type Layout, openBlock, sealBlock } from "../../src/internal/format/storedBlock.ts"
@@ -17,11 +19,13 @@ import { BlockCache, type BlockCacheService } from "../../src/services/BlockCach
 import { DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
 import { Disk, type DiskService } from "../../src/services/Disk.ts"
 import { Encryption, type EncryptionService } from "../../src/services/Encryption.ts"
+import { type Job, Jobs } from "../../src/services/Jobs.ts"
 import { Manifest, type ManifestService, type TableMeta } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
-import { SsTable, type SsTableService, type Table, type TableSource } from "../../src/services/SsTable.ts"
-import { fromView, latin1, type Plain, plain, toView } from "../internal/format/entries.ts"
+import { type LoadedParts, SsTable, type SsTableService, type Table } from "../../src/services/SsTable.ts"
+import { fromView, latin1, type Plain, plain } from "../internal/format/entries.ts"
 import type { Dice } from "../internal/format/support.ts"
+import { memtableOf } from "./jobPlan.ts"
 
 export interface TablesParts {
   readonly disk: DiskService
@@ -30,10 +34,30 @@ export interface TablesParts {
   readonly encryption?: EncryptionService
 }
 
+/** The service, and a job that writes a table for it. */
+export interface WritableTables extends SsTableService {
+  /** Every entry, as it is; `undefined` if there are none. */
+  readonly write: (entries: ReadonlyArray<Plain>, level: number) => Effect.Effect<TableMeta | undefined, DatabaseError>
+}
+
 export interface Tables {
-  readonly tables: SsTableService
+  readonly tables: WritableTables
   readonly cache: BlockCacheService
 }
+
+/** A job that makes one table of the entries, and drops none of them. */
+export const jobOf = (entries: ReadonlyArray<Plain>, level: number): Job => ({
+  memtables: [memtableOf({ points: entries, removals: [] })],
+  runs: [],
+  from: undefined,
+  to: undefined,
+  level,
+  snapshots: [],
+  nowMillis: 0,
+  deeper: [],
+  grandparents: [],
+  tableBytesMax: Number.MAX_SAFE_INTEGER
+})
 
 /** `FileSsTable` with a cache of its own; both end with the scope. */
 export const openTables = (parts: TablesParts): Effect.Effect<Tables, never, Scope.Scope> => {
@@ -44,37 +68,33 @@ export const openTables = (parts: TablesParts): Effect.Effect<Tables, never, Sco
     Layer.succeed(Disk, parts.disk),
     Layer.succeed(Manifest, parts.manifest)
   )
-  const layer = FileSsTable.layer.pipe(
+  const layer = Layer.merge(FileSsTable.layer, InlineJobs.layer).pipe(
     Layer.provide(services),
     Layer.provideMerge(SieveBlockCache.layer),
     Layer.provide(Layer.succeed(Options.Options, options))
   )
-  return Effect.map(Layer.build(layer), (context) => ({
-    tables: Context.get(context, SsTable),
-    cache: Context.get(context, BlockCache)
-  }))
+  return Effect.map(Layer.build(layer), (context) => {
+    const jobs = Context.get(context, Jobs)
+    const write: WritableTables["write"] = (entries, level) =>
+      Effect.map(jobs.run(jobOf(entries, level)), (metas) => metas[0])
+    return { tables: { ...Context.get(context, SsTable), write }, cache: Context.get(context, BlockCache) }
+  })
 }
 
-export const sourceOf = (entries: ReadonlyArray<Plain>): TableSource => {
-  let at = 0
-  let ended = false
-  return {
-    next: (into) => {
-      if (ended) throw new Error("the source was asked again after its end")
-      ended = at === entries.length
-      if (ended) return false
-      Object.assign(into, toView(entries[at++]))
-      return true
-    }
-  }
-}
+/** The table, when its parts are in memory. */
+export const openTable = (tables: SsTableService, meta: TableMeta): Effect.Effect<Table, DatabaseError> =>
+  Effect.suspend(() => {
+    const table = tables.handle(meta)
+    return Effect.as(table.open, table)
+  })
 
 /** Every entry of the table, from the first block to the last. */
 export const entriesOf = (table: Table) =>
   Effect.gen(function* () {
     const view = makeEntryView()
     const entries: Array<Plain> = []
-    for (let ordinal = 0; ordinal < table.blockCount; ordinal++) {
+    const { blockCount } = yield* table.open
+    for (let ordinal = 0; ordinal < blockCount; ordinal++) {
       const block = yield* table.load(ordinal, true)
       for (let index = 0; index < block.count; index++) {
         block.read(index, view)
@@ -84,12 +104,19 @@ export const entriesOf = (table: Table) =>
     return entries
   })
 
+/** What the table's filter says of the key. */
+export const mayHold = (parts: LoadedParts, key: string): boolean => {
+  const target = latin1(key)
+  return parts.mayContain(hashKey(target, 0, target.length), hashKeyHigh(target, 0, target.length))
+}
+
 /** The newest version at or below the sequence, searched for as the engine does. */
 export const find = Effect.fnUntraced(function* (table: Table, key: string, sequence: number) {
   const target = latin1(key)
-  if (!table.mayContain(target, 0, target.length)) return undefined
+  const parts = yield* table.open
+  if (!mayHold(parts, key)) return undefined
   const view = makeEntryView()
-  for (let at = table.blockFor(target, 0, target.length); at < table.blockCount; at++) {
+  for (let at = yield* table.place(target, 0, target.length); at < parts.blockCount; at++) {
     const block = table.blockUnsafe(at) ?? (yield* table.load(at, true))
     const index = block.seekVersion(target, 0, target.length, sequence)
     if (index === block.count) continue
@@ -184,8 +211,8 @@ export const tablesOn = (disk: DiskService, manifest: ManifestService, options: 
   Effect.map(openTables({ disk, manifest, options }), ({ tables }) => tables)
 
 /** Writes entries, of which there is one at least. */
-export const writeEntries = Effect.fnUntraced(function* (tables: SsTableService, entries: ReadonlyArray<Plain>) {
-  const meta = yield* tables.write(sourceOf(entries), 0)
+export const writeEntries = Effect.fnUntraced(function* (tables: WritableTables, entries: ReadonlyArray<Plain>) {
+  const meta = yield* tables.write(entries, 0)
   if (meta === undefined) throw new Error("wrote nothing")
   return meta
 })
@@ -211,7 +238,7 @@ export const checkAnswers = Effect.fnUntraced(function* (
   meta: TableMeta,
   { entries, file }: { readonly entries: ReadonlyArray<Plain>; readonly file: string }
 ) {
-  const opened = yield* Effect.exit(tables.open(meta))
+  const opened = yield* Effect.exit(openTable(tables, meta))
   if (Exit.isFailure(opened)) {
     assert.deepInclude(yield* reasonOf(opened), { _tag: "Corruption", file })
     return entries.length

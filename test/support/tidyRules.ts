@@ -16,8 +16,11 @@ export interface Rule {
   readonly check: (source: Source) => ReadonlyArray<Finding>
 }
 
-// What starts a process: these wire layers and may touch Node.
-const entryPoints = new Set(["src/programs/strata.ts", "src/programs/demo.ts"])
+/** What starts a thread: runs beside the database, by kernel code and Node alone. */
+export const workerEntry = "src/programs/jobWorker.ts"
+
+// What starts a process or a thread: these may touch Node, and those of processes wire layers.
+const entryPoints = new Set(["src/programs/strata.ts", "src/programs/demo.ts", workerEntry])
 
 const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/services": ["src/services"],
@@ -89,6 +92,24 @@ const packages = (source: Source): ReadonlyArray<Finding> =>
       ({ from }) => !within(source.path, "src/programs") && !(from.startsWith("@effect/") && isNodeLayer(source.path))
     )
     .map(({ from, line }) => ({ line, message: `${from}: packages beside effect are for src/programs` }))
+
+/** The imports of Effect that a source reaches, its own and those of what it imports, with the files that have them. */
+export const effectReached = (entry: string, sources: ReadonlyArray<Source>): ReadonlyArray<string> => {
+  const byPath = new Map(sources.map((source) => [source.path, source]))
+  const seen = new Set<string>()
+  const found: Array<string> = []
+  const visit = (path: string): void => {
+    const source = byPath.get(path)
+    if (seen.has(path) || source === undefined) return
+    seen.add(path)
+    for (const { from, line } of source.imports()) {
+      if (isRelative(from)) visit(resolve(path, from))
+      else if (/^@?effect(?:\/|$)/.test(from)) found.push(`${path}:${line} ${from}`)
+    }
+  }
+  visit(entry)
+  return found
+}
 
 const globals: ReadonlyArray<readonly [tokens: ReadonlyArray<string>, instead: string]> = [
   [["Date", ".", "now"], "Clock"],

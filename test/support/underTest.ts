@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { tableFileName } from "../../src/internal/format/fileName.ts"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
 import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
@@ -12,7 +13,7 @@ import type { DiskService } from "../../src/services/Disk.ts"
 import type { ManifestUnderTest } from "../suites/manifestSuite.ts"
 import type { WalUnderTest } from "../suites/walSuite.ts"
 import { contentOf, faultyDisk, namesOn, replaceFile } from "./faultyDisk.ts"
-import { bytesOf, openFiles } from "./fileSession.ts"
+import { bytesOf, openFiles, tableMeta } from "./fileSession.ts"
 
 interface Place {
   readonly disk: DiskService
@@ -46,12 +47,23 @@ export const places: ReadonlyArray<readonly [name: string, place: Effect.Effect<
   ["SimDisk", onSim]
 ]
 
+/** Of a directory for copies. */
+const copyName = "copy"
+
 const under = Effect.fnUntraced(function* (place: Effect.Effect<Place, unknown, Scope.Scope>, files: RegExp) {
   const { afterPowerCut, directory, disk: plain } = yield* place
   const { disk, failNext } = faultyDisk(plain)
+  const copy = { directory: plain.join(directory, copyName) }
   return {
     plain,
     directory,
+    openCopy: {
+      now: openFiles(disk, { create: false }, copy),
+      afterPowerCut:
+        afterPowerCut === undefined
+          ? undefined
+          : Effect.suspend(() => openFiles(afterPowerCut(), { create: false }, copy))
+    },
     open: openFiles(disk, {}, { directory }),
     ...(afterPowerCut === undefined
       ? {}
@@ -69,7 +81,7 @@ const under = Effect.fnUntraced(function* (place: Effect.Effect<Place, unknown, 
 export const walOn = (
   place: Effect.Effect<Place, unknown, Scope.Scope>
 ): Effect.Effect<WalUnderTest, unknown, Scope.Scope> =>
-  Effect.map(under(place, /\.wal$/), ({ directory, plain, ...rest }) => ({
+  Effect.map(under(place, /\.wal$/), ({ directory, openCopy: _, plain, ...rest }) => ({
     ...rest,
     flipBitAt: (text) =>
       Effect.orDie(
@@ -89,8 +101,23 @@ export const walOn = (
 export const manifestOn = (
   place: Effect.Effect<Place, unknown, Scope.Scope>
 ): Effect.Effect<ManifestUnderTest, unknown, Scope.Scope> =>
-  Effect.map(under(place, /\.man$/), ({ directory, open, openAfterPowerCut, plain, ...rest }) => ({
+  Effect.map(under(place, /\.man$/), ({ directory, open, openAfterPowerCut, openCopy, plain, ...rest }) => ({
     ...rest,
+    copyDirectory: plain.join(directory, copyName),
+    openCopy: Effect.map(openCopy.now, ({ manifest }) => manifest),
+    ...(openCopy.afterPowerCut === undefined
+      ? {}
+      : { openCopyAfterPowerCut: Effect.map(openCopy.afterPowerCut, ({ manifest }) => manifest) }),
+    makeTable: (number) =>
+      Effect.orDie(
+        Effect.gen(function* () {
+          const file = yield* plain.create(plain.join(directory, tableFileName(number)))
+          yield* file.append([new Uint8Array(tableMeta(number).bytes)])
+          yield* file.sync
+          yield* file.close
+          yield* plain.syncDirectory(directory)
+        })
+      ),
     open: Effect.map(open, ({ manifest }) => manifest),
     ...(openAfterPowerCut === undefined
       ? {}

@@ -16,7 +16,8 @@ import type { Durability } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import { commitHeaderBytes, writeCommitHeader } from "../format/commit.ts"
 import { assert } from "../format/formatError.ts"
-import { readRecord, RecordView } from "../format/record.ts"
+import { Kind, readRecord, RecordView } from "../format/record.ts"
+import { userKeyStart } from "./userKeys.ts"
 import type { LiveView, Slot } from "./view.ts"
 
 /** A commit's records, normalised, before it has a sequence. */
@@ -50,6 +51,8 @@ export interface Group {
 
 export class CommitQueue {
   commits = 0
+  /** Of the keys and values that became visible. */
+  userBytes = 0
   private waiting: Array<Ticket> = []
   private unresolved = 0
   private bufferedBytes = 0
@@ -244,18 +247,25 @@ export class CommitQueue {
   private index(commit: Pick<Ticket, "slot" | "offset" | "bytes" | "sequence">): void {
     const { bytes, offset, sequence } = commit
     const { memtable } = commit.slot
+    const { record } = this
     const end = offset + bytes
-    for (let at = offset + commitHeaderBytes; at < end; at = this.record.end) {
-      readRecord(memtable.arena.bytes, at, end, this.record)
+    let userBytes = 0
+    for (let at = offset + commitHeaderBytes; at < end; at = record.end) {
+      readRecord(memtable.arena.bytes, at, end, record)
       memtable.put(at, sequence)
+      userBytes += record.keyEnd - userKeyStart(record.keyStart) + record.valueEnd - record.valueStart
     }
+    this.userBytes += userBytes
   }
 
   private learn(slot: Slot, offset: number, sequence: number): void {
     const { bytes, used } = slot.memtable.arena
-    for (let at = offset + commitHeaderBytes; at < used; at = this.record.end) {
-      readRecord(bytes, at, used, this.record)
-      this.oracle.learn(bytes, this.record.keyStart, this.record.keyEnd, sequence)
+    const { record } = this
+    for (let at = offset + commitHeaderBytes; at < used; at = record.end) {
+      readRecord(bytes, at, used, record)
+      const { keyEnd, keyStart, kind, valueEnd, valueStart } = record
+      if (kind !== Kind.removeRange) this.oracle.learn(bytes, keyStart, keyEnd, sequence)
+      else this.oracle.learnRange(bytes.subarray(keyStart, keyEnd), bytes.subarray(valueStart, valueEnd), sequence)
     }
   }
 }

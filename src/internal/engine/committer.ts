@@ -8,14 +8,13 @@
 //   CommitOutcomeUnknown   its bytes were accepted and then the disk failed: the engine is poisoned
 //   Poisoned, Closed       it never reached the log
 // Interrupted before its group is taken, it is withdrawn; later, it happens.
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Commit } from "../../services/Database.ts"
 import {
   Closed,
   CommitOutcomeUnknown,
   Conflict,
-  type DatabaseError,
+  DatabaseError,
   fail,
   invalid,
   Poisoned
@@ -25,6 +24,7 @@ import type { OracleService, ReadSet } from "../../services/Oracle.ts"
 import type { WalService } from "../../services/Wal.ts"
 import { commitHeaderBytes } from "../format/commit.ts"
 import { CommitQueue, type CommitRequest, type Group, groupChunks, type Ticket } from "./commitQueue.ts"
+import { Admission, type StallReason } from "./admission.ts"
 import { Gate, WaitList } from "./gate.ts"
 import type { LiveView, Slot } from "./view.ts"
 
@@ -48,35 +48,37 @@ export interface Check {
 
 export class Committer {
   readonly queue: CommitQueue
-  readonly counters = { groups: 0, conflicts: 0, stalls: 0, stallMillis: 0 }
+  readonly admission: Admission
+  readonly counters = { groups: 0, conflicts: 0 }
   /** Why no commit is taken any more: poisoned or closed. */
   refusal: DatabaseError | undefined = undefined
+  /** Called when a group has ended. */
+  onGroup: () => void = () => {}
   /** Woken when a memtable's segments are sealed. */
   readonly sealed = new Gate()
-  /** Woken when sequences run low. */
-  readonly sequencesLow = new Gate()
   /** Woken when a flush has ended, or cannot go on. */
   readonly flushed = new WaitList()
   private readonly parts: Parts
   private readonly pumpGate = new Gate()
   private readonly bufferedGate = new Gate()
   private readonly idleGate = new Gate()
-  private readonly room = new WaitList()
   private readonly resolved = new WaitList()
+  private readonly conflicts = new WeakSet<DatabaseError>()
   private logSlot: Slot
   private busy = false
   /** The time of buffered bytes has come. */
   private due = false
   /** Why the log refused the last group, until it takes one. */
   private refused: DatabaseError | undefined = undefined
-  /** Why memtables do not become tables: who needs room is told instead of waiting for a disk that is full. */
-  private flushRefused: DatabaseError | undefined = undefined
-  /** A commit waits because too many others do. */
-  private crowded = false
 
   constructor(parts: Parts) {
     this.parts = parts
     this.queue = new CommitQueue(parts.live, parts.oracle)
+    this.admission = new Admission({
+      ...parts,
+      freeze: () => this.freeze(),
+      unresolvedCount: () => this.queue.unresolvedCount
+    })
     this.logSlot = parts.live.active
   }
 
@@ -85,19 +87,32 @@ export class Committer {
       if (this.refusal !== undefined) return Effect.fail(this.refusal)
       const bytes = commitHeaderBytes + request.recordBytes
       if (bytes > this.parts.options.arenaBytes) return Effect.fail(tooLarge(bytes, this.parts.options.arenaBytes))
-      if (!this.makeRoom(bytes)) {
-        const full = this.hasBacklog ? (this.refused ?? this.flushRefused) : this.flushRefused
-        if (full !== undefined) return Effect.fail(full)
-        return Effect.flatMap(this.stall(this.room.turn), () => this.commit(request, durability, check))
-      }
-      // From the conflict check to the assignment of the sequence nothing else runs.
-      if (check !== undefined) {
-        const sequence = this.parts.oracle.conflict(check.reads, check.since)
-        if (sequence > 0) return Effect.fail(this.conflict(sequence))
-      }
-      const ticket = this.queue.enter(request, durability)
-      return ticket.state === "visible" ? this.buffered(ticket) : this.resolution(ticket)
+      const pause = this.admission.pace(bytes)
+      if (pause === undefined) return this.admit(request, durability, check)
+      return Effect.andThen(
+        pause,
+        Effect.suspend(() => this.admit(request, durability, check))
+      )
     })
+  }
+
+  /** The commit, when there is room for it. On the stack of whoever runs it. */
+  private admit(request: CommitRequest, durability: Durability, check?: Check): Effect.Effect<Commit, DatabaseError> {
+    if (this.refusal !== undefined) return Effect.fail(this.refusal)
+    const reason = this.admission.blockedBy(commitHeaderBytes + request.recordBytes)
+    if (reason !== undefined) {
+      const vain = this.vainly(reason)
+      if (vain !== undefined) return Effect.fail(vain)
+      const stalled = this.admission.stall(reason, this.admission.turn)
+      return Effect.flatMap(stalled, () => this.admit(request, durability, check))
+    }
+    // From the conflict check to the assignment of the sequence nothing else runs.
+    if (check !== undefined) {
+      const sequence = this.parts.oracle.conflict(check.reads, check.since)
+      if (sequence > 0) return Effect.fail(this.conflict(sequence))
+    }
+    const ticket = this.queue.enter(request, durability)
+    return ticket.state === "visible" ? this.buffered(ticket) : this.resolution(ticket)
   }
 
   /** Completes when all commits acknowledged so far are on disk. */
@@ -135,15 +150,6 @@ export class Committer {
     return this.isPoisoned ? this.refusal : this.refused
   }
 
-  /** When room for commits may have come: to wait for, taken before looking. */
-  get roomTurn(): number {
-    return this.room.turn
-  }
-
-  awaitRoom(turn: number): Effect.Effect<void> {
-    return this.room.waitFrom(turn)
-  }
-
   /** Gives new commits a memtable of their own, so that the present one can be flushed. False if the pool is empty. */
   freeze(): boolean {
     if (this.isPoisoned) return false
@@ -151,17 +157,6 @@ export class Committer {
     if (!this.parts.live.freeze()) return false
     this.pumpGate.wake()
     return true
-  }
-
-  /** What the last flush said. */
-  flushEnded(error: DatabaseError | undefined): void {
-    this.flushRefused = error
-    if (error !== undefined) this.room.wakeAll()
-  }
-
-  /** Memory or sequences came back. */
-  wakeStalled(): void {
-    this.room.wakeAll()
   }
 
   poison(error: DatabaseError): void {
@@ -176,7 +171,7 @@ export class Committer {
    */
   readonly drain: Effect.Effect<void> = Effect.suspend(() => {
     this.refusal ??= closedError()
-    this.room.wakeAll()
+    this.admission.wake()
     this.refused = undefined
     return this.untilEmpty()
   })
@@ -194,37 +189,24 @@ export class Committer {
     })
   }
 
+  /** Whether a commit to this database failed with it. Another one's conflict is not ended by running again here. */
+  isOwnConflict(error: unknown): error is DatabaseError {
+    return error instanceof DatabaseError && this.conflicts.has(error)
+  }
+
   private conflict(sequence: number): DatabaseError {
     this.counters.conflicts += 1
-    return fail(
-      new Conflict({ message: `commit ${sequence} wrote what this transaction read; run it again`, sequence })
-    )
+    const message = `commit ${sequence} wrote what this transaction read; run it again`
+    const error = fail(new Conflict({ message, sequence }))
+    this.conflicts.add(error)
+    return error
   }
 
-  /** Whether a commit of this size can enter now; makes what is missing, if that can be done at once. */
-  private makeRoom(bytes: number): boolean {
-    const { live, options, oracle } = this.parts
-    if (oracle.remaining() * 2 < options.sequencesReserved) this.sequencesLow.wake()
-    if (oracle.remaining() === 0) return false
-    if (this.queue.unresolvedCount >= options.commitsPendingMax) {
-      this.crowded = true
-      return false
-    }
-    const { capacity, used } = live.active.memtable.arena
-    if (capacity - used >= bytes) return true
-    return this.freeze()
-  }
-
-  private stall(turn: number): Effect.Effect<void> {
-    return Effect.flatMap(Clock.currentTimeMillis, (since) => {
-      this.counters.stalls += 1
-      return Effect.ensuring(
-        this.room.waitFrom(turn),
-        Effect.map(Clock.currentTimeMillis, (now) => {
-          this.counters.stallMillis += Math.max(0, now - since)
-        })
-      )
-    })
+  /** Why waiting would be in vain: the disk refuses what would make room. */
+  private vainly(reason: StallReason): DatabaseError | undefined {
+    const { compactionRefused, flushRefused } = this.admission
+    if (reason === "level0") return compactionRefused
+    return this.hasBacklog ? (this.refused ?? flushRefused) : flushRefused
   }
 
   private buffered(ticket: Ticket): Effect.Effect<Commit> {
@@ -254,7 +236,7 @@ export class Committer {
         ticket.onResolved = undefined
         if (!this.queue.withdraw(ticket, closedError())) return
         this.resolved.wakeAll()
-        this.room.wakeAll()
+        this.admission.wake()
       })
     })
   }
@@ -357,20 +339,18 @@ export class Committer {
 
   private stepped(exit: "Success" | "Failure"): void {
     this.busy = false
+    this.onGroup()
     if (exit === "Failure") this.poison(fail(new Poisoned({ message: "a defect in the commit path" })))
     if (this.trouble !== undefined) this.wakeEveryone()
     this.resolved.wakeAll()
-    if (this.crowded) {
-      this.crowded = false
-      this.room.wakeAll()
-    }
+    this.admission.uncrowd()
     if (this.hasBacklog) this.bufferedGate.wake()
     else this.idleGate.wake()
     if (this.isUrgent()) this.pumpGate.wake()
   }
 
   private wakeEveryone(): void {
-    this.room.wakeAll()
+    this.admission.wake()
     this.resolved.wakeAll()
     this.flushed.wakeAll()
     this.sealed.wake()

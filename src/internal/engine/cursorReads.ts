@@ -10,12 +10,11 @@ import type { TrackedRange } from "../structure/readTracker.ts"
 import { Step } from "../structure/rangeCursor.ts"
 import { attempt, attemptNow } from "./attempt.ts"
 import { Walk } from "./rangeReads.ts"
-import { load, loadNow, pinned, type Reading, type ReadParts } from "./readContext.ts"
+import { loadNow, type Reading, type ReadParts } from "./readContext.ts"
 import { storedKey, userKeyStart } from "./userKeys.ts"
 
 export class CursorReads implements Cursor {
   entry: Entry | undefined = undefined
-  private readonly parts: ReadParts
   private readonly reading: Reading
   private readonly walk: Walk
   private readonly fillCache: boolean
@@ -28,7 +27,6 @@ export class CursorReads implements Cursor {
   private tracked: TrackedRange | undefined = undefined
 
   constructor(parts: ReadParts, reading: Reading, options: { readonly range: Range; readonly moment: Moment }) {
-    this.parts = parts
     this.reading = reading
     this.walk = new Walk(parts, reading, options)
     this.fillCache = options.range.fillCache !== false
@@ -97,12 +95,9 @@ export class CursorReads implements Cursor {
   private run(forward: boolean): Effect.Effect<boolean, DatabaseError> {
     const { cursor } = this.walk
     let step = cursor.run()
-    while (step === Step.block && loadNow(cursor.request!, this.fillCache)) step = cursor.run()
-    if (step === Step.block) {
-      return Effect.flatMap(
-        pinned(this.parts.live, this.reading, () => load(cursor.request!, this.fillCache)),
-        () => this.again(forward)
-      )
+    while (step === Step.needs && loadNow(cursor.request!, this.fillCache)) step = cursor.run()
+    if (step === Step.needs) {
+      return Effect.flatMap(this.walk.load(this.fillCache), () => this.again(forward))
     }
     if (step === Step.pause) return Effect.flatMap(Effect.yieldNow, () => this.again(forward))
     this.track(step, forward)

@@ -4,19 +4,34 @@ import * as Effect from "effect/Effect"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import type { Commit, DatabaseService, Operation, RecoveryReport, WriteOptions } from "../../services/Database.ts"
 import { Closed, type DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
-import type { Counters, MaintenanceService, Stats } from "../../services/Maintenance.ts"
+import type { Counters, MaintenanceService } from "../../services/Maintenance.ts"
 import type { MemoryShape } from "../../services/Memory.ts"
 import type { Durability } from "../../services/Options.ts"
+import { successor } from "../structure/removalStripes.ts"
+import type { KeyRange } from "../structure/keyRange.ts"
 import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
+import { checkpoint } from "./checkpoint.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import { Committer } from "./committer.ts"
+import { Compactor } from "./compactor.ts"
 import { Flusher } from "./flusher.ts"
+import { ObsoleteTables } from "./obsoleteTables.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
-import { checkedDurability, type Limits, operationFields, removeFields, setFields, SingleRequest } from "./requests.ts"
+import {
+  checkedDurability,
+  type Limits,
+  operationFields,
+  removeFields,
+  removeRangeFields,
+  setFields,
+  SingleRequest
+} from "./requests.ts"
+import { EngineStats, type StatsParts } from "./stats.ts"
 import { Transactions } from "./transactions.ts"
+import { toKeyRange } from "./userKeys.ts"
 import { ValueSlab } from "./valueSlab.ts"
 import { verify } from "./verify.ts"
 import type { LiveView } from "./view.ts"
@@ -26,6 +41,8 @@ export interface EngineParts extends RecoveryParts {
   readonly memory: MemoryShape
 }
 
+/** An idle database flushes its memtable if it holds so much, or anything that is removed. */
+const idleFlushBytesMin = 1024 * 1024
 /** How long sequences wait for a manifest that could not be written. */
 const reserveRetry = "100 millis"
 
@@ -35,9 +52,12 @@ export class Engine {
   private readonly live: LiveView
   private readonly committer: Committer
   private readonly flusher: Flusher
+  private readonly compactor: Compactor
+  private readonly obsolete: ObsoleteTables
   private readonly limits: Limits
   private readonly reads: ReadParts
   private readonly transactions: Transactions
+  private readonly look: EngineStats
   private closed = false
 
   constructor(parts: EngineParts, live: LiveView, recovery: RecoveryReport) {
@@ -46,10 +66,17 @@ export class Engine {
     this.live = live
     this.recovery = recovery
     this.committer = new Committer({ ...parts, live })
-    live.onRelease = () => this.committer.wakeStalled()
-    this.flusher = new Flusher({ ...parts, live, committer: this.committer })
+    live.onRelease = () => this.committer.admission.wake()
+    this.compactor = new Compactor({ ...parts, live, committer: this.committer, flushIdle: this.flushIdle })
+    const flushed = () => this.compactor.changed()
+    this.flusher = new Flusher({ ...parts, live, committer: this.committer, flushed })
+    this.committer.onGroup = () => this.compactor.active.wake()
+    this.obsolete = new ObsoleteTables({ tables: parts.tables, committer: this.committer })
+    live.onObsolete = (table) => this.obsolete.add(table)
     this.limits = { options, nowMillis: oracle.nowMillis }
-    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere) }
+    const crowded = (range: KeyRange) => this.compactor.crowd(range)
+    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), crowded }
+    this.look = new EngineStats(this.statsParts())
     this.transactions = new Transactions({
       reads: this.reads,
       limits: this.limits,
@@ -60,10 +87,13 @@ export class Engine {
 
   /** Starts the background fibers in the current scope. */
   readonly start = Effect.suspend(() =>
-    Effect.forEach(
-      [...this.committer.loops(), this.flusher.loop, this.reserveLoop],
-      (loop) => Effect.forkScoped(loop, { startImmediately: true }),
-      { discard: true }
+    Effect.andThen(
+      Effect.forEach(
+        [...this.committer.loops(), this.flusher.loop, this.obsolete.loop, this.reserveLoop],
+        (loop) => Effect.forkScoped(loop, { startImmediately: true }),
+        { discard: true }
+      ),
+      this.compactor.start
     )
   )
 
@@ -84,6 +114,11 @@ export class Engine {
       set: (key, value, set) =>
         this.commit(() => new SingleRequest(setFields(this.limits, key, { value, options: set })), set?.durability),
       remove: (key, write) => this.commit(() => new SingleRequest(removeFields(key)), write?.durability),
+      removeRange: (bounds, write) =>
+        this.commit(() => {
+          const fields = removeRangeFields(bounds)
+          return fields && new SingleRequest(fields)
+        }, write?.durability),
       write: (operations, write) => this.write(operations, write),
       transaction: (body, settings) => Effect.suspend(() => this.transactions.run(body, settings ?? {})),
       begin: (settings) => Effect.suspend(() => this.transactions.begin(settings ?? {})),
@@ -101,32 +136,28 @@ export class Engine {
         this.checkWritable()
         return this.flush()
       }),
-      stats: Effect.sync(() => this.stats()),
+      compact: (range) =>
+        attempt(() => {
+          this.checkWritable()
+          const { from, to, toInclusive } = toKeyRange(range ?? {})
+          const end = to !== undefined && toInclusive ? successor(to) : to
+          return Effect.andThen(this.flush(), this.compactor.compact({ from, to: end }))
+        }),
+      checkpoint: (directory) =>
+        attempt(() => {
+          this.checkWritable()
+          return checkpoint({ ...this.parts, live: this.live, flush: this.flush() }, directory)
+        }),
+      stats: Effect.sync(this.look.all),
       verify: attempt(() => {
         this.check()
-        return verify(this.parts, this.log())
+        return verify(this.parts, this.live, this.log())
       })
     }
   }
 
-  counters(): Counters {
-    const { cache, wal } = this.parts
-    const { evictions, hits, misses, bytes } = cache.stats()
-    const { bytesWritten, syncs } = wal.stats()
-    return {
-      commits: this.committer.queue.commits,
-      ...this.committer.counters,
-      ...this.flusher.counters,
-      syncs,
-      logBytesWritten: bytesWritten,
-      cacheHits: hits,
-      cacheMisses: misses,
-      cacheEvictions: evictions,
-      cacheBytes: bytes,
-      recoveredCommits: this.recovery.commits,
-      recoveryMillis: this.recovery.millis
-    }
-  }
+  /** As metrics see them. */
+  readonly counters = (): Counters => this.look.counters()
 
   /**
    * What waits is written or refused, then the log is sealed and the manifest says so. A memtable of some size is
@@ -139,13 +170,15 @@ export class Engine {
 
   private readonly shutDown: Effect.Effect<void> = Effect.gen({ self: this as Engine }, function* (this: Engine) {
     const { manifest, oracle, options, wal } = this.parts
+    yield* this.compactor.stop
     yield* this.committer.drain
     if (this.live.active.memtable.arena.used > options.flushOnCloseBytesMin && this.committer.freeze()) {
       yield* this.committer.drain
       yield* Effect.ignore(this.flusher.settled)
     }
     yield* this.flusher.stop
-    if (this.committer.refusal?.reason._tag === "Poisoned") return
+    if (this.isPoisoned) return
+    yield* this.obsolete.removeAll
     yield* wal.seal
     yield* manifest.publish({ cleanShutdown: { lastLsn: wal.lastLsn(), lastSequence: oracle.assigned() } })
   }).pipe(
@@ -153,6 +186,10 @@ export class Engine {
       Effect.logWarning(`Strata: not closed cleanly, the next open will recover: ${error.message}`)
     )
   )
+
+  private get isPoisoned(): boolean {
+    return this.committer.refusal?.reason._tag === "Poisoned"
+  }
 
   private check(): void {
     if (this.closed) throw fail(new Closed({ message: "the database's scope was closed" }))
@@ -165,40 +202,44 @@ export class Engine {
     }
   }
 
+  /** Nothing is to be done without a request. */
   private commit(
-    request: () => CommitRequest,
+    make: () => CommitRequest | undefined,
     durability: Durability | undefined
   ): Effect.Effect<Commit, DatabaseError> {
     return attempt(() => {
       this.checkWritable()
-      return this.committer.commit(request(), checkedDurability(durability) ?? this.parts.options.durability)
+      const request = make()
+      const chosen = checkedDurability(durability) ?? this.parts.options.durability
+      return request === undefined ? this.nothing() : this.committer.commit(request, chosen)
     })
+  }
+
+  /** The commit of no records. */
+  private nothing(): Effect.Effect<Commit> {
+    const { oracle } = this.parts
+    return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
   }
 
   private write(
     operations: ReadonlyArray<Operation>,
     write: WriteOptions | undefined
   ): Effect.Effect<Commit, DatabaseError> {
-    return attempt(() => {
-      this.checkWritable()
-      const durability = checkedDurability(write?.durability) ?? this.parts.options.durability
-      const { oracle, options } = this.parts
-      if (operations.length === 0) {
-        return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
-      }
+    return this.commit(() => {
       if (operations.length === 1) {
-        return this.committer.commit(new SingleRequest(operationFields(this.limits, operations[0]!)), durability)
+        const fields = operationFields(this.limits, operations[0]!)
+        return fields && new SingleRequest(fields)
       }
-      const buffer = new WriteBuffer(options.transactionBytesMax)
+      const { transactionBytesMax } = this.parts.options
+      const buffer = new WriteBuffer(transactionBytesMax)
       for (const operation of operations) {
-        if (buffer.add(operationFields(this.limits, operation))) continue
-        throw invalid(`the batch needs more than transactionBytesMax (${options.transactionBytesMax}); split it`)
+        const fields = operationFields(this.limits, operation)
+        if (fields === undefined || buffer.add(fields)) continue
+        throw invalid(`the batch needs more than transactionBytesMax (${transactionBytesMax}); split it`)
       }
-      return this.committer.commit(
-        { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) },
-        durability
-      )
-    })
+      if (buffer.isEmpty) return undefined
+      return { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) }
+    }, write?.durability)
   }
 
   private readonly snapshot = Effect.map(
@@ -211,6 +252,8 @@ export class Engine {
         Effect.sync(() => {
           held.open = false
           held.moment.release()
+          // What only it could see may go.
+          this.compactor.active.wake()
         })
     ),
     (held) => {
@@ -234,17 +277,26 @@ export class Engine {
     return Effect.suspend(() => {
       const { committer } = this
       if (committer.refusal !== undefined) return Effect.fail(committer.refusal)
-      const turn = committer.roomTurn
+      const turn = committer.admission.turn
       if (committer.freeze()) return this.flusher.settled
       // No memtable is free: one is being flushed, or held by a read. Wait for that, and try again.
       const error = this.flusher.failing ?? committer.trouble
       if (error !== undefined) return Effect.fail(error)
-      return Effect.flatMap(committer.awaitRoom(turn), () => this.flush())
+      return Effect.flatMap(committer.admission.awaitRoom(turn), () => this.flush())
     })
   }
 
+  /** A memtable that hides what is in tables keeps their space: its removals must get there to free it. */
+  private readonly flushIdle: Effect.Effect<void> = Effect.suspend(() => {
+    const { memtable } = this.live.active
+    const isWorth = memtable.arena.used >= idleFlushBytesMin || memtable.removeCount > 0
+    return this.live.tables.length > 0 && isWorth ? Effect.ignore(this.flush()) : Effect.void
+  })
+
   private readonly reserveLoop: Effect.Effect<never> = Effect.suspend(() =>
-    Effect.forever(Effect.andThen(this.committer.sequencesLow.wait, Effect.andThen(Effect.yieldNow, this.reserve)))
+    Effect.forever(
+      Effect.andThen(this.committer.admission.sequencesLow.wait, Effect.andThen(Effect.yieldNow, this.reserve))
+    )
   )
 
   private readonly reserve: Effect.Effect<void> = Effect.suspend(() => {
@@ -261,7 +313,7 @@ export class Engine {
       onSuccess: () =>
         Effect.sync(() => {
           oracle.extend(reserved)
-          this.committer.wakeStalled()
+          this.committer.admission.wake()
         })
     })
   })
@@ -271,30 +323,21 @@ export class Engine {
     return this.parts.options.readOnly ? this.recovery : this.parts.wal.stats()
   }
 
-  private stats(): Stats {
-    const { manifest, oracle } = this.parts
-    const { slots, tables } = this.live.current
-    const levels = new Map<number, { level: number; tables: number; bytes: number }>()
-    for (const { meta } of tables) {
-      const level = levels.get(meta.level) ?? { level: meta.level, tables: 0, bytes: 0 }
-      levels.set(meta.level, { level: meta.level, tables: level.tables + 1, bytes: level.bytes + meta.bytes })
-    }
-    const log = this.log()
-    const sum = (pick: (table: (typeof tables)[number]) => number) =>
-      tables.reduce((total, table) => total + pick(table), 0)
+  private statsParts(): StatsParts {
+    const { committer, compactor, flusher, live } = this
     return {
-      sequence: oracle.visible(),
-      levels: [...levels.values()].sort((a, b) => a.level - b.level),
-      entries: sum((table) => table.meta.entryCount),
-      removals: sum((table) => table.meta.removeCount),
-      tableBytes: sum((table) => table.meta.bytes),
-      logBytes: log.bytes,
-      logSegments: log.segments,
-      manifestBytes: manifest.bytes(),
-      memtables: slots.length,
-      memtableBytes: slots.reduce((total, slot) => total + slot.memtable.arena.used, 0),
-      counters: this.counters(),
-      state: this.committer.refusal?.message ?? this.flusher.failing?.message ?? "healthy"
+      ...this.parts,
+      live,
+      committer,
+      flusher,
+      recovery: this.recovery,
+      log: () => this.log(),
+      tables: () => live.tables,
+      openFiles: () => this.parts.tables.openFiles(),
+      jobs: this.parts.jobs.stats,
+      compaction: () => compactor.counters,
+      targets: (levelBytes) => compactor.targets(levelBytes),
+      troubles: () => [committer.refusal, flusher.failing, compactor.failing]
     }
   }
 }

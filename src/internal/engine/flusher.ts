@@ -4,44 +4,57 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
+import type { JobsService } from "../../services/Jobs.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { SsTableService, Table } from "../../services/SsTable.ts"
 import type { WalService } from "../../services/Wal.ts"
-import { MemtableFlush } from "../structure/memtableFlush.ts"
 import type { Committer } from "./committer.ts"
+import { MemtableFlush } from "./memtableFlush.ts"
 import type { LiveView, Slot } from "./view.ts"
 
 export interface FlushParts {
   readonly live: LiveView
   readonly oracle: OracleService
+  readonly jobs: JobsService
   readonly tables: SsTableService
   readonly manifest: ManifestService
   readonly wal: WalService
   readonly committer: Committer
+  /** Called when a table was made of a memtable. */
+  readonly flushed: () => void
 }
 
 /** From 10 ms to a second between tries, for as long as the database is open. */
 const retrySchedule = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("1 second")])
+
+/** Nobody is told of a worker that died with a flush, for it is replaced; from so many in a row on it is a failure. */
+const deathsTold = 3
 
 /** A table that is written and not yet published: kept for the next try. */
 interface Written {
   readonly slot: Slot
   readonly meta: TableMeta | undefined
   readonly table: Table | undefined
+  /** What has expired by then was taken to be removed. */
+  readonly nowMillis: number
 }
 
 export class Flusher {
   readonly counters = { flushes: 0, flushedBytes: 0 }
   /** Why the last try failed, until one succeeds. */
   failing: DatabaseError | undefined = undefined
+  /** Workers that died with a flush, one after the other. */
+  private deaths = 0
   private running = false
   private stopped = false
   private written: Written | undefined = undefined
   private readonly parts: FlushParts
+  private readonly memtables: MemtableFlush
 
   constructor(parts: FlushParts) {
     this.parts = parts
+    this.memtables = new MemtableFlush(parts)
   }
 
   /** Run in a fiber of the database's scope. */
@@ -103,9 +116,14 @@ export class Flusher {
   }
 
   private failed(error: DatabaseError): Effect.Effect<void> {
+    this.deaths = error.reason._tag === "JobFailed" ? this.deaths + 1 : 0
+    if (this.deaths > 0 && this.deaths < deathsTold) {
+      return Effect.logWarning(`Strata: a flush is tried again: ${error.message}`)
+    }
     const first = this.failing === undefined
     this.failing = error
-    this.parts.committer.flushEnded(error)
+    this.parts.committer.admission.flushRefused = error
+    this.parts.committer.admission.wake()
     this.parts.committer.flushed.wakeAll()
     return first ? Effect.logWarning(`Strata: a flush failed and will be tried again: ${error.message}`) : Effect.void
   }
@@ -120,44 +138,57 @@ export class Flusher {
       const keep = (written: Written) => {
         this.written = written
       }
-      return Effect.flatMap(flushSlot(this.parts, slot, { kept, keep }), ({ bytes, segment }) => {
-        this.written = undefined
-        this.counters.flushes += 1
-        this.counters.flushedBytes += bytes
-        this.failing = undefined
-        this.parts.committer.flushEnded(undefined)
-        return this.parts.wal.removeBelow(segment)
-      })
+      return Effect.flatMap(
+        flushSlot({ ...this.parts, memtables: this.memtables }, slot, { kept, keep }),
+        ({ bytes, segment }) => {
+          this.written = undefined
+          this.counters.flushes += 1
+          this.counters.flushedBytes += bytes
+          this.failing = undefined
+          this.parts.committer.admission.flushRefused = undefined
+          this.parts.flushed()
+          this.deaths = 0
+          return this.parts.wal.removeBelow(segment)
+        }
+      )
     })
   }
 }
 
+interface SlotParts extends FlushParts {
+  readonly memtables: MemtableFlush
+}
+
 const flushSlot = Effect.fn("Flush.run")(function* (
-  parts: FlushParts,
+  parts: SlotParts,
   slot: Slot,
   memory: { readonly kept: Written | undefined; readonly keep: (written: Written) => void }
 ) {
   const { live, manifest, wal } = parts
   const { segment } = live.newerThan(slot)!
-  const { meta, table } = memory.kept ?? (yield* writeSlot(parts, slot))
-  memory.keep({ slot, meta, table })
+  const written = memory.kept ?? (yield* writeSlot(parts, slot))
+  const { meta, nowMillis, table } = written
+  memory.keep(written)
   yield* manifest.publish({
     ...(meta === undefined ? {} : { addTables: [meta] }),
     logNumberMin: segment,
-    commitMillisMax: slot.commitMillisMax,
+    commitMillisMax: Math.max(slot.commitMillisMax, nowMillis),
     lsnDurable: wal.syncedLsn()
   })
   live.install(table, slot)
   return { bytes: meta?.bytes ?? 0, segment }
 })
 
-const writeSlot = Effect.fnUntraced(function* (parts: FlushParts, slot: Slot) {
-  const { oracle, tables } = parts
-  const meta = yield* tables.write(new MemtableFlush(slot.memtable, oracle.watermark()), 0)
-  return { slot, meta, table: meta === undefined ? undefined : yield* tables.open(meta) }
+const writeSlot = Effect.fnUntraced(function* (parts: SlotParts, slot: Slot) {
+  const { memtables, oracle, tables } = parts
+  const horizon = oracle.horizon()
+  const meta = yield* memtables.run(slot.memtable, horizon, [])
+  const table = meta === undefined ? undefined : tables.handle(meta)
+  return { slot, meta, table, nowMillis: horizon.nowMillis } satisfies Written
 })
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the flush had ended" }))
 
-/** Worth another try: the disk may have room, or handles, later. */
-const isPassing = (error: DatabaseError): boolean => error.reason._tag === "DiskFull" || error.reason._tag === "Io"
+/** Worth another try: the disk may have room, or handles, later, and a worker that died is replaced. */
+const isPassing = ({ reason }: DatabaseError): boolean =>
+  reason._tag === "DiskFull" || reason._tag === "Io" || reason._tag === "JobFailed"

@@ -11,7 +11,8 @@
 //   a LINK                            goes on where the segment it names ended. `decideTail` compares
 //
 // The segment `logNumberMin` is the first. The manifest names it only after its LINK was synced, so it must be there
-// with its LINK. That LINK may name a segment that is gone: what came before is in tables.
+// with its LINK. That LINK may name a segment that is gone: what came before is in tables. In a checkpoint it is 0,
+// until the first open for writing has begun: there is no log, but for what such an open left that did not finish.
 //
 // Segments without a LINK between two others are passed over: a LINK that the disk refused (logWriter.ts). The LINK of
 // the later one proves that nothing is missing.
@@ -57,8 +58,7 @@ export const replayLog = Effect.fnUntraced(function* (parts: LogParts, sink: Gro
   const state = manifest.state()
   const { logs, markers } = directoryState(yield* Effect.mapError(disk.list(directory), ofDisk))
   const files = logs.filter(({ number }) => number >= state.logNumberMin).sort((a, b) => a.number - b.number)
-  // A state without a log: nothing was ever logged.
-  if (state.logNumberMin === 0 && files.length === 0) return noLog
+  if (state.logNumberMin === 0) return yield* new Replay(parts, state, sink).none(files)
   if (files[0]?.number !== state.logNumberMin) {
     // Without the lock, a writer may have come and gone since the manifest was read: it left a marker of a new number.
     const next = manifest.allocateFileNumber()
@@ -99,6 +99,15 @@ class Replay {
     const { bytes, groups, segments, tailDropped } = this
     const report = { segments, groups, bytes, tailDropped, lastLsn: end.lsn }
     return { report, position: { lsn: end.lsn, chain: end.chain } } satisfies Replayed
+  })
+
+  /** Of a state without a log, as a checkpoint is. */
+  readonly none = Effect.fnUntraced({ self: this as Replay }, function* (this: Replay, files: ReadonlyArray<OwnFile>) {
+    for (const file of files) {
+      const scan = yield* this.load(file)
+      if (scan !== undefined) return yield* this.damage(file, 0, "the manifest says that there is no log")
+    }
+    return noLog
   })
 
   /** Decides at the segment's end, hands out its groups, and returns the segment that goes on, if one does. */

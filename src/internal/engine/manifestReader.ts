@@ -27,6 +27,8 @@ export interface LoadedManifest {
   readonly facts: ManifestFacts
   readonly databaseId: Uint8Array
   readonly incarnation: Uint8Array
+  /** Of its file. */
+  readonly bytes: number
 }
 
 export interface ManifestSearch {
@@ -93,7 +95,8 @@ const loadManifest = Effect.fnUntraced(function* (parts: FileParts, marker: Vali
     return yield* fail(new Corruption({ message, file, offset: 0 }))
   }
   yield* checkUsable(parts, facts)
-  return { facts, databaseId: header.databaseId, incarnation: header.incarnation } satisfies LoadedManifest
+  const { databaseId, incarnation } = header
+  return { facts, databaseId, incarnation, bytes: bytes.length } satisfies LoadedManifest
 })
 
 const checkHeader = (header: FileHeader, marker: ValidMarker): void => {

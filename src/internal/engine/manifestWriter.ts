@@ -1,7 +1,7 @@
 // Writing the manifest. Two ways to publish a state, both durable when they return:
 //
 //   append    frame → sync                                                         into the manifest that is open
-//   install   manifest-(n) whole state → sync → sync directory → current-(n + 1) → sync, close → sync directory
+//   install   the whole state, as a new manifest with a new marker (stateFiles.ts)
 //             → remove older markers → sync directory → remove older manifests
 //
 // `begin` installs, as a new epoch; `publish` appends, or installs when the manifest has outgrown its limit or has torn
@@ -17,27 +17,14 @@
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
-import type { AppendFile, DiskError } from "../../services/Disk.ts"
+import type { DiskError } from "../../services/Disk.ts"
 import type { ManifestChange } from "../../services/Manifest.ts"
-import { FileKind } from "../format/fileHeader.ts"
-import { manifestFileName, markerFileName } from "../format/fileName.ts"
 import { assert } from "../format/formatError.ts"
-import { ManifestFrameWriter } from "../format/manifestFrame.ts"
-import { encodeMarker } from "../format/marker.ts"
-import { applyEdit, type ManifestFacts, snapshotOf } from "../structure/manifestState.ts"
-import { acceptedBytes, ofDisk, poisonedBy } from "./diskErrors.ts"
+import { applyEdit, type ManifestFacts } from "../structure/manifestState.ts"
+import { ofDisk, poisonedBy } from "./diskErrors.ts"
 import { type DirectoryState, directoryState } from "./directoryState.ts"
-import { type FileParts, newFile } from "./ownFiles.ts"
-
-/** The manifest that is open for appending. */
-interface OpenManifest {
-  readonly file: AppendFile
-  readonly frames: ManifestFrameWriter
-  readonly manifestName: string
-  readonly markerName: string
-  /** Its size when it held nothing but a whole state. */
-  readonly snapshotBytes: number
-}
+import type { FileParts } from "./ownFiles.ts"
+import { appendAll, type DatabaseIds, type FailureRules, type OpenManifest, writeState } from "./stateFiles.ts"
 
 /** Files that a new manifest has made needless. */
 interface Needless {
@@ -49,22 +36,32 @@ export class ManifestWriter {
   facts: ManifestFacts
   readonly epochNext: number
   private readonly parts: FileParts & { readonly manifestBytesMax: number }
-  private readonly ids: { readonly databaseId: Uint8Array; readonly incarnation: Uint8Array }
+  private readonly ids: DatabaseIds
   /** Directories to sync for the database's own name to last. */
   private readonly parents: ReadonlyArray<Effect.Effect<void, DiskError>>
   private readonly needless: Needless
   private numberNext: number
   private open: OpenManifest | undefined = undefined
+  private readonly bytesRead: number
+  /** Into markers, and manifests that are closed. */
+  private writtenBefore = 0
   private rewriteDue = false
   private poison: DatabaseError | undefined = undefined
   private readonly turn = Semaphore.makeUnsafe(1)
+  /** After a failed sync a file stays: its name may be what a crash keeps. */
+  private readonly rules: FailureRules = {
+    unsure: (error) => this.poisoned(error),
+    discards: () => this.poison === undefined
+  }
 
   constructor(options: {
     readonly parts: FileParts & { readonly manifestBytesMax: number }
-    readonly ids: { readonly databaseId: Uint8Array; readonly incarnation: Uint8Array }
+    readonly ids: DatabaseIds
     readonly facts: ManifestFacts
     readonly directory: DirectoryState
     readonly parents: ReadonlyArray<Effect.Effect<void, DiskError>>
+    /** Of the manifest that was read; 0 if there was none. */
+    readonly bytesRead: number
   }) {
     const { directory, facts } = options
     this.parts = options.parts
@@ -72,6 +69,7 @@ export class ManifestWriter {
     this.facts = facts
     this.epochNext = facts.epoch + 1
     this.parents = options.parents
+    this.bytesRead = options.bytesRead
     this.needless = {
       markers: new Set(directory.markers.map(({ name }) => name)),
       manifests: new Set(directory.manifests.map(({ name }) => name))
@@ -85,8 +83,13 @@ export class ManifestWriter {
     return number
   }
 
+  /** Before it is written to, of the one that was read. */
   bytes(): number {
-    return this.open?.file.size() ?? 0
+    return this.open?.file.size() ?? this.bytesRead
+  }
+
+  bytesWritten(): number {
+    return this.writtenBefore + (this.open?.file.size() ?? 0)
   }
 
   begin(change: ManifestChange): Effect.Effect<void, DatabaseError> {
@@ -111,7 +114,10 @@ export class ManifestWriter {
       if (this.rewriteDue) return this.install(next)
       const append = Effect.suspend(() =>
         Effect.map(
-          Effect.andThen(this.append(open.file, open.frames.frame(edit)), this.orPoison(open.file.sync)),
+          Effect.andThen(
+            appendAll(open.file, open.frames.frame(edit), this.rules.unsure),
+            this.orPoison(open.file.sync)
+          ),
           () => {
             this.facts = next
           }
@@ -136,6 +142,11 @@ export class ManifestWriter {
     this.open === undefined ? Effect.void : Effect.ignore(this.open.file.close)
   )
 
+  /** In turn with all else, and not at all after a failed sync. */
+  ifSound(effect: Effect.Effect<void>): Effect.Effect<void> {
+    return this.turn.withPermit(Effect.suspend(() => (this.poison === undefined ? effect : Effect.void)))
+  }
+
   private alone<A>(body: () => Effect.Effect<A, DatabaseError>): Effect.Effect<A, DatabaseError> {
     return this.turn.withPermit(
       Effect.uninterruptible(Effect.suspend(() => (this.poison === undefined ? body() : Effect.fail(this.poison))))
@@ -148,9 +159,11 @@ export class ManifestWriter {
       const manifestNumber = this.allocate()
       const markerNumber = this.allocate()
       const next = { ...facts, fileNumberNext: this.numberNext }
-      const names = { manifestName: manifestFileName(manifestNumber), markerName: markerFileName(markerNumber) }
-      const opened = yield* this.writeBoth(next, { ...names, manifestNumber, markerNumber })
+      const { ids, parents } = this
+      const state = { ids, facts: next, manifestNumber, markerNumber, parents }
+      const opened = yield* writeState(this.parts, state, this.rules)
       const previous = this.open
+      this.writtenBefore += opened.markerBytes + (previous?.file.size() ?? 0)
       this.open = opened
       this.facts = next
       this.rewriteDue = false
@@ -162,69 +175,6 @@ export class ManifestWriter {
       yield* this.removeNeedless
     }
   )
-
-  private readonly writeBoth = Effect.fnUntraced(
-    { self: this as ManifestWriter },
-    function* (
-      this: ManifestWriter,
-      facts: ManifestFacts,
-      names: {
-        readonly manifestName: string
-        readonly markerName: string
-        readonly manifestNumber: number
-        readonly markerNumber: number
-      }
-    ) {
-      const { disk, directory, encryption } = this.parts
-      const { manifestName, manifestNumber, markerName, markerNumber } = names
-      const header = { ...this.ids, epoch: facts.epoch }
-      const manifest = yield* newFile(encryption, { ...header, kind: FileKind.manifest, fileNumber: manifestNumber })
-      const frames = new ManifestFrameWriter(manifest)
-      const file = yield* this.writeNew(manifestName, [frames.fileHeader, ...frames.frame(snapshotOf(facts))])
-      const snapshotBytes = file.size()
-      const writeMarker = Effect.gen({ self: this }, function* () {
-        yield* this.orPoison(disk.syncDirectory(directory))
-        const marker = yield* newFile(encryption, { ...header, kind: FileKind.marker, fileNumber: markerNumber })
-        const facts = { manifestNumber, manifestBytes: snapshotBytes, manifestFileId: manifest.header.fileId }
-        const made = yield* this.writeNew(markerName, encodeMarker({ ...marker, marker: facts }))
-        yield* this.orPoison(made.close)
-        yield* this.orPoison(disk.syncDirectory(directory))
-        for (const sync of this.parents) yield* this.orPoison(sync)
-      })
-      yield* Effect.tapError(writeMarker, () => this.discard(file, manifestName))
-      return { file, frames, manifestName, markerName, snapshotBytes } satisfies OpenManifest
-    }
-  )
-
-  /** Creates, fills and syncs a file, which stays open. One that the disk had no room for is gone again. */
-  private writeNew(name: string, chunks: ReadonlyArray<Uint8Array>): Effect.Effect<AppendFile, DatabaseError> {
-    const { disk, directory } = this.parts
-    return Effect.flatMap(Effect.mapError(disk.create(disk.join(directory, name)), ofDisk), (file) =>
-      Effect.andThen(this.append(file, chunks), this.orPoison(file.sync)).pipe(
-        Effect.tapError(() => this.discard(file, name)),
-        Effect.as(file)
-      )
-    )
-  }
-
-  /** Of a file that nothing names yet. After a failed sync it stays: its name may be what a crash keeps. */
-  private discard(file: AppendFile, name: string): Effect.Effect<void> {
-    const { disk, directory } = this.parts
-    return Effect.suspend(() =>
-      this.poison === undefined
-        ? Effect.andThen(Effect.ignore(file.close), Effect.ignore(disk.remove(disk.join(directory, name))))
-        : Effect.ignore(file.close)
-    )
-  }
-
-  /** Fails definitely if a byte was not accepted; otherwise the whole frame may be there, and nobody knows. */
-  private append(file: AppendFile, chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, DatabaseError> {
-    const before = file.size()
-    const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    return Effect.mapError(file.append(chunks), (error) =>
-      acceptedBytes(error, file.size() - before) < total ? ofDisk(error) : this.poisoned(error)
-    )
-  }
 
   private orPoison(effect: Effect.Effect<void, DiskError>): Effect.Effect<void, DatabaseError> {
     return Effect.mapError(effect, (error) => this.poisoned(error))

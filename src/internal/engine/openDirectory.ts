@@ -14,6 +14,8 @@ export interface OpenDirectory {
 
 interface OpenOptions extends FileParts {
   readonly create: boolean
+  /** It is to take a copy of a database, and nobody opens it yet. Default false. */
+  readonly isCopy?: boolean
 }
 
 const isUnwritable = (code: string): boolean => code === "EACCES" || code === "EPERM" || code === "EROFS"
@@ -34,13 +36,32 @@ export const openDirectory = Effect.fnUntraced(function* (options: OpenOptions) 
   return { state: directoryState(entries), parents } satisfies OpenDirectory
 })
 
-const refused = ({ directory }: OpenOptions, error: DiskError): Effect.Effect<never, DatabaseError> => {
+/** Opens a directory for a copy of a database: one that did not exist, or that holds nothing. */
+export const openEmptyDirectory = Effect.fnUntraced(function* (parts: FileParts) {
+  const { directory, disk } = parts
+  // Before the lock too, whose holder would be blamed for what is no place for a copy in any case.
+  yield* checkEmpty(directory, directoryState(yield* Effect.orElseSucceed(disk.list(directory), () => [])))
+  const open = yield* openDirectory({ ...parts, readOnly: false, create: true, isCopy: true })
+  yield* checkEmpty(directory, open.state)
+  return open
+})
+
+const checkEmpty = (directory: string, state: DirectoryState): Effect.Effect<void, DatabaseError> => {
+  const { foreign, logs, manifests, markers, tables } = state
+  const names = [...[markers, manifests, tables, logs].flatMap((files) => files.map(({ name }) => name)), ...foreign]
+  if (names.length === 0) return Effect.void
+  const some = `${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}`
+  return Effect.fail(invalid(`${directory} is not empty (${some}); choose a new directory, or an empty one`))
+}
+
+const refused = ({ directory, isCopy }: OpenOptions, error: DiskError): Effect.Effect<never, DatabaseError> => {
   const { code } = error
   if (code === "ENOTDIR" || code === "EEXIST") {
     return Effect.fail(invalid(`${error.file} is a file, or one is in the way; the database needs a directory`))
   }
   if (!isUnwritable(code)) return Effect.fail(ofDisk(error))
-  const message = `${directory} may not be used: ${error.message}; change its permissions, or open with readOnly: true`
+  const remedy = `change its permissions, or ${isCopy === true ? "choose another" : "open with readOnly: true"}`
+  const message = `${directory} may not be used: ${error.message}; ${remedy}`
   return Effect.fail(fail(new Io({ message, operation: error.operation, file: error.file, code })))
 }
 
@@ -49,6 +70,8 @@ const takeLock = (options: OpenOptions) => {
   return Effect.catch(readOnly ? disk.probeLock(directory) : disk.lock(directory), (error) => {
     if (error._tag === "DirectoryLocked") return Effect.fail(ofLocked(error))
     if (error.code !== "ENOTSUP" && error.code !== "EOPNOTSUPP") return refused(options, error)
+    // Nobody can open it for writing there, so there is nobody to keep out.
+    if (options.isCopy === true) return Effect.void
     const message =
       `the file system of ${directory} has no sockets, by which the writer's lock works; ` +
       "put the database on another one, or open it with readOnly: true"
@@ -95,7 +118,8 @@ export const checkCreation = (
     const why = torn.length === 0 ? "there is none" : torn.join("; ")
     const message =
       `${directory} holds ${data.length} files with data (${data[0]!.name}, …), but no valid marker ` +
-      `(current-*.mark) says which are live: ${why}. Nothing was touched; restore the marker or a backup`
+      `(current-*.mark) says which are live: ${why}. Nothing was touched; restore the marker or a backup, ` +
+      "or if this is a checkpoint that was not finished, remove it and make it again"
     return Effect.fail(fail(new Corruption({ message, file, offset: 0 })))
   }
   const unfinished = state.markers.length > 0 || state.manifests.length > 0 || state.logs.length > 0

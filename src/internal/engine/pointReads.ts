@@ -90,14 +90,17 @@ export class PointReads {
     keyAt.end = end
     const { writes } = this.reading
     if (writes !== undefined) {
-      const own = writes.memtable.find(scratch.bytes, 0, end, writes.operations)
+      const { memtable, operations } = writes
+      const own = memtable.find(scratch.bytes, 0, end, operations)
+      const covering = memtable.covering(scratch.bytes, 0, end, operations)
+      if (covering > (own < 0 ? 0 : memtable.sequenceOf(own))) return undefined
       if (own >= 0) {
-        writes.memtable.readEntry(own, this.ownHit.entry)
+        memtable.readEntry(own, this.ownHit.entry)
         return this.present(this.ownHit)
       }
     }
     let found = this.lookup.start(view, keyAt, sequence)
-    while (found === Found.block) {
+    while (found === Found.needs) {
       if (!loadNow(this.lookup.request!, true)) return NotInMemory
       found = this.lookup.step()
     }
@@ -114,7 +117,7 @@ export class PointReads {
   private suspended<A>(at: Pinned, key: Uint8Array, take: Take<A>): Effect.Effect<A, DatabaseError> {
     const lookup = new Lookup()
     const step = (found: Found): Effect.Effect<A, DatabaseError> => {
-      if (found === Found.block) return Effect.flatMap(load(lookup.request!, true), () => step(lookup.step()))
+      if (found === Found.needs) return Effect.flatMap(load(lookup.request!, true), () => step(lookup.step()))
       const hit = found === Found.entry ? this.present({ entry: lookup.entry, own: false }) : undefined
       return Effect.succeed(take(hit))
     }

@@ -6,9 +6,14 @@
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 
+export type RandomService = Effect.Success<typeof Random.Random>
+
 export const randomBytes = (length: number): Effect.Effect<Uint8Array> =>
-  Effect.map(Random.Random, (random) => {
-    const bytes = new Uint8Array(length)
-    for (let index = 0; index < length; index++) bytes[index] = Math.floor(random.nextDoubleUnsafe() * 256)
-    return bytes
-  })
+  Effect.map(Random.Random, (random) => randomBytesUnsafe(random, length))
+
+/** The same at once. */
+export const randomBytesUnsafe = (random: RandomService, length: number): Uint8Array => {
+  const bytes = new Uint8Array(length)
+  for (let index = 0; index < length; index++) bytes[index] = Math.floor(random.nextDoubleUnsafe() * 256)
+  return bytes
+}

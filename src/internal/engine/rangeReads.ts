@@ -26,21 +26,23 @@ export class Walk {
   readonly forward: boolean
   private readonly parts: ReadParts
   private readonly reading: Reading
-  private readonly sequence: number
-  private readonly own: { readonly writes: NonNullable<Reading["writes"]>; readonly operations: number } | undefined
+  private readonly reader: Parameters<typeof mergeOf>[1]
   private view: View
 
   constructor(parts: ReadParts, reading: Reading, options: { readonly range: Range; readonly moment: Moment }) {
     const { range } = options
     this.parts = parts
     this.reading = reading
-    this.sequence = options.moment.sequence
-    this.own =
-      reading.writes === undefined ? undefined : { writes: reading.writes, operations: reading.writes.operations }
+    const { writes } = reading
+    this.reader = {
+      sequence: options.moment.sequence,
+      range: toKeyRange(range),
+      own: writes === undefined ? undefined : { writes, operations: writes.operations }
+    }
     this.forward = range.reverse !== true
     this.view = parts.live.current
-    this.cursor = new RangeCursor(mergeOf(this.view, this.sequence, this.own), {
-      range: toKeyRange(range),
+    this.cursor = new RangeCursor(mergeOf(this.view, this.reader), {
+      range: this.reader.range,
       suffix: range.suffix === undefined ? undefined : toBytes(range.suffix, "suffix"),
       nowMillis: () => options.moment.nowMillis
     })
@@ -49,7 +51,7 @@ export class Walk {
 
   /** Whether the current record is one of the transaction's own writes. */
   get isOwn(): boolean {
-    return this.own !== undefined && this.cursor.source === 0
+    return this.reader.own !== undefined && this.cursor.source === 0
   }
 
   /** Before each move: the files and memtables may have changed. */
@@ -57,7 +59,17 @@ export class Walk {
     this.reading.check()
     if (this.view === this.parts.live.current) return
     this.view = this.parts.live.current
-    this.cursor.rebind(mergeOf(this.view, this.sequence, this.own))
+    this.cursor.rebind(mergeOf(this.view, this.reader))
+  }
+
+  /**
+   * Waits for what the cursor's move needs. The view stays in place for that long. If another one has taken its place
+   * already, its tables may be gone: nothing is loaded, and the move begins again in the new one.
+   */
+  load(fillCache: boolean): Effect.Effect<void, DatabaseError> {
+    return pinned(this.parts.live, this.reading, ({ view }) =>
+      view === this.view ? load(this.cursor.request!, fillCache) : Effect.void
+    )
   }
 }
 
@@ -151,20 +163,13 @@ export class RangeReads {
   private fill(scan: Scan): Effect.Effect<void, DatabaseError> {
     return attempt(() => {
       const step = this.fillNow(scan)
-      if (step === Step.pause) return Effect.flatMap(Effect.yieldNow, () => this.fill(scan))
-      return step === Step.block ? this.fillLater(scan) : Effect.void
+      if (step === Step.pause) {
+        this.parts.crowded(scan.walk.cursor.range)
+        return Effect.flatMap(Effect.yieldNow, () => this.fill(scan))
+      }
+      if (step !== Step.needs) return Effect.void
+      return Effect.flatMap(scan.walk.load(scan.fillCache), () => this.fill(scan))
     })
-  }
-
-  /**
-   * A block has to be waited for. The view stays in place for that long, and the move that needs the block is finished
-   * in it.
-   */
-  private fillLater(scan: Scan): Effect.Effect<void, DatabaseError> {
-    return Effect.flatMap(
-      pinned(this.parts.live, this.reading, () => load(scan.walk.cursor.request!, scan.fillCache)),
-      () => this.fill(scan)
-    )
   }
 
   private fillNow(scan: Scan): Step {
@@ -175,7 +180,7 @@ export class RangeReads {
       if (scan.moving !== true) cursor.move(walk.forward)
       scan.moving = true
       const step = this.run(scan)
-      if (step === Step.block || (step === Step.pause && builder.count === 0)) return step
+      if (step === Step.needs || (step === Step.pause && builder.count === 0)) return step
       if (step === Step.pause) break
       scan.moving = false
       if (step === Step.end) {
@@ -195,7 +200,7 @@ export class RangeReads {
   private run(scan: Scan): Step {
     const { cursor } = scan.walk
     let step = cursor.run()
-    while (step === Step.block && loadNow(cursor.request!, scan.fillCache)) step = cursor.run()
+    while (step === Step.needs && loadNow(cursor.request!, scan.fillCache)) step = cursor.run()
     return step
   }
 }

@@ -4,10 +4,13 @@ import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import type { Moment, OracleService } from "../../services/Oracle.ts"
 import type { Table } from "../../services/SsTable.ts"
-import type { BlockRequest } from "../structure/entry.ts"
+import type { Request } from "../structure/entry.ts"
+import type { KeyRange } from "../structure/keyRange.ts"
+import { tablesWithin } from "../structure/levels.ts"
 import { MemtableSource } from "../structure/memtableSource.ts"
 import { Merge } from "../structure/merge.ts"
 import type { ReadTracker } from "../structure/readTracker.ts"
+import { RunSource } from "../structure/runSource.ts"
 import type { Source } from "../structure/source.ts"
 import { TableSource } from "../structure/tableSource.ts"
 import type { WriteBuffer } from "../structure/writeBuffer.ts"
@@ -20,6 +23,8 @@ export interface ReadParts {
   readonly oracle: OracleService
   readonly cache: BlockCacheService
   readonly values: ValueSlab
+  /** Called with the range of a scan that passed over thousands of keys which are not there. */
+  readonly crowded: (range: KeyRange) => void
 }
 
 /** Who reads: at which moment, over which writes of its own. */
@@ -36,20 +41,41 @@ export interface Reading {
   readonly check: () => void
 }
 
-/** Loads the block on the calling stack, if the disk can. */
-export const loadNow = (request: BlockRequest, fillCache: boolean): boolean => {
+/** Answers the request on the calling stack, if the disk can. */
+export const loadNow = (request: Request, fillCache: boolean): boolean => {
   // Requests name the tables of a view, and those are the contract's.
   const table = request.table as Table
-  if (table.loadUnsafe === undefined) return false
-  request.block = table.loadUnsafe(request.ordinal, fillCache)
-  return true
+  switch (request.want) {
+    case "parts":
+      request.parts = table.openUnsafe()
+      return request.parts !== undefined
+    case "place":
+      request.ordinal = table.placeUnsafe(request.target, request.start, request.end)
+      return request.ordinal >= 0
+    default:
+      request.block = table.loadUnsafe(request.ordinal, fillCache)
+      return request.block !== undefined
+  }
 }
 
-/** Loads the block. The view must be pinned meanwhile. */
-export const load = (request: BlockRequest, fillCache: boolean): Effect.Effect<void, DatabaseError> =>
-  Effect.map((request.table as Table).load(request.ordinal, fillCache), (block) => {
-    request.block = block
-  })
+/** Answers the request. The view must be pinned meanwhile. */
+export const load = (request: Request, fillCache: boolean): Effect.Effect<void, DatabaseError> => {
+  const table = request.table as Table
+  switch (request.want) {
+    case "parts":
+      return Effect.map(table.open, (parts) => {
+        request.parts = parts
+      })
+    case "place":
+      return Effect.map(table.place(request.target, request.start, request.end), (ordinal) => {
+        request.ordinal = ordinal
+      })
+    default:
+      return Effect.map(table.load(request.ordinal, fillCache), (block) => {
+        request.block = block
+      })
+  }
+}
 
 /** A view held in place, and the sequence to read it at. */
 export interface Pinned {
@@ -72,16 +98,25 @@ export const pinned = <A, E>(
     ({ view }) => Effect.sync(() => live.unpin(view))
   )
 
-/** All that a reader sees in a view, as one sequence of keys. */
+/** All that a reader sees of a range in a view, as one sequence of keys. Tables beside the range are left out. */
 export const mergeOf = (
   view: View,
-  sequence: number,
-  own: { readonly writes: WriteBuffer; readonly operations: number } | undefined
+  reader: {
+    readonly sequence: number
+    readonly range: KeyRange
+    readonly own: { readonly writes: WriteBuffer; readonly operations: number } | undefined
+  }
 ): Merge => {
+  const { own, range, sequence } = reader
   const sources: Array<Source> = own === undefined ? [] : [new MemtableSource(own.writes.memtable, own.operations)]
   for (const memtable of view.memtables)
-    if (memtable.entryCount > 0) sources.push(new MemtableSource(memtable, sequence))
-  for (const table of view.tables)
-    if (table.meta.sequenceMin <= sequence) sources.push(new TableSource(table, sequence))
+    if (memtable.entryCount > 0 || memtable.rangeRemovals.length > 0)
+      sources.push(new MemtableSource(memtable, sequence))
+  for (const run of view.runs) {
+    const tables = tablesWithin(run.tables, range)
+    if (tables.length > 1) sources.push(new RunSource(tables, sequence))
+    else if (tables.length === 1 && tables[0]!.meta.sequenceMin <= sequence)
+      sources.push(new TableSource(tables[0]!, sequence))
+  }
   return new Merge(sources)
 }

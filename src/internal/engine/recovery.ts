@@ -1,6 +1,6 @@
 // Opening: from what is on disk to a view that can be read, and for a writer to a log that can be written.
 //
-//   1  open the tables that the manifest names
+//   1  see that the tables which the manifest names are there
 //   2  replay the log into memtables; a memtable more than the pool holds becomes a table at once
 //   3  a writer re-persists all of it before it takes writes: full memtables as tables, the last one as the first group
 //   of a new segment. After a failed sync
@@ -14,23 +14,25 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RecoveryReport } from "../../services/Database.ts"
 import { Corruption, type DatabaseError, fail, Unsupported } from "../../services/DatabaseError.ts"
+import type { JobsService } from "../../services/Jobs.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { MemtableService } from "../../services/Memtable.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
-import type { SsTableService, Table } from "../../services/SsTable.ts"
+import type { SsTableService } from "../../services/SsTable.ts"
 import type { ReplayReport, WalService } from "../../services/Wal.ts"
 import { commitHeaderBytes, CommitReader } from "../format/commit.ts"
 import { FormatError } from "../format/formatError.ts"
 import { RecordView } from "../format/record.ts"
-import { MemtableFlush } from "../structure/memtableFlush.ts"
 import { attempt } from "./attempt.ts"
+import { MemtableFlush } from "./memtableFlush.ts"
 import { LiveView } from "./view.ts"
 
 export interface RecoveryParts {
   readonly options: OptionsShape
   readonly manifest: ManifestService
   readonly wal: WalService
+  readonly jobs: JobsService
   readonly tables: SsTableService
   readonly memtables: MemtableService
   readonly oracle: OracleService
@@ -44,6 +46,7 @@ class Replayer {
   lastSequence: number
   commitMillisMax: number
   private readonly parts: RecoveryParts
+  private readonly flush: MemtableFlush
   private readonly reader = new CommitReader()
   private readonly record = new RecordView()
   /** The reader's commit has no room yet. */
@@ -52,6 +55,7 @@ class Replayer {
   constructor(parts: RecoveryParts, live: LiveView) {
     const state = parts.manifest.state()
     this.parts = parts
+    this.flush = new MemtableFlush(parts)
     this.live = live
     this.commitMillisMax = state.commitMillisMax
     this.lastSequence = state.tables.reduce((last, table) => Math.max(last, table.sequenceMax), 0)
@@ -122,10 +126,16 @@ class Replayer {
   private readonly flushOldest: Effect.Effect<void, DatabaseError> = Effect.suspend(() => {
     const slot = this.live.oldest
     const { tables } = this.parts
-    return Effect.flatMap(tables.write(new MemtableFlush(slot.memtable, this.lastSequence), 0), (meta) => {
+    // Nobody reads yet: only the newest versions are wanted.
+    const horizon = { snapshots: [this.lastSequence], nowMillis: 0 }
+    const written = this.flush.run(slot.memtable, horizon, this.flushed).pipe(
+      // A worker that died is replaced; one that dies with every try is a failure of the open.
+      Effect.retry({ times: 2, while: ({ reason }) => reason._tag === "JobFailed" })
+    )
+    return Effect.flatMap(written, (meta) => {
       if (meta === undefined) return Effect.sync(() => this.live.install(undefined, slot))
       this.flushed.push(meta)
-      return Effect.map(tables.open(meta), (table) => this.live.install(table, slot))
+      return Effect.sync(() => this.live.install(tables.handle(meta), slot))
     })
   })
 }
@@ -137,10 +147,6 @@ const damaged = (error: FormatError, file: string): DatabaseError =>
       : new Corruption({ message: `a commit in the log: ${error.message}`, file, offset: error.offset })
   )
 
-/** The newest table first: among tables of one level, the one with the later commits. */
-const newestFirst = (a: TableMeta, b: TableMeta): number =>
-  a.level - b.level || b.sequenceMax - a.sequenceMax || b.number - a.number
-
 export interface Recovered {
   readonly live: LiveView
   readonly report: RecoveryReport
@@ -151,9 +157,7 @@ export const recover = Effect.fn("Database.open")(function* (parts: RecoveryPart
   const startedMillis = yield* Clock.currentTimeMillis
   const state = manifest.state()
   const live = new LiveView(memtables, memtables.acquireUnsafe()!)
-  const open: Array<Table> = []
-  for (const meta of [...state.tables].sort(newestFirst)) open.push(yield* tables.open(meta))
-  live.start(open)
+  live.start(yield* tables.attach(state.tables))
   const replayer = new Replayer(parts, live)
   const replay = yield* wal.replay(replayer.take)
   const lastSequence = Math.max(replayer.lastSequence, state.cleanShutdown?.lastSequence ?? 0)
@@ -207,10 +211,10 @@ const persist = Effect.fnUntraced(function* (
   })
 })
 
-const isLive =
-  (live: LiveView, segment: number) =>
-  (kind: "log" | "table", number: number): boolean =>
-    kind === "log" ? number >= segment : live.current.tables.some((table) => table.meta.number === number)
+const isLive = (live: LiveView, segment: number): ((kind: "log" | "table", number: number) => boolean) => {
+  const tables = new Set(live.tables.map(({ meta }) => meta.number))
+  return (kind, number) => (kind === "log" ? number >= segment : tables.has(number))
+}
 
 const logReport = (report: RecoveryReport, replay: ReplayReport): Effect.Effect<void> => {
   const { tailDropped } = report

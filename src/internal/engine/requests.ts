@@ -1,12 +1,12 @@
 // What a commit is made of, as the committer takes it: single operations, and batches normalised so that each key has
 // one record.
-import type { Bytes, Operation, SetOptions } from "../../services/Database.ts"
+import type { Bounds, Bytes, Operation, SetOptions } from "../../services/Database.ts"
 import { invalid } from "../../services/DatabaseError.ts"
 import type { Durability, OptionsShape } from "../../services/Options.ts"
 import { defaultKeyspace } from "../format/keyspace.ts"
 import { Kind, recordBytes, type RecordFields, recordFields, writeRecord } from "../format/record.ts"
 import type { CommitRequest } from "./commitQueue.ts"
-import { toBytes, userKey } from "./userKeys.ts"
+import { toBytes, toSpan, userKey } from "./userKeys.ts"
 
 /** What requests need to know of the database. */
 export interface Limits {
@@ -41,10 +41,26 @@ export const setFields = (
 export const removeFields = (key: Bytes): RecordFields =>
   recordFields({ kind: Kind.remove, keyspace: defaultKeyspace, key: userKey(key), value: nothing })
 
-export const operationFields = (limits: Limits, operation: Operation): RecordFields => {
-  if (operation.type === "remove") return removeFields(operation.key)
-  if (operation.type === "set") return setFields(limits, operation.key, { value: operation.value, options: operation })
-  throw invalid(`an operation's type is "set" or "remove", not ${String((operation as { type?: unknown }).type)}`)
+/** `undefined` if no key lies between the bounds. */
+export const removeRangeFields = (bounds: Bounds): RecordFields | undefined => {
+  const span = toSpan(bounds)
+  return span === undefined ? undefined : recordFields({ kind: Kind.removeRange, key: span.from, value: span.to })
+}
+
+/** `undefined` if the operation does nothing. */
+export const operationFields = (limits: Limits, operation: Operation): RecordFields | undefined => {
+  switch (operation.type) {
+    case "set":
+      return setFields(limits, operation.key, { value: operation.value, options: operation })
+    case "remove":
+      return removeFields(operation.key)
+    case "removeRange":
+      return removeRangeFields(operation)
+    default: {
+      const { type } = operation as { type?: unknown }
+      throw invalid(`an operation's type is "set", "remove" or "removeRange", not ${String(type)}`)
+    }
+  }
 }
 
 const expiry = (limits: Limits, options: SetOptions): number => {

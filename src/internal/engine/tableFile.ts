@@ -1,22 +1,25 @@
 // A table's file, opened and checked: what can be known of it without reading its blocks.
 //
-// All that the manifest pins is compared before anything is believed: size, header, footer, then filter and index, each
-// by its own tag, which the footer's covers.
+// How it is read and checked is in structure/tableOpening.ts; here its questions are answered.
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import { Corruption, type DatabaseError, fail, Stale } from "../../services/DatabaseError.ts"
 import type { DiskError, DiskService, ReadFile } from "../../services/Disk.ts"
-import { type EncryptionService, FileKind, type FileSealer } from "../../services/Encryption.ts"
+import type { EncryptionService, FileSealer } from "../../services/Encryption.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OptionsShape } from "../../services/Options.ts"
-import { decodeFileHeader, fileHeaderBytes, fileTagOf } from "../format/fileHeader.ts"
-import { tableFileName } from "../format/fileName.ts"
-import { checkFilter } from "../format/filter.ts"
-import { sealerOf } from "../format/sealer.ts"
-import { decodingAt, type Layout, Layout as Layouts, openBlock } from "../format/storedBlock.ts"
-import { decodeFooter, type Footer, footerBytes, type Section } from "../format/table.ts"
-import { TableIndex } from "../format/tableIndex.ts"
-import { checkFooter, checkHeader, checkIndex, checkSize, footerOffset } from "../structure/tableFacts.ts"
+import { parseFileName, tableFileName } from "../format/fileName.ts"
+import { decodingAt, type Layout } from "../format/storedBlock.ts"
+import type { Footer, Section } from "../format/table.ts"
+import {
+  openStored,
+  type OpenedTableParts,
+  type ReadableParts,
+  type SealedTable,
+  TableOpening
+} from "../structure/tableOpening.ts"
 import { decoding, ofDisk } from "./diskErrors.ts"
 
 export interface TableParts {
@@ -28,21 +31,22 @@ export interface TableParts {
 }
 
 /** What is needed to read anything of a table. The owner closes the file. */
-export interface TableFile {
+export interface TableFile extends SealedTable {
   readonly file: ReadFile
-  readonly sealer: FileSealer
-  readonly fileTag: number
   readonly footer: Footer
 }
 
 /** A file of which every part but the blocks has been read. */
-export interface OpenedTable extends TableFile {
-  readonly index: TableIndex
-  readonly filter: Uint8Array | undefined
-}
+export interface OpenedTable extends TableFile, OpenedTableParts {}
 
-export const tablePath = ({ disk, manifest }: TableParts, number: number): string =>
+export const tablePath = ({ disk, manifest }: Pick<TableParts, "disk" | "manifest">, number: number): string =>
   disk.join(manifest.directory, tableFileName(number))
+
+/** The number of the table that the path names; `undefined` if it names none. */
+export const numberOfTable = (path: string): number | undefined => {
+  const parsed = parseFileName(path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1))
+  return parsed?.kind === "table" ? parsed.number : undefined
+}
 
 /** A table's file does not grow and is never cut: one that ends early lost bytes after it was opened. */
 export const ofRead = (error: DiskError): DatabaseError => {
@@ -53,18 +57,6 @@ export const ofRead = (error: DiskError): DatabaseError => {
 
 const readAt = (file: ReadFile, section: Section): Effect.Effect<Uint8Array, DatabaseError> =>
   Effect.mapError(file.read(section.offset, section.bytes), ofRead)
-
-/** The plain bytes of a stored block. Throws `FormatError`. */
-export const openStored = (table: TableFile, layout: Layout, stored: { bytes: Uint8Array; offset: number }) =>
-  openBlock({
-    bytes: stored.bytes,
-    start: 0,
-    length: stored.bytes.length,
-    layout,
-    fileTag: table.fileTag,
-    offset: stored.offset,
-    sealer: table.sealer
-  })
 
 /** Reads a section that the footer names, and decodes it. */
 export const readSection = <A>(
@@ -79,8 +71,12 @@ export const readSection = <A>(
     })
   )
 
-const missing = (parts: TableParts, meta: TableMeta): DatabaseError => {
-  const file = tablePath(parts, meta.number)
+/** The error for a table whose file is not there. */
+export const missingTable = (
+  parts: Pick<TableParts, "disk" | "manifest" | "options">,
+  number: number
+): DatabaseError => {
+  const file = tablePath(parts, number)
   return fail(
     parts.options.readOnly
       ? new Stale({ message: `a later writer removed ${file}; open the database again`, file })
@@ -88,58 +84,86 @@ const missing = (parts: TableParts, meta: TableMeta): DatabaseError => {
   )
 }
 
-const readEnds = Effect.fnUntraced(function* (parts: TableParts, meta: TableMeta, file: ReadFile) {
-  const { encryption, manifest } = parts
-  const { path } = file
-  const { databaseId } = manifest.state()
-  yield* decoding(path, () => checkSize(meta, file.size))
-  const fileHeader = yield* readAt(file, { offset: 0, bytes: Math.min(fileHeaderBytes, file.size) })
-  const header = yield* decoding(path, () => {
-    const decoded = decodeFileHeader(fileHeader, FileKind.table)
-    checkHeader(meta, decoded, databaseId)
-    return decoded
-  })
-  const { fileId, keyGeneration, tagBytes } = header
-  const sealer = yield* encryption.sealer({ kind: FileKind.table, fileId, keyGeneration })
-  const footerSection = yield* decoding(path, () => {
-    sealerOf(header, () => sealer)
-    const bytes = footerBytes(tagBytes)
-    return { offset: footerOffset(meta, bytes), bytes }
-  })
-  const bytes = yield* readAt(file, footerSection)
-  const footer = yield* decoding(path, () => {
-    const decoded = decodeFooter({ bytes, fileBytes: file.size, fileHeader, sealer })
-    checkFooter(meta, header, decoded)
-    return decoded
-  })
-  return { file, sealer, fileTag: fileTagOf(fileId), footer } satisfies TableFile
-})
+/** Answers what the opening asks for, until there is nothing more. */
+const drive = (
+  { encryption }: TableParts,
+  file: ReadFile,
+  opening: TableOpening
+): Effect.Effect<TableOpening, DatabaseError> =>
+  Effect.flatMap(
+    decoding(file.path, () => opening.next()),
+    function answer(request): Effect.Effect<TableOpening, DatabaseError> {
+      if (request === undefined) return Effect.succeed(opening)
+      const asked =
+        request._tag === "Sealer"
+          ? encryption.sealer(request.file)
+          : readAt(file, { offset: request.offset, bytes: request.length })
+      return Effect.flatMap(asked, (given: FileSealer | Uint8Array) =>
+        Effect.flatMap(
+          decoding(file.path, () => {
+            opening.feed(given)
+            return opening.next()
+          }),
+          answer
+        )
+      )
+    }
+  )
 
-const readRest = Effect.fnUntraced(function* (meta: TableMeta, table: TableFile) {
-  const { footer } = table
-  const index = yield* readSection(table, { ...footer.index, layout: Layouts.index }, (plain) => {
-    const opened = TableIndex.open(plain, footer.blocksBytes)
-    checkIndex(meta, footer, opened)
-    return opened
-  })
-  if (footer.filter.bytes === 0) return { ...table, index, filter: undefined }
-  const filter = yield* readSection(table, { ...footer.filter, layout: Layouts.filter }, (plain) => {
-    checkFilter(plain)
-    return plain
-  })
-  return { ...table, index, filter } satisfies OpenedTable
-})
+/** The opening of a file, with all of a long index or its top alone. Throws `FormatError`. */
+const openingOf = (
+  { manifest }: TableParts,
+  file: ReadFile,
+  wanted: { readonly meta: TableMeta; readonly withPartitions: boolean }
+): TableOpening =>
+  new TableOpening({ ...wanted, fileBytes: file.size, databaseId: manifest.state().databaseId, withFilter: true })
 
-/** Opens and checks the table. The file is closed again if that fails or is interrupted. */
+/** What is kept in memory of the table. */
+export const readParts = (
+  parts: TableParts,
+  meta: TableMeta,
+  file: ReadFile
+): Effect.Effect<ReadableParts, DatabaseError> =>
+  decoding(file.path, () => openingOf(parts, file, { meta, withPartitions: false })).pipe(
+    Effect.flatMap((opening) => drive(parts, file, opening)),
+    Effect.map((opening) => opening.readable)
+  )
+
+/**
+ * The same on the calling stack; `undefined` if the disk, or the keys, need time. Throws `FormatError`, `DiskError` and
+ * what the encryption fails with.
+ */
+export const readPartsNow = (parts: TableParts, meta: TableMeta, file: ReadFile): ReadableParts | undefined => {
+  if (file.readUnsafe === undefined) return undefined
+  const opening = openingOf(parts, file, { meta, withPartitions: false })
+  for (let request = opening.next(); request !== undefined; request = opening.next()) {
+    if (request._tag === "Range") {
+      opening.feed(file.readUnsafe(request.offset, request.length))
+      continue
+    }
+    const sealer: unknown = parts.encryption.sealer(request.file)
+    if (!Exit.isExit(sealer)) return undefined
+    if (Exit.isFailure(sealer)) throw Cause.squash(sealer.cause)
+    opening.feed(sealer.value as FileSealer)
+  }
+  return opening.readable
+}
+
+/** What is wrong when a table's file cannot be opened. */
+export const ofOpen = (parts: TableParts, meta: TableMeta, error: DiskError): DatabaseError =>
+  error.code === "ENOENT" ? missingTable(parts, meta.number) : ofDisk(error)
+
+/** Opens and checks the table, but for its blocks. The file is closed again if that fails or is interrupted. */
 export const openTableFile = (parts: TableParts, meta: TableMeta): Effect.Effect<OpenedTable, DatabaseError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
-      Effect.mapError(parts.disk.open(tablePath(parts, meta.number)), (error) =>
-        error.code === "ENOENT" ? missing(parts, meta) : ofDisk(error)
-      ),
+      Effect.mapError(parts.disk.open(tablePath(parts, meta.number)), (error) => ofOpen(parts, meta, error)),
       (file) =>
-        restore(Effect.flatMap(readEnds(parts, meta, file), (table) => readRest(meta, table))).pipe(
-          Effect.onError(() => Effect.ignore(file.close))
-        )
+        restore(
+          decoding(file.path, () => openingOf(parts, file, { meta, withPartitions: true })).pipe(
+            Effect.flatMap((opening) => drive(parts, file, opening)),
+            Effect.map((opening) => ({ file, ...opening.opened }))
+          )
+        ).pipe(Effect.onError(() => Effect.ignore(file.close)))
     )
   )

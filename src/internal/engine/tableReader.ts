@@ -1,203 +1,204 @@
-// A table open for reading. Each block in memory is a cache node in a plain array by its ordinal: a hit is one read of
-// the array and one write of the node's bit, and no search.
+// A table as readers hold it, from the moment it is named: its file is opened, and its parts and blocks are read, when
+// they are first needed, and again when they were given up meanwhile.
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { BlockCacheService, CacheNode } from "../../services/BlockCache.ts"
-import { Closed, DatabaseError, fail } from "../../services/DatabaseError.ts"
-import { DiskError } from "../../services/Disk.ts"
+import type { DatabaseError } from "../../services/DatabaseError.ts"
+import { DiskError, type ReadFile } from "../../services/Disk.ts"
 import type { TableMeta } from "../../services/Manifest.ts"
 import type { Block, Table } from "../../services/SsTable.ts"
-import { BlockReader } from "../format/block.ts"
-import { makeEntryView } from "../format/blockEntry.ts"
-import { hashKey, hashKeyHigh } from "../format/compare.ts"
-import { mayContain } from "../format/filter.ts"
 import { FormatError } from "../format/formatError.ts"
-import { decodingAt, Layout } from "../format/storedBlock.ts"
-import { TableBlocks } from "../structure/tableBlocks.ts"
+import type { Section } from "../format/table.ts"
+import { LoadedTable } from "../structure/loadedTable.ts"
+import type { TableBlocks } from "../structure/tableBlocks.ts"
+import type { ReadableParts } from "../structure/tableOpening.ts"
+import { attempt } from "./attempt.ts"
+import { CachedPieces } from "./cachedPieces.ts"
 import { ofFormat } from "./diskErrors.ts"
-import { type OpenedTable, openStored, ofRead, type TableFile } from "./tableFile.ts"
+import { type FileHolder, FileState, type OpenFiles } from "./openFiles.ts"
+import { ofOpen, ofRead, readParts, readPartsNow, tablePath, type TableParts } from "./tableFile.ts"
 
-// A block's reader, view, buffer and node, measured by the heap's growth per cached block of 64 bytes.
-const nodeBytes = 400
+// A block's reader, view, buffer and node, measured by the heap's growth per cached block of 64 bytes; a partition's
+// arrays, about.
+const blockBytes = 400
+const partitionBytes = 1000
 // Of an array.
 const slotBytes = 8
 
-class BlockNode implements CacheNode {
-  readonly bytes: number
+const bytesOfBlock = ({ bytes }: Block): number => bytes.buffer.byteLength + blockBytes
+const bytesOfPartition = ({ bytes }: TableBlocks): number => bytes + partitionBytes
+
+export class TableReader implements Table, FileHolder {
+  /** Of another level when the table was moved there; the rest is the file's. */
+  meta: TableMeta
+  readonly path: string
   visited = false
-  slot: unknown = undefined
-  readonly block: Block
-  private readonly nodes: Array<BlockNode | undefined>
-  private readonly ordinal: number
+  readonly state = new FileState()
+  readonly open: Effect.Effect<LoadedTable, DatabaseError>
+  private readonly parts: TableParts
+  private readonly files: OpenFiles
+  private readonly blocks: CachedPieces<Block>
+  private readonly partitions: CachedPieces<TableBlocks>
+  private loaded: LoadedTable | undefined = undefined
+  private opening: Deferred.Deferred<LoadedTable, DatabaseError> | undefined = undefined
 
-  constructor(block: Block, nodes: Array<BlockNode | undefined>, ordinal: number) {
-    this.bytes = block.bytes.buffer.byteLength + nodeBytes
-    this.block = block
-    this.nodes = nodes
-    this.ordinal = ordinal
-  }
-
-  evicted(): void {
-    this.nodes[this.ordinal] = undefined
-  }
-}
-
-/** A read that is under way, and whether one of those who wait for it wants the block kept. */
-interface Loading {
-  fillCache: boolean
-  readonly block: Deferred.Deferred<Block, DatabaseError>
-}
-
-export class TableReader implements Table {
-  readonly meta: TableMeta
-  readonly blockCount: number
-  readonly loadUnsafe: ((ordinal: number, fillCache: boolean) => Block) | undefined
-  private readonly table: TableFile
-  private readonly blocks: TableBlocks
-  private readonly filter: Uint8Array | undefined
-  private readonly cache: BlockCacheService
-  private readonly nodes: Array<BlockNode | undefined>
-  private readonly loading = new Map<number, Loading>()
-  private readonly last = makeEntryView()
-  private readonly resident: number
-  private closed = false
-
-  constructor(meta: TableMeta, table: OpenedTable, cache: BlockCacheService) {
-    const { file, fileTag, filter, footer, index, sealer } = table
+  constructor(meta: TableMeta, parts: TableParts, files: OpenFiles) {
     this.meta = meta
-    this.blockCount = index.count
-    this.table = { file, fileTag, footer, sealer }
-    this.blocks = new TableBlocks(index)
-    this.filter = filter
-    this.cache = cache
-    this.nodes = Array.from({ length: index.count }, () => undefined)
-    this.loadUnsafe =
-      file.readUnsafe === undefined ? undefined : (ordinal, fillCache) => this.loadNow(ordinal, fillCache)
-    this.resident = this.blocks.bytes + index.count * slotBytes + (filter?.buffer.byteLength ?? 0)
-    cache.chargeUnsafe(this.resident)
-  }
-
-  mayContain(key: Uint8Array, start: number, end: number): boolean {
-    const { filter } = this
-    return filter === undefined || mayContain(filter, hashKey(key, start, end), hashKeyHigh(key, start, end))
-  }
-
-  blockFor(target: Uint8Array, start: number, end: number): number {
-    return this.blocks.seek(target, start, end)
-  }
-
-  blockUnsafe(ordinal: number): Block | undefined {
-    const node = this.nodes[ordinal]
-    if (node === undefined) return undefined
-    node.visited = true
-    this.cache.countUnsafe("hit")
-    return node.block
-  }
-
-  /** Those who want the same block at the same time share one read. */
-  load(ordinal: number, fillCache: boolean): Effect.Effect<Block, DatabaseError> {
-    return Effect.uninterruptibleMask((restore) => {
-      const loading = this.loading.get(ordinal)
-      if (loading !== undefined) {
-        loading.fillCache ||= fillCache
-        return restore(Deferred.await(loading.block))
-      }
-      const block = this.blockUnsafe(ordinal)
-      return block === undefined ? this.loadLater(ordinal, fillCache) : Effect.succeed(block)
+    this.path = tablePath(parts, meta.number)
+    this.parts = parts
+    this.files = files
+    this.blocks = new CachedPieces(parts.cache, bytesOfBlock)
+    this.partitions = new CachedPieces(parts.cache, bytesOfPartition)
+    this.open = Effect.uninterruptibleMask((restore) => {
+      const { loaded, opening } = this
+      if (loaded !== undefined) return Effect.succeed(loaded)
+      return opening === undefined ? this.openLater() : restore(Deferred.await(opening))
     })
   }
 
-  /** Gives back what the cache holds of it, and the file. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.closed) return Effect.void
-    this.closed = true
-    for (const node of this.nodes) if (node !== undefined) this.cache.removeUnsafe(node)
-    this.nodes.fill(undefined)
-    this.cache.chargeUnsafe(-this.resident)
-    return Effect.ignore(this.table.file.close)
-  })
+  readonly ofOpen = (error: DiskError): DatabaseError => ofOpen(this.parts, this.meta, error)
 
-  private loadNow(ordinal: number, fillCache: boolean): Block {
-    const cached = this.blockUnsafe(ordinal)
-    if (cached !== undefined) return cached
-    this.cache.countUnsafe("miss")
+  partsUnsafe(): LoadedTable | undefined {
+    this.visited = true
+    return this.loaded
+  }
+
+  openUnsafe(): LoadedTable | undefined {
+    if (this.loaded !== undefined) return this.loaded
+    const file = this.files.fileUnsafe(this)
+    if (file === undefined) return undefined
     try {
-      this.checkOpen()
-      const bytes = this.table.file.readUnsafe!(this.blocks.offsetOf(ordinal), this.blocks.lengthOf(ordinal))
-      const block = this.decode(ordinal, bytes)
-      if (fillCache) this.admit(ordinal, block)
-      return block
+      const opened = this.mapping(() => readPartsNow(this.parts, this.meta, file))
+      return opened === undefined ? undefined : this.admit(opened)
     } catch (error) {
-      throw this.mapped(error)
+      this.files.giveUpNow(this)
+      throw error
     }
   }
 
-  private loadLater(ordinal: number, fillCache: boolean): Effect.Effect<Block, DatabaseError> {
-    this.cache.countUnsafe("miss")
-    const loading: Loading = { fillCache, block: Deferred.makeUnsafe() }
-    this.loading.set(ordinal, loading)
-    const read = Effect.suspend(() => {
-      const closed = this.closed ? Effect.fail(closedError(this.table)) : Effect.void
-      return Effect.andThen(
-        closed,
-        Effect.mapError(this.table.file.read(this.blocks.offsetOf(ordinal), this.blocks.lengthOf(ordinal)), ofRead)
+  placeUnsafe(target: Uint8Array, start: number, end: number): number {
+    const loaded = this.openUnsafe()
+    if (loaded === undefined) return -1
+    const ordinal = loaded.blockFor(target, start, end)
+    if (ordinal >= 0) return ordinal
+    const partition = loaded.partitionFor(target, start, end)
+    const blocks = this.partitionNow(loaded, partition)
+    return blocks === undefined ? -1 : loaded.blockIn(partition, blocks.seek(target, start, end))
+  }
+
+  place(target: Uint8Array, start: number, end: number): Effect.Effect<number, DatabaseError> {
+    return Effect.flatMap(this.open, (loaded) => {
+      const ordinal = loaded.blockFor(target, start, end)
+      if (ordinal >= 0) return Effect.succeed(ordinal)
+      const partition = loaded.partitionFor(target, start, end)
+      return Effect.map(this.partition(loaded, partition), (blocks) =>
+        loaded.blockIn(partition, blocks.seek(target, start, end))
       )
     })
-    return Effect.flatMap(read, (bytes) =>
-      Effect.suspend(() => {
-        try {
-          const block = this.decode(ordinal, bytes)
-          if (loading.fillCache) this.admit(ordinal, block)
-          return Effect.succeed(block)
-        } catch (error) {
-          const mapped = this.mapped(error)
-          return mapped instanceof DatabaseError ? Effect.fail(mapped) : Effect.die(mapped)
-        }
-      })
-    ).pipe(
-      Effect.onExit((exit) =>
-        Effect.sync(() => {
-          this.loading.delete(ordinal)
-          Deferred.doneUnsafe(loading.block, exit)
-        })
+  }
+
+  blockUnsafe(ordinal: number): Block | undefined {
+    return this.blocks.get(ordinal)
+  }
+
+  loadUnsafe(ordinal: number, fillCache: boolean): Block | undefined {
+    const cached = this.blocks.get(ordinal)
+    if (cached !== undefined) return cached
+    const loaded = this.openUnsafe()
+    const blocks = loaded && this.partitionNow(loaded, loaded.partitionOf(ordinal))
+    if (blocks === undefined) return undefined
+    const block = this.readNow(loaded!.rangeOf(ordinal, blocks), (bytes) => loaded!.openBlock(ordinal, blocks, bytes))
+    if (block !== undefined && fillCache) this.blocks.keep(ordinal, block)
+    return block
+  }
+
+  load(ordinal: number, fillCache: boolean): Effect.Effect<Block, DatabaseError> {
+    return this.blocks.load(
+      ordinal,
+      fillCache,
+      Effect.flatMap(this.open, (loaded) =>
+        Effect.flatMap(this.partition(loaded, loaded.partitionOf(ordinal)), (blocks) =>
+          this.read(loaded.rangeOf(ordinal, blocks), (bytes) => loaded.openBlock(ordinal, blocks, bytes))
+        )
       )
     )
   }
 
-  private decode(ordinal: number, bytes: Uint8Array): Block {
-    const offset = this.blocks.offsetOf(ordinal)
-    const plain = openStored(this.table, Layout.entries, { bytes, offset })
-    return decodingAt(offset, () => {
-      const block = BlockReader.open(plain)
-      this.checkLast(ordinal, block)
-      return block
+  forget(): void {
+    this.loaded = undefined
+    this.blocks.forget()
+    this.partitions.forget()
+  }
+
+  /** Gives back what the cache holds of it, and the file. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => this.files.close(this))
+
+  // Not interruptible, for it is a few reads, and others may be waiting for it.
+  private openLater(): Effect.Effect<LoadedTable, DatabaseError> {
+    const opening = Deferred.makeUnsafe<LoadedTable, DatabaseError>()
+    this.opening = opening
+    return this.files
+      .use(this, (file) => Effect.map(readParts(this.parts, this.meta, file), (opened) => this.admit(opened)))
+      .pipe(
+        Effect.onError(() => this.files.giveUp(this)),
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            this.opening = undefined
+            Deferred.doneUnsafe(opening, exit)
+          })
+        )
+      )
+  }
+
+  private admit(opened: ReadableParts): LoadedTable {
+    // Another read may have been quicker.
+    if (this.loaded !== undefined) return this.loaded
+    const loaded = new LoadedTable(opened, (partition) => this.partitions.get(partition))
+    const { blockCount, bytes, partitionCount } = loaded
+    this.loaded = loaded
+    this.blocks.begin(blockCount)
+    this.partitions.begin(partitionCount)
+    this.files.loaded(this, bytes + (blockCount + partitionCount) * slotBytes)
+    return loaded
+  }
+
+  private partitionNow(loaded: LoadedTable, partition: number): TableBlocks | undefined {
+    const known = loaded.blocksUnsafe(partition)
+    if (known !== undefined) return known
+    const blocks = this.readNow(loaded.rangeOfPartition(partition), (bytes) => loaded.openPartition(partition, bytes))
+    if (blocks !== undefined) this.partitions.keep(partition, blocks)
+    return blocks
+  }
+
+  private partition(loaded: LoadedTable, partition: number): Effect.Effect<TableBlocks, DatabaseError> {
+    return Effect.suspend(() => {
+      const known = loaded.blocksUnsafe(partition)
+      if (known !== undefined) return Effect.succeed(known)
+      const read = this.read(loaded.rangeOfPartition(partition), (bytes) => loaded.openPartition(partition, bytes))
+      return this.partitions.load(partition, true, read)
     })
   }
 
-  /** A search that the index sends to this block relies on it. */
-  private checkLast(ordinal: number, block: Block): void {
-    const { last } = this
-    block.read(block.count - 1, last)
-    if (this.blocks.endsWith(ordinal, last.bytes, last.keyStart, last.keyEnd)) return
-    throw new FormatError("a block does not end with the key that the index names", last.keyStart)
+  private readNow<A>(section: Section, decode: (bytes: Uint8Array) => A): A | undefined {
+    const file = this.files.fileUnsafe(this)
+    if (file?.readUnsafe === undefined) return undefined
+    this.parts.cache.countUnsafe("miss")
+    return this.mapping(() => decode(file.readUnsafe!(section.offset, section.bytes)))
   }
 
-  private admit(ordinal: number, block: Block): void {
-    // Another read may have been quicker, or the table closed meanwhile.
-    if (this.closed || this.nodes[ordinal] !== undefined) return
-    const node = new BlockNode(block, this.nodes, ordinal)
-    if (this.cache.insertUnsafe(node)) this.nodes[ordinal] = node
+  private read<A>(section: Section, decode: (bytes: Uint8Array) => A): Effect.Effect<A, DatabaseError> {
+    return this.files.use(this, (file: ReadFile) =>
+      Effect.flatMap(Effect.mapError(file.read(section.offset, section.bytes), ofRead), (bytes) =>
+        attempt(() => Effect.succeed(this.mapping(() => decode(bytes))))
+      )
+    )
   }
 
-  private checkOpen(): void {
-    if (this.closed) throw closedError(this.table)
-  }
-
-  private mapped(error: unknown): unknown {
-    if (error instanceof FormatError) return ofFormat(error, this.table.file.path)
-    return error instanceof DiskError ? ofRead(error) : error
+  private mapping<A>(body: () => A): A {
+    try {
+      return body()
+    } catch (error) {
+      if (error instanceof FormatError) throw ofFormat(error, this.path)
+      throw error instanceof DiskError ? ofRead(error) : error
+    }
   }
 }
-
-const closedError = ({ file }: TableFile): DatabaseError =>
-  fail(new Closed({ message: `table ${file.path} is closed; its database's scope has ended` }))

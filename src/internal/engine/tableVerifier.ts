@@ -8,7 +8,8 @@ import { FormatError } from "../format/formatError.ts"
 import { Layout } from "../format/storedBlock.ts"
 import { decodeProperties } from "../format/table.ts"
 import { TableAudit } from "../structure/tableAudit.ts"
-import { ofRead, openStored, openTableFile, type OpenedTable, readSection, type TableParts } from "./tableFile.ts"
+import { openStored } from "../structure/tableOpening.ts"
+import { ofRead, openTableFile, type OpenedTable, readSection, type TableParts } from "./tableFile.ts"
 
 export interface TableReport {
   readonly blocks: number
@@ -56,10 +57,11 @@ const readBlocks = Effect.fnUntraced(function* (table: OpenedTable, audit: Table
 
 const readProperties = (meta: TableMeta, table: OpenedTable): Effect.Effect<void, DatabaseError> =>
   readSection(table, { ...table.footer.properties, layout: Layout.properties }, (plain) => {
-    const { entryCount, removeCount, sequenceMax, sequenceMin } = decodeProperties(plain)
+    const { entryCount, rangeRemovalCount, removeCount, sequenceMax, sequenceMin } = decodeProperties(plain)
     const agrees =
       entryCount === meta.entryCount &&
       removeCount === meta.removeCount &&
+      rangeRemovalCount === meta.rangeRemovalCount &&
       sequenceMin === meta.sequenceMin &&
       sequenceMax === meta.sequenceMax
     if (!agrees) throw new FormatError("the table's properties are not what the manifest says", 0)

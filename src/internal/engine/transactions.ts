@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { Commit, Isolation, ManualTransaction, Transaction, TransactionOptions } from "../../services/Database.ts"
-import { Closed, DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
+import { Closed, type DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
 import type { Durability } from "../../services/Options.ts"
 import type { Moment, ReadSet } from "../../services/Oracle.ts"
 import type { RecordFields } from "../format/record.ts"
@@ -14,7 +14,7 @@ import { attempt } from "./attempt.ts"
 import type { Check, Committer } from "./committer.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
-import { checkedDurability, type Limits, removeFields, setFields } from "./requests.ts"
+import { checkedDurability, type Limits, removeFields, removeRangeFields, setFields } from "./requests.ts"
 
 export interface TransactionParts {
   readonly reads: ReadParts
@@ -55,8 +55,9 @@ export class Transactions {
       (running) => Effect.flatMap(body(running), (result) => Effect.as(running.commit, result)),
       (running) => running.discard
     )
+    const isConflict = (error: E | DatabaseError) => this.parts.committer?.isOwnConflict(error) === true
     return Effect.retry(
-      Effect.tapError(once, (error) => (isConflict(error) ? this.untilResolved(error) : Effect.void)),
+      Effect.tapError(once, (error) => this.untilResolved(error)),
       { schedule: options.retry ?? defaultRetry, while: isConflict } as {
         schedule: Schedule.Schedule<unknown, E | DatabaseError>
         while: (error: E | DatabaseError) => boolean
@@ -85,9 +86,10 @@ export class Transactions {
   }
 
   /** Running again while the other commit is in flight would conflict again. */
-  private untilResolved(error: DatabaseError): Effect.Effect<void> {
-    return error.reason._tag === "Conflict" && this.parts.committer !== undefined
-      ? this.parts.committer.awaitResolved(error.reason.sequence)
+  private untilResolved(error: unknown): Effect.Effect<void> {
+    const { committer } = this.parts
+    return committer?.isOwnConflict(error) === true && error.reason._tag === "Conflict"
+      ? committer.awaitResolved(error.reason.sequence)
       : Effect.void
   }
 }
@@ -96,9 +98,6 @@ const checkedIsolation = (isolation: Isolation = "serializable"): Isolation => {
   if (isolation === "serializable" || isolation === "snapshot") return isolation
   throw invalid(`isolation is "serializable" or "snapshot", not ${String(isolation)}`)
 }
-
-const isConflict = (error: unknown): error is DatabaseError =>
-  error instanceof DatabaseError && error.reason._tag === "Conflict"
 
 class Running {
   private readonly parts: TransactionParts
@@ -133,6 +132,7 @@ class Running {
       sequence: moment.sequence,
       set: (key, value, options) => this.write(() => setFields(this.parts.limits, key, { value, options })),
       remove: (key) => this.write(() => removeFields(key)),
+      removeRange: (bounds) => this.write(() => removeRangeFields(bounds)),
       commit: Effect.suspend(() => this.commit()),
       discard: Effect.sync(() => this.end("the transaction was discarded"))
     }
@@ -148,11 +148,12 @@ class Running {
     this.moment.release()
   }
 
-  private write(fields: () => RecordFields): Effect.Effect<void, DatabaseError> {
+  private write(make: () => RecordFields | undefined): Effect.Effect<void, DatabaseError> {
     return attempt(() => {
       this.check()
       if (this.settings.readOnly) throw fail(new ReadOnly({ message: "the transaction was begun as read-only" }))
-      if (!this.writes.add(fields())) {
+      const fields = make()
+      if (fields !== undefined && !this.writes.add(fields)) {
         const { transactionBytesMax } = this.parts.limits.options
         throw invalid(`the transaction's writes need more than transactionBytesMax (${transactionBytesMax}); split it`)
       }
@@ -188,6 +189,7 @@ class Running {
     if (this.tracker !== undefined) return this.tracker
     const keys: Array<Uint8Array> = []
     this.writes.forEachKey((bytes, start, end) => keys.push(bytes.subarray(start, end)))
-    return { keys, ranges: [] }
+    const ranges = this.writes.removed.map((span) => ({ ...span, fromExclusive: false, toInclusive: false }))
+    return { keys, ranges }
   }
 }

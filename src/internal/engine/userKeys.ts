@@ -1,11 +1,12 @@
 // From what users pass to stored keys, values and ranges, with the checks and their messages. Everything here throws
 // `DatabaseError` of reason `Invalid`.
-import type { Bytes, Range } from "../../services/Database.ts"
+import type { Bounds, Bytes, Range } from "../../services/Database.ts"
 import { invalid } from "../../services/DatabaseError.ts"
 import { keyBytesMax } from "../../services/Options.ts"
 import { copyBytes } from "../format/bytes.ts"
 import { defaultKeyspace, keyspaceBytes, writeKeyspace } from "../format/keyspace.ts"
-import { intersect, isEmpty, type KeyRange, prefixRange } from "../structure/keyRange.ts"
+import { compareKeys, intersect, isEmpty, type KeyRange, prefixRange, successor } from "../structure/keyRange.ts"
+import type { Span } from "../structure/rangeRemovals.ts"
 
 const encoder = new TextEncoder()
 
@@ -100,7 +101,7 @@ const bound = (bytes: Bytes | undefined, what: string): Uint8Array | undefined =
 }
 
 /** A user's range, as stored keys. */
-export const toKeyRange = (range: Range): KeyRange => {
+export const toKeyRange = (range: Bounds): KeyRange => {
   const from = bound(range.from, "from")
   const to = bound(range.to, "to")
   const ends: KeyRange = {
@@ -118,6 +119,30 @@ export const toKeyRange = (range: Range): KeyRange => {
 
 const isInverted = (from: Uint8Array, to: Uint8Array): boolean =>
   isEmpty({ from, fromInclusive: true, to, toInclusive: true })
+
+/** `type`: of an operation of a batch. */
+const boundNames: ReadonlySet<string> = new Set(["prefix", "from", "to", "fromExclusive", "toInclusive", "type"])
+
+/** Of a removal, where what is not understood would remove more than was meant. */
+const checkBounds = (bounds: Bounds): void => {
+  if (typeof bounds !== "object" || bounds === null || bounds instanceof Uint8Array) {
+    throw invalid("removeRange takes bounds, as in { prefix } or { from, to }")
+  }
+  for (const [name, value] of Object.entries(bounds)) {
+    if (boundNames.has(name) || value === undefined) continue
+    throw invalid(`removeRange does not know ${name}; it removes all between prefix, from and to`)
+  }
+}
+
+/** The first stored key of the range and the first one behind it; `undefined` if it holds no key. */
+export const toSpan = (bounds: Bounds): Span | undefined => {
+  checkBounds(bounds)
+  const range = toKeyRange(bounds)
+  const from = range.fromInclusive ? range.from : successor(range.from)
+  const end = range.to ?? wholeKeyspace.to!
+  const to = range.toInclusive ? successor(end) : end
+  return compareKeys(from, to) < 0 ? { from, to } : undefined
+}
 
 export const rangeLimit = (range: Range): number => {
   const limit = range.limit ?? Number.POSITIVE_INFINITY

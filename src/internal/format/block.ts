@@ -76,8 +76,7 @@ export class BlockReader {
 
   /** Checks the structure, not the order. Throws `FormatError`. */
   static open(plain: Uint8Array): BlockReader {
-    if (plain.length < tailBytes) throw new FormatError("a block is cut off", 0)
-    const count = readU32(plain, plain.length - tailBytes)
+    const count = plain.length < tailBytes ? 0 : readU32(plain, plain.length - tailBytes)
     if (count === 0 || count * (entryBytesMin + 4) > plain.length - tailBytes) {
       throw new FormatError(`a block of ${plain.length} bytes with ${count} entries`, plain.length - tailBytes)
     }

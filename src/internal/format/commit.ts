@@ -65,8 +65,7 @@ export class CommitReader {
     const start = this.end
     const left = this.payloadEnd - start
     if (left === 0) return false
-    if (left < commitHeaderBytes) throw new FormatError("a commit is cut off", start)
-    const length = readU32(this.bytes, start)
+    const length = left < commitHeaderBytes ? 0 : readU32(this.bytes, start)
     const count = readU32(this.bytes, start + 4)
     if (length > left || length < commitHeaderBytes) throw new FormatError(`a commit of ${length} bytes`, start)
     if (count * recordBytesMin > length - commitHeaderBytes)

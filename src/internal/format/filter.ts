@@ -15,11 +15,17 @@ const probesMax = 24
 // So that hash * lines is exact in a number; 128 MiB of filter.
 const linesMax = 2 ** 21
 
-/** Collects the hashes of a table's keys, each key once. */
+/**
+ * Collects the hashes of a table's keys, each key once. Entering them takes 28 ms for a million, so it can be done in
+ * parts: `fill` until it returns true, then `finish`.
+ */
 export class FilterBuilder {
   count = 0
   private low = new Uint32Array(1024)
   private high = new Uint32Array(1024)
+  private filter: Uint8Array | undefined = undefined
+  /** Hashes that are in the filter. */
+  private filled = 0
 
   add(hashLow: number, hashHigh: number): void {
     if (this.count === this.low.length) {
@@ -31,25 +37,41 @@ export class FilterBuilder {
     this.count += 1
   }
 
-  /** The filter; `undefined` for 0 bits a key or no keys. */
-  finish(bitsPerKey: number): Uint8Array | undefined {
-    if (bitsPerKey === 0 || this.count === 0) return undefined
-    const lines = Math.min(linesMax, Math.ceil((this.count * bitsPerKey) / (lineBytes * 8)))
-    // ln 2 probes a bit is best for a plain filter; lines that are fuller than others make a little less better.
-    const probes = Math.min(probesMax, Math.max(1, Math.round(bitsPerKey * 0.6)))
-    const filter = new Uint8Array(lines * lineBytes + 1)
-    filter[filter.length - 1] = probes
-    for (let index = 0; index < this.count; index++) {
-      const line = lineOf(this.high[index], lines)
-      let hash = this.low[index]
+  /** Enters at most so many more keys. True when all are; no key may be added any more. */
+  fill(bitsPerKey: number, keysMax: number): boolean {
+    if (bitsPerKey === 0 || this.count === 0) return true
+    const { high, low } = this
+    this.filter ??= emptyFilter(this.count, bitsPerKey)
+    const { filter } = this
+    const lines = filter.length >>> 6
+    const probes = filter[filter.length - 1]
+    const end = Math.min(this.count, this.filled + keysMax)
+    for (let index = this.filled; index < end; index++) {
+      const line = lineOf(high[index], lines)
+      let hash = low[index]
       for (let probe = 0; probe < probes; probe++) {
         const bit = hash >>> 23
         filter[line + (bit >>> 3)] |= 1 << (bit & 7)
         hash = Math.imul(hash, 0x9e3779b9)
       }
     }
-    return filter
+    this.filled = end
+    return end === this.count
   }
+
+  /** The filter; `undefined` for 0 bits a key or no keys. */
+  finish(bitsPerKey: number): Uint8Array | undefined {
+    this.fill(bitsPerKey, this.count)
+    return this.filter
+  }
+}
+
+const emptyFilter = (count: number, bitsPerKey: number): Uint8Array => {
+  const lines = Math.min(linesMax, Math.ceil((count * bitsPerKey) / (lineBytes * 8)))
+  const filter = new Uint8Array(lines * lineBytes + 1)
+  // ln 2 probes a bit is best for a plain filter; lines that are fuller than others make a little less better.
+  filter[filter.length - 1] = Math.min(probesMax, Math.max(1, Math.round(bitsPerKey * 0.6)))
+  return filter
 }
 
 const grown = (hashes: Uint32Array): Uint32Array<ArrayBuffer> => {

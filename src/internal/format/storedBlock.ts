@@ -4,7 +4,7 @@
 //   trailer := layout: u8  codec: u8  plainLength: u32
 //
 //   layout  1 entries (block.ts), 2 index (tableIndex.ts), 3 filter (filter.ts), 4 range removals, 5 properties (both
-//           table.ts)
+//           table.ts), 6 index top (indexTop.ts)
 //   codec   0: the body is the plain bytes. No other yet.
 //   tag     seals the body; associated data: fileTag: u32  offset: u64  trailer
 //
@@ -16,12 +16,12 @@ import { storedKeyBytesMax, valueBytesMax } from "./record.ts"
 import { openPiece, type Sealer } from "./sealer.ts"
 
 /** Part of the format. Never renumber, never reuse. */
-export const Layout = { entries: 1, index: 2, filter: 3, rangeRemovals: 4, properties: 5 } as const
+export const Layout = { entries: 1, index: 2, filter: 3, rangeRemovals: 4, properties: 5, indexTop: 6 } as const
 export type Layout = (typeof Layout)[keyof typeof Layout]
 /** Part of the format. Never renumber, never reuse. */
 export const Codec = { none: 0 } as const
 
-const layoutMax = 5
+const layoutMax = 6
 const trailerBytes = 6
 const associatedBytes = 12 + trailerBytes
 

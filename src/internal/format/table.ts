@@ -1,11 +1,12 @@
 // A table: an immutable sorted file.
 //
-//   table      := fileHeader  block*  [filter]  index  [rangeRemovals]  properties  footer
-//   block, filter, index, rangeRemovals, properties: each a stored block (storedBlock.ts) of its layout
+//   table      := fileHeader  block*  [filter]  (index | partition+  top)  [rangeRemovals]  properties  footer
+//   block, filter, index, partition, top, rangeRemovals, properties: each a stored block (storedBlock.ts) of its
+//   layout, a partition of that of an index
 //
-//   footer     := blocksBytes: u64  filterBytes: u32  indexBytes: u32  rangeRemovalsBytes: u32  propertiesBytes: u32
-//                 blockCount: u32  blockTagsCrc: u32  entryCount: u64  removeCount: u64  fileBytes: u64  format: u16
-//                 tag[tagBytes]
+//   footer     := blocksBytes: u64  filterBytes: u32  partitionsBytes: u32  indexBytes: u32  rangeRemovalsBytes: u32
+//                 propertiesBytes: u32  blockCount: u32  blockTagsCrc: u32  entryCount: u64  removeCount: u64
+//                 fileBytes: u64  format: u16  tag[tagBytes]
 //
 //   rangeRemovals := count: varint  removal{count}           by `from` ascending, then sequence descending
 //   removal       := fromLength: varint  from  toLength: varint  to  sequence: varint
@@ -14,7 +15,9 @@
 //   property      := tag: varint  length: varint  value      an unknown one is skipped: they inform, they do not decide
 //
 // Sections stand without gaps in this order, so the footer holds their stored lengths (0: there is none) and their sum
-// is the file's. `blockTagsCrc` is the crc32 of the tags of all entry blocks in order; `format` that of the file
+// is the file's. `indexBytes` is that of the top where there are partitions.
+//
+// `blockTagsCrc` is the crc32 of the tags of all entry blocks in order; `format` that of the file
 // header. The footer's tag has the first 92 bytes of the file header as associated data; its first four bytes are the
 // manifest's `footerCrc`. So the manifest pins the footer and, through it, the entry blocks; filter, index and
 // properties rest on their own tags, which name the file and their place in it.
@@ -24,7 +27,7 @@ import { FormatError } from "./formatError.ts"
 import { storedKeyBytesMax } from "./record.ts"
 import { openPiece, type Sealer } from "./sealer.ts"
 
-const footerPlainBytes = 58
+const footerPlainBytes = 62
 
 export interface Section {
   readonly offset: number
@@ -35,6 +38,7 @@ export interface Section {
 export interface FooterFields {
   readonly blocksBytes: number
   readonly filterBytes: number
+  readonly partitionsBytes: number
   readonly indexBytes: number
   readonly rangeRemovalsBytes: number
   readonly propertiesBytes: number
@@ -48,6 +52,7 @@ export interface FooterFields {
 
 export interface Footer extends FooterFields {
   readonly filter: Section
+  readonly partitions: Section
   readonly index: Section
   readonly rangeRemovals: Section
   readonly properties: Section
@@ -66,6 +71,7 @@ export const encodeFooter = (
   const writer = new ByteWriter(footerPlainBytes)
   writer.u64(footer.blocksBytes)
   writer.u32(footer.filterBytes)
+  writer.u32(footer.partitionsBytes)
   writer.u32(footer.indexBytes)
   writer.u32(footer.rangeRemovalsBytes)
   writer.u32(footer.propertiesBytes)
@@ -105,6 +111,7 @@ export const decodeFooter = (options: {
   const fields: FooterFields = {
     blocksBytes: reader.u64(),
     filterBytes: reader.u32(),
+    partitionsBytes: reader.u32(),
     indexBytes: reader.u32(),
     rangeRemovalsBytes: reader.u32(),
     propertiesBytes: reader.u32(),
@@ -117,21 +124,32 @@ export const decodeFooter = (options: {
   }
   reader.done()
   const filter = { offset: fileHeaderBytes + fields.blocksBytes, bytes: fields.filterBytes }
-  const index = { offset: filter.offset + filter.bytes, bytes: fields.indexBytes }
+  const partitions = { offset: filter.offset + filter.bytes, bytes: fields.partitionsBytes }
+  const index = { offset: partitions.offset + partitions.bytes, bytes: fields.indexBytes }
   const rangeRemovals = { offset: index.offset + index.bytes, bytes: fields.rangeRemovalsBytes }
   const properties = { offset: rangeRemovals.offset + rangeRemovals.bytes, bytes: fields.propertiesBytes }
   if (fields.fileBytes !== fileBytes || properties.offset + properties.bytes !== at) {
     throw new FormatError(`the footer is that of a file of ${fields.fileBytes} bytes, this one has ${fileBytes}`, at)
   }
-  return { ...fields, filter, index, rangeRemovals, properties, footerCrc: readU32(tag, 0) }
+  return { ...fields, filter, partitions, index, rangeRemovals, properties, footerCrc: readU32(tag, 0) }
 }
 
-/** Removes every key from `from` up to but without `to`, both stored keys, of all lower sequences. */
+/**
+ * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it. Stored
+ * keys, in bytes of their own. With `from` at or above `to` it removes nothing.
+ */
 export interface RangeRemoval {
   readonly from: Uint8Array
   readonly to: Uint8Array
   readonly sequence: number
 }
+
+/**
+ * What a removal's end counts as among a table's keys: the last key that it covers, if there is one. That is so where
+ * the end is a key and a zero byte: no key is between the two. Tables that were cut there have no key in common.
+ */
+export const lastCovered = (to: Uint8Array): Uint8Array =>
+  to.length > 0 && to[to.length - 1] === 0 ? to.subarray(0, to.length - 1) : to
 
 /** The removals, in their section's order. */
 export const encodeRangeRemovals = (removals: ReadonlyArray<RangeRemoval>): Uint8Array => {
@@ -148,7 +166,6 @@ export const encodeRangeRemovals = (removals: ReadonlyArray<RangeRemoval>): Uint
 export const decodeRangeRemovals = (plain: Uint8Array): Array<RangeRemoval> => {
   const reader = new ByteReader(plain)
   const count = reader.varint()
-  if (count > reader.remaining / 3) throw new FormatError(`${count} range removals in ${plain.length} bytes`, 0)
   const removals: Array<RangeRemoval> = []
   for (let index = 0; index < count; index++) {
     removals.push({

@@ -16,11 +16,16 @@ import {
   encodeProperties,
   encodeRangeRemovals,
   footerBytes,
+  lastCovered,
   type RangeRemoval,
   type TableProperties
 } from "./table.ts"
+import { encodeIndexTop } from "./indexTop.ts"
 import { TableIndexBuilder } from "./tableIndex.ts"
 import type { TableMeta } from "./tableMeta.ts"
+
+/** Of a partition: few enough that a search in one that is not in memory costs little more than the read. */
+const partitionBytesMax = 16 * 1024
 
 /** What the manifest will pin; only the level is not the table's own. */
 export type TableFacts = Omit<TableMeta, "level">
@@ -31,6 +36,7 @@ export class TableBuilder {
   private readonly fileTag: number
   private readonly blockBytes: number
   private readonly filterBitsPerKey: number
+  private readonly indexBytesMax: number
   private readonly sealer: Sealer
   private readonly block = new BlockBuilder()
   private readonly index = new TableIndexBuilder()
@@ -44,6 +50,7 @@ export class TableBuilder {
   private lastSequence = 0
   private smallest: Uint8Array | undefined
   private largest: Uint8Array | undefined
+  private hiddenCount = 0
   private readonly facts = {
     entryCount: 0,
     removeCount: 0,
@@ -62,6 +69,8 @@ export class TableBuilder {
     readonly blockBytes: number
     /** 0: no filter. */
     readonly filterBitsPerKey: number
+    /** A longer index is cut into partitions. */
+    readonly indexBytesMax: number
     readonly sealer: Sealer
   }) {
     const { header, sealer } = options
@@ -71,6 +80,7 @@ export class TableBuilder {
     this.fileTag = fileTagOf(header.fileId)
     this.blockBytes = options.blockBytes
     this.filterBitsPerKey = options.filterBitsPerKey
+    this.indexBytesMax = options.indexBytesMax
     this.sealer = sealer
     this.chunks.push(this.fileHeader)
   }
@@ -85,8 +95,16 @@ export class TableBuilder {
     return this.offset + (this.block.count === 0 ? 0 : this.block.bytes)
   }
 
-  /** Copies the entry. Keys ascend, the sequences of one key descend. */
-  add(entry: EntryView): void {
+  /** A copy of the key that was added last. */
+  lastKey(): Uint8Array {
+    return this.last.finish()
+  }
+
+  /**
+   * Copies the entry. Keys ascend, the sequences of one key descend. `isHidden`: the table also holds what hides it
+   * from the newest readers.
+   */
+  add(entry: EntryView, isHidden = false): void {
     const { bytes, keyEnd, keyStart, sequence } = entry
     const { facts, last } = this
     const first = this.smallest === undefined
@@ -103,6 +121,7 @@ export class TableBuilder {
       last.range(bytes, keyStart, keyEnd)
     }
     this.lastSequence = sequence
+    if (isHidden) this.hiddenCount += 1
     this.block.add(entry)
     this.countEntry(sequence, entry.kind === Kind.remove)
     facts.keyBytes += keyEnd - keyStart
@@ -129,6 +148,14 @@ export class TableBuilder {
     return chunks
   }
 
+  /**
+   * Does a part of what `finish` has to do, for at most so many keys. True when there is no more to do before it;
+   * nothing is added any more.
+   */
+  prepare(keysMax: number): boolean {
+    return this.filter.fill(this.filterBitsPerKey, keysMax)
+  }
+
   /** Ends the table: the last chunks, and what the manifest needs to know. The table is not empty. */
   finish(): { readonly chunks: ReadonlyArray<Uint8Array>; readonly facts: TableFacts } {
     const { facts } = this
@@ -138,7 +165,7 @@ export class TableBuilder {
     const blocksBytes = this.offset - fileHeaderBytes
     const filter = this.filter.finish(this.filterBitsPerKey)
     const filterBytes = filter === undefined ? 0 : this.section(Layout.filter, filter).length
-    const indexBytes = this.section(Layout.index, this.index.finish()).length
+    const { indexBytes, partitionsBytes } = this.indexSections()
     this.removals.sort(removalOrder)
     const rangeRemovalsBytes =
       this.removals.length === 0 ? 0 : this.section(Layout.rangeRemovals, encodeRangeRemovals(this.removals)).length
@@ -147,6 +174,7 @@ export class TableBuilder {
       {
         blocksBytes,
         filterBytes,
+        partitionsBytes,
         indexBytes,
         rangeRemovalsBytes,
         propertiesBytes,
@@ -163,8 +191,20 @@ export class TableBuilder {
     return { chunks: this.take(), facts: this.tableFacts(footer.footerCrc) }
   }
 
+  private indexSections(): { readonly partitionsBytes: number; readonly indexBytes: number } {
+    const { index, indexBytesMax } = this
+    if (index.bytes <= indexBytesMax) {
+      return { partitionsBytes: 0, indexBytes: this.section(Layout.index, index.finish()).length }
+    }
+    const { offset } = this
+    const partitions = index.partitions(Math.min(partitionBytesMax, indexBytesMax))
+    const lengths = partitions.map(({ plain }) => this.section(Layout.index, plain).length)
+    const partitionsBytes = this.offset - offset
+    return { partitionsBytes, indexBytes: this.section(Layout.indexTop, encodeIndexTop(partitions, lengths)).length }
+  }
+
   private tableFacts(footerCrc: number): TableFacts {
-    const { entryCount, removeCount, sequenceMax, sequenceMin } = this.facts
+    const { entryCount, rangeRemovalCount, removeCount, sequenceMax, sequenceMin } = this.facts
     const { epoch, fileId, fileNumber } = this.header
     const { largest, smallest } = this.bounds()
     return {
@@ -176,6 +216,8 @@ export class TableBuilder {
       largest,
       entryCount,
       removeCount,
+      rangeRemovalCount,
+      hiddenCount: this.hiddenCount,
       sequenceMin,
       sequenceMax,
       epoch
@@ -188,7 +230,8 @@ export class TableBuilder {
     for (const { from, to } of this.removals) {
       if (smallest === undefined || compareBytes(from, 0, from.length, smallest, 0, smallest.length) < 0)
         smallest = from
-      if (largest === undefined || compareBytes(to, 0, to.length, largest, 0, largest.length) > 0) largest = to
+      const last = lastCovered(to)
+      if (largest === undefined || compareBytes(last, 0, last.length, largest, 0, largest.length) > 0) largest = last
     }
     assert(smallest !== undefined && largest !== undefined, "a table that is not empty has bounds")
     return { smallest, largest }

@@ -3,16 +3,16 @@
 //   index := count: u32  block{count}
 //   block := length: u32  keyLength: varint  lastKey
 //
-// Blocks stand without gaps from behind the file header, so their offsets follow from their lengths. Last keys ascend;
-// they may be equal, since the versions of one key may fill several blocks.
+// Blocks stand without gaps, so their offsets follow from their lengths and from where the first one begins: behind the
+// file header. Last keys ascend; they may be equal, since the versions of one key may fill several blocks.
+//
+// An index that is too long for one piece is cut into partitions, each an index of consecutive blocks (indexTop.ts).
 import { ByteWriter, readU32, writeU32 } from "./bytes.ts"
 import { compareBytes } from "./compare.ts"
 import { fileHeaderBytes } from "./fileHeader.ts"
 import { FormatError } from "./formatError.ts"
 import { storedKeyBytesMax } from "./record.ts"
 import { readVarint, varintBytes } from "./varint.ts"
-
-const blockBytesMin = 5
 
 /** Writes an index. */
 export class TableIndexBuilder {
@@ -31,10 +31,70 @@ export class TableIndexBuilder {
     this.count += 1
   }
 
+  /** How long the whole index is so far. */
+  get bytes(): number {
+    return this.writer.offset
+  }
+
   finish(): Uint8Array {
     writeU32(this.writer.bytes, 0, this.count)
     return this.writer.finish()
   }
+
+  /** The same in partitions of at most so many bytes, or of one block. */
+  partitions(bytesMax: number): ReadonlyArray<Partition> {
+    const { bytes, offset: end } = this.writer
+    const partitions: Array<Partition> = []
+    let start = 4
+    let blockCount = 0
+    let blocksBytes = 0
+    for (let at = 4; at < end;) {
+      const next = keyEndAt(bytes, at)
+      blockCount += 1
+      blocksBytes += readU32(bytes, at)
+      if (next === end || keyEndAt(bytes, next) - start > bytesMax - 4) {
+        const plain = new Uint8Array(4 + next - start)
+        writeU32(plain, 0, blockCount)
+        plain.set(bytes.subarray(start, next), 4)
+        const last = lastKeyAt(bytes, at)
+        const bound = next === end ? last.slice() : separator(last, lastKeyAt(bytes, next))
+        partitions.push({ plain, blockCount, blocksBytes, bound })
+        start = next
+        blockCount = 0
+        blocksBytes = 0
+      }
+      at = next
+    }
+    return partitions
+  }
+}
+
+/** A piece of an index that can be read alone. */
+export interface Partition {
+  readonly plain: Uint8Array
+  readonly blockCount: number
+  readonly blocksBytes: number
+  /** At or after its last key, and at or before the last key of the block that follows. */
+  readonly bound: Uint8Array
+}
+
+// Of what the builder has written, and so without checks.
+const keyEndAt = (bytes: Uint8Array, at: number): number => {
+  const length = readVarint(bytes, at + 4, bytes.length)
+  return at + 4 + varintBytes(length) + length
+}
+
+const lastKeyAt = (bytes: Uint8Array, at: number): Uint8Array => {
+  const length = readVarint(bytes, at + 4, bytes.length)
+  const start = at + 4 + varintBytes(length)
+  return bytes.subarray(start, start + length)
+}
+
+/** The shortest key at or after `low` and at or before `high`, which is not below it. */
+const separator = (low: Uint8Array, high: Uint8Array): Uint8Array => {
+  let shared = 0
+  while (shared < low.length && low[shared] === high[shared]) shared += 1
+  return high.slice(0, shared === low.length ? shared : shared + 1)
 }
 
 /** An index in memory. */
@@ -55,16 +115,42 @@ export class TableIndex {
     this.keyOffsets = new Uint32Array(count + 1)
   }
 
-  /** Reads an index that fills the bytes, and that must name `blocksBytes` of blocks. Throws `FormatError`. */
-  static open(plain: Uint8Array, blocksBytes: number): TableIndex {
-    if (plain.length < 4) throw new FormatError("an index is cut off", 0)
-    const count = readU32(plain, 0)
-    // The typed arrays take 16 bytes a block, so they are at most about three times as long as the bytes.
-    if (count * blockBytesMin > plain.length - 4) throw new FormatError(`an index of ${count} blocks is cut off`, 0)
+  /**
+   * Reads an index that fills the bytes, and that must name `blocksBytes` of blocks, the first of which stands at
+   * `offset`. Throws `FormatError`.
+   */
+  static open(plain: Uint8Array, blocksBytes: number, offset = fileHeaderBytes): TableIndex {
+    const count = plain.length < 4 ? 0 : readU32(plain, 0)
+    // Walked to its end before anything is allocated for it: the typed arrays take 16 bytes a block, so they are at
+    // most about three times as long as the bytes.
     const index = new TableIndex(count, keyBytesOf(plain, count))
-    index.fill(plain)
-    const end = count === 0 ? fileHeaderBytes : index.offsets[count - 1] + index.lengths[count - 1]
-    if (end !== fileHeaderBytes + blocksBytes) throw new FormatError(`an index of ${end} bytes of blocks`, 0)
+    index.fill(plain, offset)
+    const end = count === 0 ? offset : index.offsets[count - 1] + index.lengths[count - 1]
+    if (end !== offset + blocksBytes) throw new FormatError(`an index of ${end - offset} bytes of blocks`, 0)
+    return index
+  }
+
+  /** The index of which these are the partitions, in their order. */
+  static joined(partitions: ReadonlyArray<TableIndex>): TableIndex {
+    let count = 0
+    let keyBytes = 0
+    for (const partition of partitions) {
+      count += partition.count
+      keyBytes += partition.keys.length
+    }
+    const index = new TableIndex(count, keyBytes)
+    let block = 0
+    let keyStart = 0
+    for (const partition of partitions) {
+      index.offsets.set(partition.offsets, block)
+      index.lengths.set(partition.lengths, block)
+      index.keys.set(partition.keys, keyStart)
+      for (let own = 0; own < partition.count; own++) {
+        index.keyOffsets[block + own + 1] = keyStart + partition.keyOffsets[own + 1]
+      }
+      block += partition.count
+      keyStart += partition.keys.length
+    }
     return index
   }
 
@@ -81,10 +167,10 @@ export class TableIndex {
     return low
   }
 
-  private fill(plain: Uint8Array): void {
+  private fill(plain: Uint8Array, start: number): void {
     const { count, keyOffsets, keys, lengths, offsets } = this
     let at = 4
-    let offset = fileHeaderBytes
+    let offset = start
     for (let block = 0; block < count; block++) {
       offsets[block] = offset
       lengths[block] = readU32(plain, at)

@@ -2,7 +2,8 @@
 //
 //   tableMeta := number: varint  level: varint  bytes: varint  fileId[32]  footerCrc: u32
 //                smallestLength: varint  smallest  largestLength: varint  largest
-//                entryCount: varint  removeCount: varint  sequenceMin: varint  sequenceMax: varint  epoch: varint
+//                entryCount: varint  removeCount: varint  rangeRemovalCount: varint  hiddenCount: varint
+//                sequenceMin: varint  sequenceMax: varint  epoch: varint
 import type { ByteReader, ByteWriter } from "./bytes.ts"
 import { compareBytes } from "./compare.ts"
 import { assert, FormatError } from "./formatError.ts"
@@ -18,13 +19,19 @@ export interface TableMeta {
   readonly fileId: Uint8Array
   /** The first four bytes of the footer's tag, which in turn covers the rest. */
   readonly footerCrc: number
-  /** No key of the table is below `smallest` or above `largest`; a range removal's exclusive end counts as a key. */
+  /**
+   * No key of the table is below `smallest` or above `largest`; a range removal's exclusive end counts as a key, unless
+   * it is another key and a zero byte, and then that key counts.
+   */
   readonly smallest: Uint8Array
   readonly largest: Uint8Array
   /** Entries and range removals. */
   readonly entryCount: number
   /** Removes and range removals. */
   readonly removeCount: number
+  readonly rangeRemovalCount: number
+  /** Entries that a newer one, or a range removal, of the same table hides: they were kept for a snapshot. */
+  readonly hiddenCount: number
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number
@@ -42,6 +49,8 @@ export const writeTableMeta = (writer: ByteWriter, table: TableMeta): void => {
   writer.sized(table.largest)
   writer.varint(table.entryCount)
   writer.varint(table.removeCount)
+  writer.varint(table.rangeRemovalCount)
+  writer.varint(table.hiddenCount)
   writer.varint(table.sequenceMin)
   writer.varint(table.sequenceMax)
   writer.varint(table.epoch)
@@ -59,6 +68,8 @@ export const readTableMeta = (reader: ByteReader): TableMeta => {
     largest: reader.sized(storedKeyBytesMax),
     entryCount: reader.varint(),
     removeCount: reader.varint(),
+    rangeRemovalCount: reader.varint(),
+    hiddenCount: reader.varint(),
     sequenceMin: reader.varint(),
     sequenceMax: reader.varint(),
     epoch: reader.varint()
@@ -72,6 +83,8 @@ const problemOf = (table: TableMeta): string | undefined => {
   const { largest, smallest } = table
   if (table.level > levelMax) return `a table at level ${table.level}`
   if (table.removeCount > table.entryCount) return "a table has more removes than entries"
+  if (table.rangeRemovalCount > table.removeCount) return "a table has more range removals than removes"
+  if (table.hiddenCount > table.entryCount) return "a table has more hidden entries than entries"
   if (table.sequenceMin > table.sequenceMax) return "a table's sequences are reversed"
   if (compareBytes(smallest, 0, smallest.length, largest, 0, largest.length) > 0) return "a table's keys are reversed"
   return undefined

@@ -5,7 +5,7 @@
 // never hides one.
 import type { TableMeta } from "../format/tableMeta.ts"
 import type { Run } from "./levels.ts"
-import type { RangeRemoval } from "./rangeRemovals.ts"
+import type { RangeRemoval } from "../format/table.ts"
 
 type MetaField = "number" | "level" | "bytes" | "smallest" | "largest" | "entryCount" | "removeCount" | "sequenceMin"
 

@@ -1,5 +1,6 @@
 // One record where it lies: the common view of memtables, blocks and merges. Nothing is copied to look at a record; who
 // wants to keep bytes copies them.
+import type { RemovalSet } from "./rangeRemovals.ts"
 
 /**
  * A record in `bytes`. The same object is filled again and again: its positions hold until the next step of whoever
@@ -45,25 +46,71 @@ export interface BlockLike {
   readonly seekVersion: (target: Uint8Array, start: number, end: number, sequence: number) => number
 }
 
-/** A table whose index and filter are in memory, and whose blocks may be. */
+/** What leads to the blocks of a table: its index, its filter, and its range removals. */
+export interface PartsLike {
+  readonly blockCount: number
+  /**
+   * False only if no version of the key with these hashes (`hashKey` and `hashKeyHigh`) is in the table. Range removals
+   * do not count.
+   */
+  readonly mayContain: (hash: number, hashHigh: number) => boolean
+  /**
+   * The first block whose last key is at or after the target, `blockCount` if there is none; -1 if a piece of the
+   * index has to be loaded to tell.
+   */
+  readonly blockFor: (target: Uint8Array, start: number, end: number) => number
+  readonly rangeRemovals: RemovalSet | undefined
+}
+
+/** A table, of which anything may be in memory or not. */
 export interface TableLike {
   readonly meta: {
     readonly number: number
     readonly smallest: Uint8Array
     readonly largest: Uint8Array
     readonly sequenceMin: number
+    readonly rangeRemovalCount: number
   }
-  readonly blockCount: number
-  readonly mayContain: (key: Uint8Array, start: number, end: number) => boolean
-  readonly blockFor: (target: Uint8Array, start: number, end: number) => number
+  /** If they are in memory. Whoever has them may use them for as long as the view lives, in memory or not. */
+  readonly partsUnsafe: () => PartsLike | undefined
   readonly blockUnsafe: (ordinal: number) => BlockLike | undefined
 }
 
-/**
- * The value with which plain code asks for a block that is not in memory. Whoever drives the code loads it, sets
- * `block`, and calls again: the block in the request is used even if the cache did not keep it.
- */
+// The values with which plain code asks for what is not in memory. Whoever drives the code loads it, sets the answer,
+// and calls again: the answer in the request is used even if the cache did not keep it.
+
+/** Asks for a table's parts. */
+export class PartsRequest {
+  readonly want = "parts"
+  readonly table: TableLike
+  parts: PartsLike | undefined = undefined
+
+  constructor(table: TableLike) {
+    this.table = table
+  }
+}
+
+/** Asks what `blockFor` answers for a target, which must not change meanwhile. */
+export class PlaceRequest {
+  readonly want = "place"
+  readonly table: TableLike
+  readonly target: Uint8Array
+  readonly start: number
+  readonly end: number
+  /** The answer; -1 before it is there. */
+  ordinal = -1
+
+  constructor(table: TableLike, target: Uint8Array, start: number, end: number) {
+    this.table = table
+    this.target = target
+    this.start = start
+    this.end = end
+  }
+}
+
+/** Asks for a block. */
 export class BlockRequest {
+  readonly want = "block"
   readonly table: TableLike
   readonly ordinal: number
   block: BlockLike | undefined = undefined
@@ -73,3 +120,5 @@ export class BlockRequest {
     this.ordinal = ordinal
   }
 }
+
+export type Request = PartsRequest | PlaceRequest | BlockRequest

@@ -3,7 +3,8 @@
 import type { PickerInput, WithMeta } from "./compactionChoice.ts"
 import { compareKeys } from "./keyRange.ts"
 import { bytesOf, type LevelShape, overlaps } from "./levelShape.ts"
-import { type RangeRemoval, RangeRemovals } from "./rangeRemovals.ts"
+import type { RangeRemoval } from "../format/table.ts"
+import { RangeRemovals } from "./rangeRemovals.ts"
 
 export class GarbageEstimate<T extends WithMeta> {
   private readonly shape: LevelShape<T>

@@ -11,6 +11,13 @@ export interface KeyRange {
 
 export const compareKeys = (a: Uint8Array, b: Uint8Array): number => compareBytes(a, 0, a.length, b, 0, b.length)
 
+/** The next key there can be. */
+export const successor = (key: Uint8Array): Uint8Array => {
+  const next = new Uint8Array(key.length + 1)
+  next.set(key)
+  return next
+}
+
 /** The smallest key after all that begin with the prefix; `undefined` if there is none (every byte is 0xff). */
 export const afterPrefix = (prefix: Uint8Array): Uint8Array | undefined => {
   let length = prefix.length

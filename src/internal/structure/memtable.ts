@@ -2,7 +2,7 @@
 //
 // Records stay where the commit put them (format/record.ts); the index knows their offsets only. A version is an entry,
 // four u32: record offset, sequence low, sequence high, the next older entry of the key + 1. The newest entry + 1 is
-// the value that the key index keeps for the key. Range removals are few and are kept apart, in order of arrival.
+// the value that the key index keeps for the key. Range removals are few and are kept apart (growingRemovals.ts).
 //
 // Measured beside other work (Node 24, 2.5 GHz Xeon VM; random 16-byte keys in a SharedArrayBuffer; 128-byte values, 16
 // at 500 k; µs an operation, merging into order included in put):
@@ -17,21 +17,14 @@
 import { hashKey } from "../format/compare.ts"
 import { assert } from "../format/formatError.ts"
 import { Kind, readRecord, RecordView } from "../format/record.ts"
+import type { RangeRemoval } from "../format/table.ts"
 import { readVarint, varintBytes } from "../format/varint.ts"
 import type { ArenaLike } from "./arena.ts"
 import type { EntryView } from "./entry.ts"
+import { GrowingRemovals } from "./growingRemovals.ts"
 import { KeyIndex } from "./keyIndex.ts"
 import { MemtableCursor } from "./memtableCursor.ts"
-
-/**
- * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it. Own
- * bytes.
- */
-export interface RangeRemoval {
-  readonly from: Uint8Array
-  readonly to: Uint8Array
-  readonly sequence: number
-}
+import type { RemovalSet } from "./rangeRemovals.ts"
 
 const entryWords = 4
 const highUnit = 0x1_0000_0000
@@ -41,15 +34,20 @@ const arenaBytesPerKey = 128
 export class Memtable {
   readonly arena: ArenaLike
   readonly keys: KeyIndex
-  rangeRemovals: Array<RangeRemoval> = []
   /** Indexed records, without range removals. */
   entryCount = 0
+  /** Records that remove something, range removals among them. */
+  removeCount = 0
+  /** In the order in which they were put. */
+  rangeRemovals: ReadonlyArray<RangeRemoval>
+  private readonly removals = new GrowingRemovals()
   private entries: Uint32Array
   private readonly entriesInitial: number
   private readonly view = new RecordView()
 
   constructor(arena: ArenaLike) {
     this.arena = arena
+    this.rangeRemovals = this.removals.all
     const keysInitial = Math.max(Math.ceil(arena.bytes.length / arenaBytesPerKey), 16)
     this.keys = new KeyIndex(arena, keysInitial)
     this.entriesInitial = keysInitial
@@ -86,7 +84,9 @@ export class Memtable {
   /** Indexes the record at the offset. Sequences of one key must increase. */
   put(recordOffset: number, sequence: number): void {
     const bytes = this.arena.bytes
-    if (bytes[recordOffset] === Kind.removeRange) return this.putRange(recordOffset, sequence)
+    const kind = bytes[recordOffset]
+    if (kind === Kind.remove || kind === Kind.removeRange) this.removeCount += 1
+    if (kind === Kind.removeRange) return this.putRange(recordOffset, sequence)
     const length = readVarint(bytes, recordOffset + 2, this.arena.used)
     const start = recordOffset + 2 + varintBytes(length)
     assert(start + length <= this.arena.used, "a record lies in what the arena has handed out")
@@ -135,6 +135,16 @@ export class Memtable {
     return this.entries[entry * entryWords + 3] - 1
   }
 
+  /** The highest sequence at or below the given one of a range removal that covers the key; 0 if there is none. */
+  covering(key: Uint8Array, start: number, end: number, sequence: number): number {
+    return this.removals.covering(key, start, end, sequence)
+  }
+
+  /** The range removals that a reader at the sequence sees, from the newest. */
+  removalsAt(sequence: number): ReadonlyArray<RemovalSet> {
+    return this.removals.at(sequence)
+  }
+
   /** Fills the view with the entry's record, where it lies in the arena. */
   readEntry(entry: number, into: EntryView): void {
     const bytes = this.arena.bytes
@@ -161,7 +171,9 @@ export class Memtable {
     this.arena.reset()
     this.keys.reset()
     this.entryCount = 0
-    this.rangeRemovals = []
+    this.removeCount = 0
+    this.removals.reset()
+    this.rangeRemovals = this.removals.all
     if (this.entries.length > this.entriesInitial * entryWords) {
       this.entries = new Uint32Array(this.entriesInitial * entryWords)
     }
@@ -172,7 +184,7 @@ export class Memtable {
     const view = this.view
     readRecord(bytes, recordOffset, this.arena.used, view)
     const from = bytes.slice(view.keyStart, view.keyEnd)
-    this.rangeRemovals.push({ from, to: bytes.slice(view.valueStart, view.valueEnd), sequence })
+    this.removals.add({ from, to: bytes.slice(view.valueStart, view.valueEnd), sequence })
   }
 
   private grow(): void {

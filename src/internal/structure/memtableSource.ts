@@ -1,5 +1,7 @@
 // A memtable as a source of a merge. Everything is in memory, so a move is finished when it is begun.
-import { type BlockRequest, emptyEntry, type EntryView } from "./entry.ts"
+import { memtableRemovals, type SourceRemovals } from "./coverage.ts"
+import { emptyEntry, type EntryView, type Request } from "./entry.ts"
+import type { RemovalSet } from "./rangeRemovals.ts"
 import type { Source, Target } from "./source.ts"
 
 /** The cursor of a memtable, at key granularity. */
@@ -14,6 +16,7 @@ export interface KeyCursor {
 
 /** A memtable, as far as a source needs one. */
 export interface OrderedSource {
+  readonly removalsAt: (sequence: number) => ReadonlyArray<RemovalSet>
   readonly cursor: () => KeyCursor
   readonly readEntry: (entry: number, into: EntryView) => void
 }
@@ -21,6 +24,7 @@ export interface OrderedSource {
 export class MemtableSource implements Source {
   valid = false
   readonly entry: EntryView = emptyEntry()
+  readonly removals: SourceRemovals | undefined
   private readonly memtable: OrderedSource
   private readonly cursor: KeyCursor
   private readonly sequence: number
@@ -29,6 +33,7 @@ export class MemtableSource implements Source {
     this.memtable = memtable
     this.cursor = memtable.cursor()
     this.sequence = sequence
+    this.removals = memtableRemovals(memtable.removalsAt(sequence))
   }
 
   seek(target: Target): void {
@@ -51,7 +56,7 @@ export class MemtableSource implements Source {
     this.settle(forward ? this.cursor.next() : this.cursor.previous(), forward)
   }
 
-  resume(): BlockRequest | undefined {
+  resume(): Request | undefined {
     return undefined
   }
 

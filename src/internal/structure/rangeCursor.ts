@@ -1,18 +1,19 @@
-// A position in a range as a reader sees it: only keys that are there (not removed, not expired at the reader's moment)
-// and that pass the suffix filter.
+// A position in a range as a reader sees it: only keys that are there (not removed by themselves or in a range, not
+// expired at the reader's moment) and that pass the suffix filter.
 //
 // The sources may be replaced between moves (`rebind`), because a memtable was flushed or a scan paused: the cursor
 // keeps a copy of the key it stands on and finds its place again from that. Nothing of a source needs to live longer
 // than one move.
 //
 // A move is begun by `seek` or `move`, and driven by `run` until it answers `ready` (an entry is current) or `end`.
-// `block`: load `request` and run again. `pause`: many keys were passed over; let others run, and run again.
+// `needs`: answer `request` and run again. `pause`: many keys were passed over; let others run, and run again.
 import { Kind } from "../format/record.ts"
-import type { BlockRequest, EntryView } from "./entry.ts"
-import { isAfterStart, isBeforeEnd, type KeyRange } from "./keyRange.ts"
+import type { Reach } from "./coverage.ts"
+import type { EntryView, Request } from "./entry.ts"
+import { compareKeys, isAfterStart, isBeforeEnd, type KeyRange } from "./keyRange.ts"
 import type { Merge } from "./merge.ts"
 
-export const Step = { ready: 0, end: 1, pause: 2, block: 3 } as const
+export const Step = { ready: 0, end: 1, pause: 2, needs: 3 } as const
 export type Step = (typeof Step)[keyof typeof Step]
 
 /** Keys passed over between pauses: about 1 ms. */
@@ -22,7 +23,7 @@ type Position = "before" | "at" | "after"
 
 export class RangeCursor {
   readonly range: KeyRange
-  request: BlockRequest | undefined = undefined
+  request: Request | undefined = undefined
   position: Position = "before"
   private merge: Merge
   private readonly suffix: Uint8Array | undefined
@@ -32,12 +33,14 @@ export class RangeCursor {
   private keyLength = 0
   private forward = true
   /**
-   * What `run` does first: nothing left to do, move the merge on, find the place after the copied key, or look at where
-   * the merge stands.
+   * What `run` does first: nothing left to do, move the merge on, by one key or over a range that was removed, find the
+   * place after the copied key, or look at where the merge stands.
    */
-  private todo: "nothing" | "move" | "return" | "look" = "nothing"
+  private todo: "nothing" | "move" | "skip" | "return" | "look" = "nothing"
   /** Whether the merge stands on the current key. */
   private attached = false
+  /** Keys passed over since the last pause or answer. */
+  private passed = 0
   /** Where an unfinished `seek` goes. */
   private sought: Uint8Array | undefined = undefined
 
@@ -123,16 +126,28 @@ export class RangeCursor {
       this.seekMerge(this.currentKey, false)
       this.todo = "look"
     }
-    for (let passed = 0; passed < passedMax; passed++) {
+    // Blocks that are read on the way do not begin the count anew: they may come without a pause.
+    for (; this.passed < passedMax; this.passed++) {
       if (this.todo === "move") this.merge.move(this.forward)
+      else if (this.todo === "skip") this.merge.skip(this.isBeyond)
       this.todo = "look"
       this.request = this.merge.resume()
-      if (this.request !== undefined) return Step.block
+      if (this.request !== undefined) return Step.needs
       if (!this.merge.valid || !this.isInside(this.merge.entry)) return this.finish()
+      const { coverage } = this.merge
+      if (coverage !== undefined) {
+        this.request = coverage.ask(this.merge.entry, this.forward)
+        if (this.request !== undefined) return Step.needs
+        if (coverage.hides(this.merge.source, this.merge.entry.sequence)) {
+          this.todo = "skip"
+          continue
+        }
+      }
       if (this.isThere(this.merge.entry)) {
         this.hold(this.merge.entry)
         this.attached = true
         this.todo = "nothing"
+        this.passed = 0
         return Step.ready
       }
       this.todo = "move"
@@ -141,6 +156,7 @@ export class RangeCursor {
     this.hold(this.merge.entry)
     this.attached = false
     this.todo = "return"
+    this.passed = 0
     return Step.pause
   }
 
@@ -158,6 +174,7 @@ export class RangeCursor {
   }
 
   private finish(): Step {
+    this.passed = 0
     this.position = this.forward ? "after" : "before"
     this.todo = "nothing"
     return Step.end
@@ -167,6 +184,14 @@ export class RangeCursor {
     return this.forward
       ? isBeforeEnd(this.range, entry.bytes, entry.keyStart, entry.keyEnd)
       : isAfterStart(this.range, entry.bytes, entry.keyStart, entry.keyEnd)
+  }
+
+  /** Whether no key of the range lies beyond the reach. */
+  private readonly isBeyond = ({ bound, holdsAtBound }: Reach): boolean => {
+    const { from, fromInclusive } = this.range
+    if (this.forward) return !isBeforeEnd(this.range, bound, 0, bound.length)
+    const order = compareKeys(bound, from)
+    return order < 0 || (order === 0 && (holdsAtBound || !fromInclusive))
   }
 
   private isThere(entry: EntryView): boolean {

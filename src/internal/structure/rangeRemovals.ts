@@ -7,23 +7,43 @@
 //
 // Built by a sweep over the ends, with a heap of the removals that are open: n log n.
 import { compareBytes } from "../format/compare.ts"
+import type { RangeRemoval } from "../format/table.ts"
 import { compareKeys } from "./keyRange.ts"
 
-/**
- * From `sequence` on, keys from `from` (inclusive) to `to` (exclusive) are gone, unless written at or after it. Own
- * bytes. A removal with `from` at or above `to` removes nothing.
- */
-export interface RangeRemoval {
-  readonly from: Uint8Array
-  readonly to: Uint8Array
-  readonly sequence: number
+/** A part of the key space: from `from` (inclusive) to `to` (exclusive). */
+export type Span = Pick<RangeRemoval, "from" | "to">
+
+/** What the spans cover, as disjoint ones that do not touch, ascending. */
+export const joined = (spans: ReadonlyArray<Span>): ReadonlyArray<Span> => {
+  const found: Array<Span> = []
+  for (const { from, to } of [...spans].sort((a, b) => compareKeys(a.from, b.from))) {
+    const last = found.at(-1)
+    if (last === undefined || compareKeys(last.to, from) < 0) found.push({ from, to })
+    else if (compareKeys(last.to, to) < 0) found[found.length - 1] = { from: last.from, to }
+  }
+  return found
 }
 
-export class RangeRemovals {
+/** What readers ask of range removals. */
+export interface RemovalSet {
   /** From the newest. */
   readonly removals: ReadonlyArray<RangeRemoval>
   /** Disjoint and ascending, each with the newest sequence that covers it; neighbours of one sequence are joined. */
   readonly pieces: ReadonlyArray<RangeRemoval>
+  readonly isEmpty: boolean
+  /** The highest sequence at or below the given one of a removal that covers the key; 0 if there is none. */
+  readonly covering: (key: Uint8Array, start: number, end: number, sequence: number) => number
+  /** The first piece whose end is after the key; their number if there is none. */
+  readonly firstEndingAfter: (key: Uint8Array, start: number, end: number) => number
+  /** Those that a reader at the sequence sees. */
+  readonly at: (sequence: number) => RemovalSet
+}
+
+export class RangeRemovals implements RemovalSet {
+  readonly removals: ReadonlyArray<RangeRemoval>
+  readonly pieces: ReadonlyArray<RangeRemoval>
+  /** What the last reader saw that did not see all. */
+  private seen: RangeRemovals | undefined = undefined
 
   constructor(removals: ReadonlyArray<RangeRemoval>) {
     this.removals = removals.filter(({ from, to }) => compareKeys(from, to) < 0).sort((a, b) => b.sequence - a.sequence)
@@ -34,14 +54,12 @@ export class RangeRemovals {
     return this.pieces.length === 0
   }
 
-  /** The highest sequence at or below the given one of a removal that covers the key; 0 if there is none. */
   covering(key: Uint8Array, start: number, end: number, sequence: number): number {
     const piece = this.pieces[this.firstEndingAfter(key, start, end)]
     if (piece === undefined || compareBytes(piece.from, 0, piece.from.length, key, start, end) > 0) return 0
     return piece.sequence <= sequence ? piece.sequence : this.olderCovering(key, start, end, sequence)
   }
 
-  /** The first piece whose end is after the key; their number if there is none. */
   firstEndingAfter(key: Uint8Array, start: number, end: number): number {
     const { pieces } = this
     let first = 0
@@ -53,6 +71,15 @@ export class RangeRemovals {
       else last = middle
     }
     return first
+  }
+
+  at(sequence: number): RangeRemovals {
+    const { removals } = this
+    let first = 0
+    while (first < removals.length && removals[first]!.sequence > sequence) first += 1
+    if (first === 0) return this
+    if (this.seen?.removals.length !== removals.length - first) this.seen = new RangeRemovals(removals.slice(first))
+    return this.seen
   }
 
   private olderCovering(key: Uint8Array, start: number, end: number, sequence: number): number {

@@ -6,6 +6,7 @@
 //   of an entry   its sequence within the table's, its key in the filter
 //   of the table  entries and removes as counted by the footer, the checksum of all tags
 //
+// Range removals count as both. That they are in order and within the table's bounds was seen when it was opened.
 // A damaged block is noted and left out; those behind it are compared with what the index says it ends with.
 import { BlockReader } from "../format/block.ts"
 import { type EntryView, makeEntryView } from "../format/blockEntry.ts"
@@ -14,7 +15,7 @@ import { compareBytes, hashKey, hashKeyHigh } from "../format/compare.ts"
 import { mayContain } from "../format/filter.ts"
 import { FormatError } from "../format/formatError.ts"
 import { Kind } from "../format/record.ts"
-import type { Footer } from "../format/table.ts"
+import type { Footer, RangeRemoval } from "../format/table.ts"
 import type { TableIndex } from "../format/tableIndex.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
 
@@ -22,16 +23,17 @@ export interface AuditedTable {
   readonly footer: Footer
   readonly index: TableIndex
   readonly filter: Uint8Array | undefined
+  readonly rangeRemovals: ReadonlyArray<RangeRemoval>
 }
 
 export class TableAudit {
-  /** In the blocks that are sound. */
-  entries = 0
+  /** In the blocks that are sound, and range removals. */
+  entries: number
   readonly damage: Array<{ readonly offset: number; readonly message: string }> = []
   private readonly meta: TableMeta
   private readonly table: AuditedTable
   private readonly view = makeEntryView()
-  private removes = 0
+  private removes: number
   private tagsCrc = 0
   // The key that nothing further may be below. The sequence is that of its last version, if that was seen.
   private lastBytes: Uint8Array
@@ -42,6 +44,8 @@ export class TableAudit {
   constructor(meta: TableMeta, table: AuditedTable) {
     this.meta = meta
     this.table = table
+    this.entries = table.rangeRemovals.length
+    this.removes = this.entries
     this.lastBytes = meta.smallest
     this.lastEnd = meta.smallest.length
   }

@@ -2,9 +2,9 @@
 // is sound in itself and not the one meant is as wrong as a damaged one.
 import { compareBytes } from "../format/compare.ts"
 import { type FileHeader, fileHeaderBytes } from "../format/fileHeader.ts"
-import { FormatError, unsupported } from "../format/formatError.ts"
+import { FormatError } from "../format/formatError.ts"
 import { storedBlockExtra } from "../format/storedBlock.ts"
-import type { Footer } from "../format/table.ts"
+import { type Footer, lastCovered, type RangeRemoval } from "../format/table.ts"
 import type { TableIndex } from "../format/tableIndex.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
 
@@ -46,27 +46,72 @@ export const checkFooter = (meta: TableMeta, header: FileHeader, footer: Footer)
   if (footer.entryCount !== meta.entryCount || footer.removeCount !== meta.removeCount) {
     throw new FormatError(`${footer.entryCount} entries, the manifest says ${meta.entryCount}`, offset)
   }
+  // Without the section, what it removes would come back.
+  if (footer.rangeRemovalsBytes > 0 !== meta.rangeRemovalCount > 0) {
+    throw new FormatError(`the manifest says that there are ${meta.rangeRemovalCount} range removals`, offset)
+  }
   if (footer.format !== header.format) throw new FormatError(`a footer of format ${footer.format}`, offset)
-  // What is read without them would bring back what they remove.
-  if (footer.rangeRemovalsBytes > 0) throw unsupported("the table holds range removals", footer.rangeRemovals.offset)
 }
 
-/** Of a table without range removals. `TableIndex` has seen that blocks stand without gaps and their keys ascend. */
+/** `TableIndex` has seen that blocks stand without gaps and their keys ascend. */
 export const checkIndex = (meta: TableMeta, footer: Footer, index: TableIndex): void => {
   const { offset } = footer.index
-  const { count, keyOffsets, keys, lengths, offsets } = index
-  if (count !== footer.blockCount || count === 0) {
+  const { count, keyOffsets, keys } = index
+  const hasRemovals = footer.rangeRemovalsBytes > 0
+  if (count !== footer.blockCount || (count === 0 && !hasRemovals)) {
     throw new FormatError(`an index of ${count} blocks, the footer says ${footer.blockCount}`, offset)
   }
+  checkLengths(index)
+  if (count === 0) return
+  checkLast(meta, footer, index)
+  const { smallest } = meta
+  if (compareBytes(keys, 0, keyOffsets[1], smallest, 0, smallest.length) < 0) {
+    throw new FormatError("the index begins below the smallest key that the manifest names", offset)
+  }
+}
+
+export const checkLengths = ({ count, lengths, offsets }: TableIndex): void => {
   const lengthMin = storedBlockExtra(0)
   for (let block = 0; block < count; block++) {
     if (lengths[block] <= lengthMin) throw new FormatError(`a block of ${lengths[block]} bytes`, offsets[block])
   }
-  const { largest, smallest } = meta
-  if (compareBytes(keys, keyOffsets[count - 1], keyOffsets[count], largest, 0, largest.length) !== 0) {
+}
+
+/** Of an index, or of its top, which ends with the same key. */
+export const checkLast = (
+  meta: TableMeta,
+  footer: Footer,
+  { count, keyOffsets, keys }: Pick<TableIndex, "count" | "keyOffsets" | "keys">
+): void => {
+  const { largest } = meta
+  const order = compareBytes(keys, keyOffsets[count - 1], keyOffsets[count], largest, 0, largest.length)
+  // Range removals may reach beyond the last key.
+  if (footer.rangeRemovalsBytes > 0 ? order > 0 : order !== 0) {
+    const { offset } = footer.index
     throw new FormatError("the index does not end with the largest key that the manifest names", offset)
   }
-  if (compareBytes(keys, 0, keyOffsets[1], smallest, 0, smallest.length) < 0) {
-    throw new FormatError("the index begins below the smallest key that the manifest names", offset)
+}
+
+const compareKeys = (a: Uint8Array, b: Uint8Array): number => compareBytes(a, 0, a.length, b, 0, b.length)
+
+/** They are in order, and within what the manifest names. */
+export const checkRangeRemovals = (meta: TableMeta, footer: Footer, removals: ReadonlyArray<RangeRemoval>): void => {
+  const { offset } = footer.rangeRemovals
+  if (removals.length !== meta.rangeRemovalCount) {
+    throw new FormatError(`${removals.length} range removals, the manifest says ${meta.rangeRemovalCount}`, offset)
+  }
+  let before: RangeRemoval | undefined
+  for (const removal of removals) {
+    const { from, sequence, to } = removal
+    const order = before === undefined ? -1 : compareKeys(before.from, from) || sequence - before.sequence
+    if (order > 0) throw new FormatError("range removals are out of order", offset)
+    if (compareKeys(from, to) > 0) throw new FormatError("a range removal is reversed", offset)
+    if (compareKeys(from, meta.smallest) < 0 || compareKeys(lastCovered(to), meta.largest) > 0) {
+      throw new FormatError("a range removal reaches beyond the keys that the manifest names", offset)
+    }
+    if (sequence < meta.sequenceMin || sequence > meta.sequenceMax) {
+      throw new FormatError(`a range removal of sequence ${sequence}, beyond those that the manifest names`, offset)
+    }
+    before = removal
   }
 }

@@ -1,13 +1,25 @@
 // A table as a source of a merge. The versions of a key may lie in several blocks, and any block may have to be loaded
 // first, so each move is a small state machine whose position survives a request:
 //
+//   place     find the block where the move begins, in the table's index
 //   forward   find the place, then walk over versions that are too new and over older versions of the key it comes from
 //   backward  find the key before the place (whose last entry is its oldest version), then search that key's newest
 //   visible version from its front
 //
 // The second search of the backward walk is skipped when the key has one version, which the entry before it shows.
 import { compareBytes } from "../format/compare.ts"
-import { type BlockLike, BlockRequest, emptyEntry, type EntryView, type TableLike } from "./entry.ts"
+import { type SourceRemovals, tableRemovals } from "./coverage.ts"
+import {
+  type BlockLike,
+  BlockRequest,
+  emptyEntry,
+  type EntryView,
+  PartsRequest,
+  type PartsLike,
+  PlaceRequest,
+  type Request,
+  type TableLike
+} from "./entry.ts"
 import type { Source, Target } from "./source.ts"
 
 const idle = 0
@@ -18,15 +30,23 @@ const lastOfBlock = 4
 const seekNewest = 5
 
 const nothing = new Uint8Array(0)
+/** Behind every block. */
+const beyond = 2 ** 30
 
 export class TableSource implements Source {
   valid = false
   readonly entry: EntryView = emptyEntry()
+  readonly removals: SourceRemovals | undefined
   private readonly table: TableLike
   private readonly sequence: number
   private readonly probe: EntryView = emptyEntry()
   private state = idle
-  private request: BlockRequest | undefined = undefined
+  /** Kept from its first use on: a walk over a table needs them in each of its blocks. */
+  private parts: PartsLike | undefined = undefined
+  /** The block where the move begins is the one that the index names for the target. */
+  private placing = false
+  private placeRequest: PlaceRequest | undefined = undefined
+  private request: PartsRequest | BlockRequest | undefined = undefined
   private block: BlockLike | undefined = undefined
   private ordinal = 0
   private index = 0
@@ -40,25 +60,26 @@ export class TableSource implements Source {
   constructor(table: TableLike, sequence: number) {
     this.table = table
     this.sequence = sequence
+    this.removals = tableRemovals(table, sequence)
   }
 
   seek(target: Target): void {
     this.aim(target.key, target.start, target.end)
     this.inclusive = target.inclusive
-    this.ordinal = this.table.blockFor(target.key, target.start, target.end)
     // Versions of the target may go on in the next block.
     this.leaving = !target.inclusive
-    this.state = target.forward ? seekForward : seekBackward
+    this.find(target.forward ? seekForward : seekBackward)
   }
 
   seekEnd(forward: boolean): void {
     this.leaving = false
+    this.placing = false
     if (forward) {
       this.ordinal = 0
       this.index = 0
       this.state = walkForward
     } else {
-      this.ordinal = this.table.blockCount - 1
+      this.ordinal = beyond
       this.state = lastOfBlock
     }
   }
@@ -75,12 +96,46 @@ export class TableSource implements Source {
     }
   }
 
-  resume(): BlockRequest | undefined {
+  resume(): Request | undefined {
     while (this.state !== idle) {
-      const needed = this.state === seekForward || this.state === walkForward ? this.forward() : this.backward()
+      const needed = this.step()
       if (needed !== undefined) return needed
     }
     return undefined
+  }
+
+  private step(): Request | undefined {
+    const { parts } = this
+    if (parts === undefined) return this.open()
+    if (this.placing) return this.place(parts)
+    const isForward = this.state === seekForward || this.state === walkForward
+    return isForward ? this.forward(parts.blockCount) : this.backward(parts.blockCount)
+  }
+
+  private open(): Request | undefined {
+    const { request, table } = this
+    this.parts = (request !== undefined && request.want === "parts" ? request.parts : undefined) ?? table.partsUnsafe()
+    if (this.parts !== undefined) return undefined
+    this.request = new PartsRequest(table)
+    return this.request
+  }
+
+  private place(parts: PartsLike): Request | undefined {
+    const { placeRequest, target, targetEnd, targetStart } = this
+    this.ordinal = placeRequest?.ordinal ?? parts.blockFor(target, targetStart, targetEnd)
+    if (this.ordinal < 0) {
+      this.placeRequest = new PlaceRequest(this.table, target, targetStart, targetEnd)
+      return this.placeRequest
+    }
+    this.placing = false
+    return undefined
+  }
+
+  /** The move goes on, in the given state, where the index finds the target. */
+  private find(state: number): void {
+    this.placing = true
+    this.placeRequest = undefined
+    this.state = state
   }
 
   private aim(key: Uint8Array, start: number, end: number): void {
@@ -100,13 +155,10 @@ export class TableSource implements Source {
   }
 
   /** Makes the block at `ordinal` current, or returns the request for it. */
-  private need(): BlockRequest | undefined {
-    const request = this.request
-    if (request !== undefined && request.ordinal === this.ordinal && request.block !== undefined) {
-      this.block = request.block
-      return undefined
-    }
-    const block = this.table.blockUnsafe(this.ordinal)
+  private need(): Request | undefined {
+    const { request } = this
+    const isAnswer = request !== undefined && request.want === "block" && request.ordinal === this.ordinal
+    const block = (isAnswer ? request.block : undefined) ?? this.table.blockUnsafe(this.ordinal)
     if (block === undefined) {
       this.request = new BlockRequest(this.table, this.ordinal)
       return this.request
@@ -115,8 +167,8 @@ export class TableSource implements Source {
     return undefined
   }
 
-  private forward(): BlockRequest | undefined {
-    if (this.ordinal >= this.table.blockCount) return this.finish(false)
+  private forward(blockCount: number): Request | undefined {
+    if (this.ordinal >= blockCount) return this.finish(false)
     const needed = this.need()
     if (needed !== undefined) return needed
     const block = this.block!
@@ -136,17 +188,17 @@ export class TableSource implements Source {
     return undefined
   }
 
-  private backward(): BlockRequest | undefined {
+  private backward(blockCount: number): Request | undefined {
     if (this.ordinal < 0) return this.finish(false)
-    if (this.ordinal >= this.table.blockCount) {
-      this.ordinal = this.table.blockCount - 1
+    if (this.ordinal >= blockCount) {
+      this.ordinal = blockCount - 1
       this.state = lastOfBlock
       return undefined
     }
     const needed = this.need()
     if (needed !== undefined) return needed
     const block = this.block!
-    if (this.state === seekNewest) return this.newest(block)
+    if (this.state === seekNewest) return this.newest(block, blockCount)
     if (this.state === lastOfBlock) {
       this.stepBack(block.count - 1)
       return undefined
@@ -188,13 +240,12 @@ export class TableSource implements Source {
         return
       }
     }
-    this.ordinal = this.table.blockFor(this.target, this.targetStart, this.targetEnd)
-    this.state = seekNewest
+    this.find(seekNewest)
   }
 
-  private newest(block: BlockLike): undefined {
+  private newest(block: BlockLike, blockCount: number): undefined {
     const index = block.seekVersion(this.target, this.targetStart, this.targetEnd, this.sequence)
-    if (index === block.count && this.ordinal + 1 < this.table.blockCount) {
+    if (index === block.count && this.ordinal + 1 < blockCount) {
       // All of the key's versions here are too new, and more may follow in the next block.
       this.ordinal += 1
       return undefined
@@ -216,7 +267,6 @@ export class TableSource implements Source {
    */
   private seekBefore(): void {
     this.inclusive = false
-    this.ordinal = this.table.blockFor(this.target, this.targetStart, this.targetEnd)
-    this.state = seekBackward
+    this.find(seekBackward)
   }
 }

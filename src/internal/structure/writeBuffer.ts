@@ -1,11 +1,21 @@
 // The writes of a transaction or batch before its commit: a memtable of its own, whose sequences number the operations.
 // So a cursor shows the writes made before it, and the last operation on a key is its newest version: that one alone
-// goes into the commit.
+// goes into the commit, unless a later range removal covers it. The ranges go into the commit joined, for in it all
+// has one sequence, at which a key shadows a range.
 import { assert } from "../format/formatError.ts"
-import { recordBytes, type RecordFields, RecordView, readRecord, writeRecord } from "../format/record.ts"
+import {
+  Kind,
+  recordBytes,
+  type RecordFields,
+  recordFields,
+  RecordView,
+  readRecord,
+  writeRecord
+} from "../format/record.ts"
 import { copyBytes } from "../format/bytes.ts"
 import { GrowingArena } from "./arena.ts"
 import { Memtable } from "./memtable.ts"
+import { joined, type Span } from "./rangeRemovals.ts"
 
 const bytesInitial = 1024
 
@@ -35,13 +45,24 @@ export class WriteBuffer {
     return true
   }
 
-  /** The records of a commit: the last of each key. Their bytes, and how many. */
+  /** What range removals cover, as spans that do not touch. */
+  get removed(): ReadonlyArray<Span> {
+    return joined(this.memtable.rangeRemovals)
+  }
+
+  /** The records of a commit. Their bytes, and how many. */
   measure(): { readonly recordBytes: number; readonly count: number } {
     let bytes = 0
+    let count = 0
     this.forEachLast((start, end) => {
       bytes += end - start
+      count += 1
     })
-    return { recordBytes: bytes, count: this.memtable.keyCount }
+    for (const span of this.removed) {
+      bytes += recordBytes(fieldsOf(span))
+      count += 1
+    }
+    return { recordBytes: bytes, count }
   }
 
   /** Writes them and returns the offset behind them. */
@@ -50,6 +71,7 @@ export class WriteBuffer {
     this.forEachLast((start, end) => {
       at = copyBytes(target, at, this.arena.bytes, start, end)
     })
+    for (const span of this.removed) at = writeRecord(target, at, fieldsOf(span))
     return at
   }
 
@@ -60,13 +82,18 @@ export class WriteBuffer {
   }
 
   private forEachLast(visit: (start: number, end: number) => void): void {
-    const { keys } = this.memtable
+    const { arena, memtable, record } = this
+    const { keys, rangeRemovals } = memtable
+    const isCovered = (entry: number): boolean =>
+      memtable.covering(arena.bytes, record.keyStart, record.keyEnd, this.operations) > memtable.sequenceOf(entry)
     for (let id = 0; id < keys.count; id++) {
       const entry = keys.valueOf(id) - 1
       assert(entry >= 0, "a key of the buffer has no record")
-      const start = this.memtable.recordOffset(entry)
-      readRecord(this.arena.bytes, start, this.arena.used, this.record)
-      visit(start, this.record.end)
+      const start = memtable.recordOffset(entry)
+      readRecord(arena.bytes, start, arena.used, record)
+      if (rangeRemovals.length === 0 || !isCovered(entry)) visit(start, record.end)
     }
   }
 }
+
+const fieldsOf = ({ from, to }: Span): RecordFields => recordFields({ kind: Kind.removeRange, key: from, value: to })

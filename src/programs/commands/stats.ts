@@ -1,35 +1,81 @@
-// `strata stats`: what the database is made of.
+// `strata stats`: what the database is made of. The table has what is true of the files; what an open database counts
+// (waits, cache, jobs) is in it only where there is something to tell, and in the JSON always.
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import { Maintenance, type Stats } from "../../services/Maintenance.ts"
+import { type LevelStats, Maintenance, type Stats } from "../../services/Maintenance.ts"
 import * as Flags from "../flags.ts"
 import { writeJson, writeLine } from "../output.ts"
-import { bytesText, countText, plural, table } from "../table.ts"
+import { bytesText, columns, countText, plural, table } from "../table.ts"
 
-const layout = (stats: Stats): string =>
-  table([
+type Rows = ReadonlyArray<readonly [name: string, value: string]>
+
+const millisText = (millis: number): string => `${countText(Math.round(millis))} ms`
+
+const when = (is: boolean, ...row: readonly [name: string, value: string]): Rows => (is ? [row] : [])
+
+const amplificationText = ({ read, space, write }: Stats["amplification"]): string =>
+  [`space ${space.toFixed(2)}`, ...(write === 0 ? [] : [`write ${write.toFixed(1)}`]), `read ${read}`].join(", ")
+
+const stallsText = ({ count, millis, millisOf, slowed, slowedMillis }: Stats["stalls"]): string => {
+  const reasons = Object.entries(millisOf).flatMap(([name, of]) => (of === 0 ? [] : [`${name} ${millisText(of)}`]))
+  const why = reasons.length === 0 ? "" : ` (${reasons.join(", ")})`
+  const stopped = `stopped ${countText(count)} times, ${millisText(millis)}${why}`
+  return `${stopped}; slowed ${countText(slowed)} times, ${millisText(slowedMillis)}`
+}
+
+const cacheText = ({ budgetBytes, bytes, hits, misses }: Stats["cache"]): string => {
+  const share = ((100 * hits) / Math.max(1, hits + misses)).toFixed(1)
+  return `${bytesText(bytes)} of ${bytesText(budgetBytes)}, ${share} % of ${countText(hits + misses)} reads hit`
+}
+
+const jobsText = ({ done, failed, replaced, running, waiting }: Stats["jobs"]): string =>
+  [
+    `${countText(running)} running`,
+    `${countText(waiting)} waiting`,
+    `${countText(done)} done`,
+    ...(failed === 0 ? [] : [`${countText(failed)} failed`]),
+    ...(replaced === 0 ? [] : [`${plural(replaced, "worker")} replaced`])
+  ].join(", ")
+
+const facts = (stats: Stats): string => {
+  const { cache, counters, jobs, snapshots, stalls } = stats
+  return table([
     ["state", stats.state],
     ["sequence", countText(stats.sequence)],
-    [
-      "tables",
-      `${plural(
-        stats.levels.reduce((sum, level) => sum + level.tables, 0),
-        "table"
-      )}, ${bytesText(stats.tableBytes)}`
-    ],
-    ...stats.levels.map(
-      ({ bytes, level, tables }) => [`  level ${level}`, `${plural(tables, "table")}, ${bytesText(bytes)}`] as const
-    ),
+    ["tables", `${plural(stats.tables, "table")}, ${bytesText(stats.tableBytes)}`],
     ["  records", countText(stats.entries)],
     ["  removals", countText(stats.removals)],
     ["log", `${plural(stats.logSegments, "segment")}, ${bytesText(stats.logBytes)}`],
     ["memtables", `${countText(stats.memtables)}, ${bytesText(stats.memtableBytes)}`],
     ["manifest", bytesText(stats.manifestBytes)],
-    [
-      "recovered",
-      `${plural(stats.counters.recoveredCommits, "commit")} in ${Math.round(stats.counters.recoveryMillis)} ms`
-    ]
+    ...when(stats.openFiles > 0, "open files", countText(stats.openFiles)),
+    ["amplification", amplificationText(stats.amplification)],
+    ...when(cache.hits + cache.misses > 0, "cache", cacheText(cache)),
+    ...when(jobs.running + jobs.waiting + jobs.done + jobs.failed > 0, "jobs", jobsText(jobs)),
+    ...when(stalls.count + stalls.slowed > 0, "stalls", stallsText(stalls)),
+    ...when(
+      snapshots.open > 0,
+      "snapshots",
+      `${countText(snapshots.open)} open, the oldest ${plural(snapshots.oldestCommitsAgo, "commit")} ago`
+    ),
+    ["recovered", `${plural(counters.recoveredCommits, "commit")} in ${millisText(counters.recoveryMillis)}`]
   ])
+}
+
+const levelRow = ({ bytes, entries, level, removals, tables, targetBytes }: LevelStats): ReadonlyArray<string> => [
+  String(level),
+  countText(tables),
+  bytesText(bytes),
+  targetBytes === undefined ? "" : bytesText(targetBytes),
+  countText(entries),
+  countText(removals)
+]
+
+const levels = (stats: Stats): string =>
+  columns([["level", "tables", "bytes", "target", "records", "removals"], ...stats.levels.map(levelRow)])
+
+const layout = (stats: Stats): string =>
+  stats.levels.length === 0 ? facts(stats) : `${facts(stats)}\n\n${levels(stats)}`
 
 export const stats = Command.make(
   "stats",

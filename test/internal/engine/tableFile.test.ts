@@ -20,24 +20,28 @@ import {
   reseal,
   simulated,
   tablesOn,
-  writeEntries
+  writeEntries,
+  openTable
 } from "../../support/tables.ts"
 
 /** A small table with some of everything: several blocks, versions, a filter. */
-const sample = Effect.gen(function* () {
+const sampleWith = Effect.fnUntraced(function* (indexBytesMax: number) {
   const { disk, image } = MemoryDisk.make()
   yield* disk.makeDirectory("/db")
   const manifest = memoryManifest.make("/db")
   const entries = randomTable(new Dice(5), { count: 12, large: false })
-  const meta = yield* writeEntries(yield* tablesOn(disk, manifest, { blockBytes: 256 }), entries)
+  const meta = yield* writeEntries(yield* tablesOn(disk, manifest, { blockBytes: 256, indexBytesMax }), entries)
   const [file, bytes] = [...image()][0]!
   return { manifest, entries, meta, file, bytes }
 })
 
+const sample = sampleWith(1024 * 1024)
+
 describe("a table's file, damaged", () => {
-  it.live("with any byte changed, reads give Corruption with the file or the right answer, and verify notices", () =>
+  const indexes = { "in one piece": 1024 * 1024, "in partitions": 64 }
+  it.live.each(Object.entries(indexes))("with any byte changed, an index %s, reads and verify notice it", ([, max]) =>
     Effect.gen(function* () {
-      const { bytes, entries, file, manifest, meta } = yield* sample
+      const { bytes, entries, file, manifest, meta } = yield* sampleWith(max)
       let refused = 0
       for (let place = 0; place < bytes.length; place++) {
         const damaged = bytes.slice()
@@ -58,11 +62,11 @@ describe("a table's file, damaged", () => {
       const { bytes, file, manifest, meta } = yield* sample
       for (let length = 0; length < bytes.length; length++) {
         const { disk } = MemoryDisk.fromImage(new Map([[file, bytes.slice(0, length)]]))
-        const reason = yield* reasonOf((yield* tablesOn(disk, manifest)).open(meta))
+        const reason = yield* reasonOf(openTable(yield* tablesOn(disk, manifest), meta))
         assert.deepInclude(reason, { _tag: "Corruption", file, offset: length })
       }
       const { disk } = MemoryDisk.fromImage(new Map([[file, Uint8Array.of(...bytes, 0)]]))
-      assert.strictEqual((yield* reasonOf((yield* tablesOn(disk, manifest)).open(meta)))._tag, "Corruption")
+      assert.strictEqual((yield* reasonOf(openTable(yield* tablesOn(disk, manifest), meta)))._tag, "Corruption")
     }).pipe(Effect.scoped)
   )
 
@@ -82,20 +86,20 @@ describe("a table's file, damaged", () => {
         [{ smallest: Uint8Array.of(255, 255, 255, 255) }, /smallest/]
       ]
       for (const [change, message] of wrong) {
-        const reason = yield* reasonOf((yield* tablesOn(disk, manifest)).open({ ...meta, ...change }))
+        const reason = yield* reasonOf(openTable(yield* tablesOn(disk, manifest), { ...meta, ...change }))
         assert.deepInclude(reason, { _tag: "Corruption", file })
         assert.match(reason.message, message)
       }
       const renamed = MemoryDisk.fromImage(new Map([[file.replace("1.sst", "2.sst"), bytes]]))
-      const second = (yield* tablesOn(renamed.disk, manifest)).open({ ...meta, number: 2 })
+      const second = openTable(yield* tablesOn(renamed.disk, manifest), { ...meta, number: 2 })
       assert.match((yield* reasonOf(second)).message, /this is table 1, not 2/)
       const { filter } = footerOf(bytes)
       const section = { meta, layout: Layout.filter, offset: filter.offset, length: filter.bytes }
       const badFilter = reseal(bytes, section, (plain) => plain.fill(0))
       const filtered = yield* tablesOn(MemoryDisk.fromImage(new Map([[file, badFilter]])).disk, manifest)
-      assert.match((yield* reasonOf(filtered.open(meta))).message, /filter with 0 probes/)
+      assert.match((yield* reasonOf(openTable(filtered, meta))).message, /filter with 0 probes/)
       const stranger = memoryManifest.make("/db", { databaseId: new Uint8Array(16) })
-      assert.match((yield* reasonOf((yield* tablesOn(disk, stranger)).open(meta))).message, /another database/)
+      assert.match((yield* reasonOf(openTable(yield* tablesOn(disk, stranger), meta))).message, /another database/)
     }).pipe(Effect.scoped)
   )
 
@@ -105,7 +109,7 @@ describe("a table's file, damaged", () => {
       const manifest = memoryManifest.make("/db")
       const tables = yield* tablesOn(sim.disk, manifest, { blockBytes: 256 })
       const meta = yield* writeEntries(tables, numbered(100))
-      const table = yield* tables.open(meta)
+      const table = yield* openTable(tables, meta)
       sim.addFault({ match: (operation) => operation === "read", code: "EIO" })
       assert.deepInclude(yield* reasonOf(table.load(1, true)), { _tag: "Io", code: "EIO" })
       assert.isUndefined(table.blockUnsafe(1))
@@ -138,13 +142,13 @@ describe("a table's file, encrypted", () => {
       const { tables } = yield* openTables({ disk, manifest, encryption: inverting })
       const entries = numbered(300)
       const meta = yield* writeEntries(tables, entries)
-      assert.deepStrictEqual(yield* entriesOf(yield* tables.open(meta)), entries)
+      assert.deepStrictEqual(yield* entriesOf(yield* openTable(tables, meta)), entries)
       assert.deepInclude(yield* tables.verify(meta), { entries: 300, damage: [] })
       assert.notInclude(Buffer.from([...image().values()][0]!).toString("latin1"), "key-0000")
-      assert.strictEqual((yield* reasonOf((yield* tablesOn(disk, manifest)).open(meta)))._tag, "Unsupported")
+      assert.strictEqual((yield* reasonOf(openTable(yield* tablesOn(disk, manifest), meta)))._tag, "Unsupported")
       const mistaken = Encryption.of({ ...inverting, sealer: () => Effect.succeed(checksumSealer) })
       const other = yield* openTables({ disk, manifest, encryption: mistaken })
-      assert.match((yield* reasonOf(other.tables.open(meta))).message, /sealed with 16-byte tags, key 5/)
+      assert.match((yield* reasonOf(openTable(other.tables, meta))).message, /sealed with 16-byte tags, key 5/)
     }).pipe(Effect.scoped)
   )
 
@@ -166,9 +170,9 @@ describe("a table's file, encrypted", () => {
         }
         return openTables({ disk, manifest, encryption: { ...inverting, sealer: () => Effect.succeed(sealer) } })
       }
-      const refusing = yield* (yield* failing(new FormatError("no", 0))).tables.open(meta)
+      const refusing = yield* openTable((yield* failing(new FormatError("no", 0))).tables, meta)
       assert.strictEqual((yield* reasonOf(refusing.load(0, true)))._tag, "Corruption")
-      const broken = yield* (yield* failing(new TypeError("bug"))).tables.open(meta)
+      const broken = yield* openTable((yield* failing(new TypeError("bug"))).tables, meta)
       assert.isTrue(Exit.hasDies(yield* Effect.exit(broken.load(0, true))))
     }).pipe(Effect.scoped)
   )
@@ -187,12 +191,12 @@ describe("a table's file, on a failing disk", () => {
         const tables = yield* Scope.provide(tablesOn(sim.disk, manifest), scope)
         const before = sim.log.length
         sim.addFault({ at: before + at, code: "EIO" })
-        const exit = yield* Effect.exit(tables.open(meta))
+        const exit = yield* Effect.exit(openTable(tables, meta))
         struck = Exit.isFailure(exit)
         if (struck) {
           assert.deepInclude(yield* reasonOf(exit), { _tag: "Io", code: "EIO" })
           assert.deepStrictEqual(sim.openHandles(), [], sim.log.at(-1)!.operation)
-          assert.deepStrictEqual(yield* entriesOf(yield* tables.open(meta)), entries)
+          assert.deepStrictEqual(yield* entriesOf(yield* openTable(tables, meta)), entries)
         }
         yield* Scope.close(scope, Exit.void)
       }

@@ -7,9 +7,10 @@ import { Layout } from "../../../src/internal/format/storedBlock.ts"
 import { TableBuilder } from "../../../src/internal/format/tableBuilder.ts"
 import * as MemoryDisk from "../../../src/layers/MemoryDisk.ts"
 import type { DiskService } from "../../../src/services/Disk.ts"
+import type { TableMeta } from "../../../src/services/Manifest.ts"
 import { toView } from "../format/entries.ts"
 import * as memoryManifest from "../../support/memoryManifest.ts"
-import { footerOf, numbered, reasonOf, reseal, simulated, tablesOn, writeEntries } from "../../support/tables.ts"
+import { footerOf, numbered, reseal, simulated, tablesOn, writeEntries } from "../../support/tables.ts"
 
 describe("tableVerifier", () => {
   it.live("yields between slices, and closes its file when it is interrupted", () =>
@@ -54,7 +55,26 @@ describe("tableVerifier", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("range removals, which no reader here would heed, are Unsupported", () =>
+  it.live("properties that are sound and not the table's are damage", () =>
+    Effect.gen(function* () {
+      const { disk, image } = MemoryDisk.make()
+      yield* disk.makeDirectory("/db")
+      const manifest = memoryManifest.make("/db")
+      const meta = yield* writeEntries(yield* tablesOn(disk, manifest), numbered(300))
+      const [file, bytes] = [...image()][0]!
+      const { offset, bytes: length } = footerOf(bytes).properties
+      const other = reseal(bytes, { meta, layout: Layout.properties, offset, length }, (plain) => {
+        // property := tag length value; the first one is the count of entries.
+        plain[2]! ^= 1
+      })
+      const tables = yield* tablesOn(MemoryDisk.fromImage(new Map([[file, other]])).disk, manifest)
+      const { damage } = yield* tables.verify(meta)
+      assert.lengthOf(damage, 1)
+      assert.match(damage[0]!.message, /properties/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("range removals that are not those of the manifest are damage", () =>
     Effect.gen(function* () {
       const { databaseId, incarnation } = memoryManifest.make("/db").state()
       const header = {
@@ -67,15 +87,31 @@ describe("tableVerifier", () => {
       } as const
       const file = { epoch: 1, fileNumber: 1, fileId: new Uint8Array(32) }
       const sealer = checksumSealer
-      const builder = new TableBuilder({ header: { ...header, ...file }, blockBytes: 64, filterBitsPerKey: 10, sealer })
+      const builder = new TableBuilder({
+        header: { ...header, ...file },
+        blockBytes: 64,
+        filterBitsPerKey: 10,
+        indexBytesMax: 1024,
+        sealer
+      })
       builder.add(toView(numbered(1)[0]!))
       builder.addRangeRemoval({ from: Uint8Array.of(1), to: Uint8Array.of(2), sequence: 5 })
       const { chunks, facts } = builder.finish()
       const { disk } = MemoryDisk.fromImage(new Map([["/db/table-0000000000000001.sst", concatBytes(chunks)]]))
       const tables = yield* tablesOn(disk, memoryManifest.make("/db"))
       const meta = { ...facts, level: 0 }
-      assert.strictEqual((yield* reasonOf(tables.open(meta)))._tag, "Unsupported")
-      assert.strictEqual((yield* reasonOf(tables.verify(meta)))._tag, "Unsupported")
+      assert.deepInclude(yield* tables.verify(meta), { entries: 2, damage: [] })
+      const wrong: ReadonlyArray<readonly [Partial<TableMeta>, RegExp]> = [
+        [{ rangeRemovalCount: 0 }, /0 range removals/],
+        [{ rangeRemovalCount: 2, removeCount: 2 }, /entries/],
+        [{ smallest: Uint8Array.of(1, 0) }, /beyond the keys/],
+        [{ sequenceMax: 4 }, /beyond those/]
+      ]
+      for (const [change, message] of wrong) {
+        const { damage } = yield* tables.verify({ ...meta, ...change })
+        assert.lengthOf(damage, 1)
+        assert.match(damage[0]!.message, message)
+      }
     }).pipe(Effect.scoped)
   )
 })

@@ -57,6 +57,13 @@ describe("fileHeader", () => {
     })
   })
 
+  it("says that it is cut off, however much of it is there", () => {
+    const bytes = encodedTestHeader()
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => decodeFileHeader(bytes.subarray(0, length), FileKind.log), `${length}`).toThrow("cut off")
+    }
+  })
+
   it("tags its file with the first bytes of the id", () => {
     expect(fileTagOf(testHeader().fileId)).toBe(0xa3a2a1a0)
   })

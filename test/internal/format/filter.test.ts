@@ -67,6 +67,19 @@ describe("filter", () => {
     }
   })
 
+  it("is the same filled in parts", () => {
+    const keys = present.slice(0, 1000)
+    for (const part of [1, 7, 999, 1000, 5000]) {
+      const builder = new FilterBuilder()
+      for (const key of keys) builder.add(...hashes(key))
+      let parts = 1
+      while (!builder.fill(10, part)) parts += 1
+      same(parts, Math.ceil(1000 / part))
+      same(hex(builder.finish(10)!), hex(build(keys, 10)))
+    }
+    same(new FilterBuilder().fill(10, 1), true)
+  })
+
   it("is refused with a length that is no filter's or without probes; after the check nothing can go wrong", () => {
     for (const length of [0, 1, 64, 66, 128]) failure(() => checkFilter(new Uint8Array(length).fill(6)))
     failure(() => checkFilter(new Uint8Array(65)))

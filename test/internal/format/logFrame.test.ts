@@ -1,7 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
-import { concatBytes } from "../../../src/internal/format/bytes.ts"
+import { concatBytes, writeU32 } from "../../../src/internal/format/bytes.ts"
 import { crc32 } from "../../../src/internal/format/checksum.ts"
-import { FrameKind, framePayloadMax, FrameWriter } from "../../../src/internal/format/logFrame.ts"
+import { fileTagOf } from "../../../src/internal/format/fileHeader.ts"
+import {
+  frameHeaderBytes,
+  FrameKind,
+  framePayloadMax,
+  frameTagOffset,
+  FrameView,
+  FrameWriter,
+  readFrameHeader
+} from "../../../src/internal/format/logFrame.ts"
 import { checksumSealer } from "../../../src/internal/format/sealer.ts"
 import { golden, hex, invertingSealer, testHeader, utf8 } from "./support.ts"
 
@@ -84,5 +93,36 @@ describe("logFrame", () => {
     expect(() => begin().syncMark(1)).toThrow("assertion")
     expect(() => begin(3).link(link)).toThrow("assertion")
     expect(() => new FrameWriter({ header: testHeader(), sealer: invertingSealer, lsn: 0 })).toThrow("assertion")
+  })
+
+  it("is known by the tag of its file, and whole", () => {
+    const writer = begin()
+    const bytes = concatBytes([...writer.link(link), ...writer.group([utf8("ab")], 1)])
+    const group = concatBytes(begin().link(link)).length
+    const fileTag = fileTagOf(testHeader().fileId)
+    const read = (context: { readonly bytes: Uint8Array; readonly fileTag: number }, offset: number) =>
+      readFrameHeader({ ...context, tagBytes: 4 }, offset, new FrameView())
+    expect(read({ bytes, fileTag }, group)).toBe(undefined)
+    expect(read({ bytes, fileTag: fileTag + 1 }, group)).toBe("no frame of this file begins here")
+    for (let end = group; end < bytes.length; end++)
+      expect(read({ bytes: bytes.subarray(0, end), fileTag }, group), `cut at ${end}`).toBe("a frame is cut off")
+  })
+
+  it("has a header that is checked before it is believed, with LSNs that a number can hold", () => {
+    const frame = concatBytes(begin().link(link))
+    const fileTag = fileTagOf(testHeader().fileId)
+    const read = (bytes: Uint8Array) => readFrameHeader({ bytes, fileTag, tagBytes: 4 }, 0, new FrameView())
+    for (let offset = 4; offset < frameHeaderBytes; offset++) {
+      if (offset >= frameTagOffset && offset < frameTagOffset + 4) continue
+      const damaged = frame.slice()
+      damaged[offset]! ^= 1
+      expect(read(damaged), `byte ${offset}`).toBe("a frame header's checksum does not match")
+    }
+    for (const high of [16, 24]) {
+      const huge = frame.slice()
+      writeU32(huge, high, 0x200000)
+      writeU32(huge, 0, crc32(huge.subarray(4, frameHeaderBytes)))
+      expect(read(huge)).toBe("an LSN is too large")
+    }
   })
 })

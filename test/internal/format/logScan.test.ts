@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { concatBytes, writeU32 } from "../../../src/internal/format/bytes.ts"
+import { concatBytes, writeU32, writeU64 } from "../../../src/internal/format/bytes.ts"
 import { crc32Range } from "../../../src/internal/format/checksum.ts"
 import { FrameKind, framePayloadMax, FrameWriter } from "../../../src/internal/format/logFrame.ts"
 import { payloadOf, scanSegment, type SegmentScan } from "../../../src/internal/format/logScan.ts"
@@ -336,5 +336,14 @@ describe("random and forged bytes", () => {
     }
     expect(failure(() => scan(bytes)).message).toContain("overlapping")
     expect(hex(bytes.subarray(0, 8))).toBe("5354524154410d0a")
+  })
+
+  it("is refused with a LINK whose LSN is not the one behind the segment that it names", () => {
+    const writer = begin()
+    const [header, body] = writer.link(base) as [Uint8Array, Uint8Array]
+    const other = body.slice()
+    writeU64(other, 8, base.finalLsn - 1)
+    const { tag } = checksumSealer.seal(concatBytes([writer.fileHeader.subarray(0, 92), header]), other)
+    expect(() => scan(concatBytes([writer.fileHeader, header, other, tag]))).toThrow("a LINK has not the LSN")
   })
 })

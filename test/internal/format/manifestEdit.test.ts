@@ -24,12 +24,14 @@ const table: TableMeta = {
   largest: utf8("b"),
   entryCount: 10,
   removeCount: 2,
+  rangeRemovalCount: 1,
+  hiddenCount: 1,
   sequenceMin: 3,
   sequenceMax: 4,
   epoch: 6
 }
 
-const tableHex = `05 01 ac02 ${"ee".repeat(32)} 01020304 01 61 01 62 0a 02 03 04 06`
+const tableHex = `05 01 ac02 ${"ee".repeat(32)} 01020304 01 61 01 62 0a 02 01 01 03 04 06`
 
 const full: ManifestEdit = {
   encryptionName: "none",
@@ -49,7 +51,7 @@ const full: ManifestEdit = {
 }
 
 const fullHex = `
-  02 04 6e6f6e65  04 01 78  04 01 79  06 01 01  08 01 02  0a 02 ac02  0c 31 ${tableHex}  0e 01 07  0e 01 08
+  02 04 6e6f6e65  04 01 78  04 01 79  06 01 01  08 01 02  0a 02 ac02  0c 33 ${tableHex}  0e 01 07  0e 01 08
   10 03 09 ac02  12 08 000000000000f83f  14 00  16 01 0a  18 01 0b  1a 01 0c  1c 01 0d`
 
 const randomTable = (dice: Dice): TableMeta => {
@@ -65,6 +67,8 @@ const randomTable = (dice: Dice): TableMeta => {
     largest: keys[1],
     entryCount: numbers[1],
     removeCount: numbers[0],
+    rangeRemovalCount: Math.floor(numbers[0] / 2),
+    hiddenCount: Math.floor(numbers[0] / 3),
     sequenceMin: numbers[0],
     sequenceMax: numbers[1],
     epoch: dice.u32()
@@ -125,10 +129,10 @@ describe("manifestEdit", () => {
     ["a name that is not UTF-8", "02 01 ff"],
     ["a name that is too long", `02 8002 ${"61".repeat(256)}`],
     ["a time that is not a number", "12 08 000000000000f87f"],
-    ["a table with reversed keys", `0c 31 ${tableHex.replace("01 61 01 62", "01 62 01 61")}`],
-    ["a table with reversed sequences", `0c 31 ${tableHex.replace("03 04 06", "04 03 06")}`],
-    ["a table with more removes than entries", `0c 31 ${tableHex.replace("0a 02", "02 0a")}`],
-    ["a table at level 64", `0c 31 ${tableHex.replace("05 01", "05 40")}`]
+    ["a table with reversed keys", `0c 32 ${tableHex.replace("01 61 01 62", "01 62 01 61")}`],
+    ["a table with reversed sequences", `0c 32 ${tableHex.replace("03 04 06", "04 03 06")}`],
+    ["a table with more removes than entries", `0c 32 ${tableHex.replace("0a 02", "02 0a")}`],
+    ["a table at level 64", `0c 32 ${tableHex.replace("05 01", "05 40")}`]
   ])("refuses %s", (_, bytes) => {
     expect(failure(() => decodeEdit(unhex(bytes))).unsupported).toBe(false)
   })

@@ -33,6 +33,12 @@ describe("marker", () => {
     }
   )
 
+  it("has one length", () => {
+    const bytes = encode(checksumSealer)
+    for (const other of [bytes.subarray(0, 96), bytes.subarray(0, -1), concatBytes([bytes, Uint8Array.of(0)])])
+      expect(() => decodeMarker(other, () => checksumSealer)).toThrow(`a marker of ${other.length} bytes`)
+  })
+
   it("reads random bytes without any other exception", () => {
     for (let seed = 0; seed < 500; seed++) {
       const bytes = encode(checksumSealer)

@@ -4,6 +4,7 @@ import {
   Kind,
   readRecord,
   recordBytes,
+  recordBytesMin,
   recordFields,
   type RecordFields,
   RecordView,
@@ -142,5 +143,11 @@ describe("record", () => {
       }
       canonical(bytes)
     })
+  })
+
+  it("that is cut off is not judged by the bytes behind it", () => {
+    const bytes = new Uint8Array(8).fill(0xff)
+    for (let length = 0; length < recordBytesMin; length++)
+      expect(failure(() => readRecord(bytes, 2, 2 + length, new RecordView())).unsupported, `${length}`).toBe(false)
   })
 })

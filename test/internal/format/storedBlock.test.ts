@@ -43,6 +43,13 @@ describe("storedBlock", () => {
       everyFlip(bytes, (damaged) => expect(failure(() => open(damaged, sealer)).offset).toBe(at.offset))
     })
 
+    it("says that it is cut off when it is shorter than its fixed parts, or longer than what there is", () => {
+      const bytes = seal(sealer)
+      const lengths = Array.from({ length: storedBlockExtra(sealer.tagBytes) }, (_, length) => length)
+      for (const length of [...lengths, bytes.length + 1])
+        expect(failure(() => open(bytes, sealer, { length })).message).toBe("a block is cut off")
+    })
+
     it("refuses a layout or a codec of a later version as such", () => {
       const later = seal(sealer, { layout: 9 as Layout })
       expect(failure(() => open(later, sealer)).unsupported).toBe(true)

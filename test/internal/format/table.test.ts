@@ -33,6 +33,7 @@ const headerOf = (fileNumber: number, sealer: Sealer): Uint8Array =>
 const fieldsOf = (sealer: Sealer): FooterFields => ({
   blocksBytes: 1000,
   filterBytes: 20,
+  partitionsBytes: 500,
   indexBytes: 30,
   rangeRemovalsBytes: 0,
   propertiesBytes: 40,
@@ -40,7 +41,7 @@ const fieldsOf = (sealer: Sealer): FooterFields => ({
   blockTagsCrc: 0xfffefdfc,
   entryCount: 50,
   removeCount: 6,
-  fileBytes: 96 + 1090 + footerBytes(sealer.tagBytes),
+  fileBytes: 96 + 1590 + footerBytes(sealer.tagBytes),
   format: 0
 })
 
@@ -53,8 +54,8 @@ const decode = (bytes: Uint8Array, sealer: Sealer, given?: object) =>
 describe("footer", () => {
   it("has these bytes", () => {
     expect(hex(encode(checksumSealer))).toBe(
-      golden(`e803000000000000 14000000 1e000000 00000000 28000000 03000000 fcfdfeff
-        3200000000000000 0600000000000000 e004000000000000 0000 4f20a041`)
+      golden(`e803000000000000 14000000 f4010000 1e000000 00000000 28000000 03000000 fcfdfeff
+        3200000000000000 0600000000000000 d806000000000000 0000 e452caf1`)
     )
   })
 
@@ -65,11 +66,20 @@ describe("footer", () => {
       expect(footer).toMatchObject({
         ...fieldsOf(sealer),
         filter: { offset: 1096, bytes: 20 },
-        index: { offset: 1116, bytes: 30 },
-        rangeRemovals: { offset: 1146, bytes: 0 },
-        properties: { offset: 1146, bytes: 40 },
+        partitions: { offset: 1116, bytes: 500 },
+        index: { offset: 1616, bytes: 30 },
+        rangeRemovals: { offset: 1646, bytes: 0 },
+        properties: { offset: 1646, bytes: 40 },
         footerCrc
       })
+    })
+
+    it("of another length, or in a file without room for it, is that of a table that is cut off", () => {
+      const bytes = encode(sealer)
+      const others = [bytes.subarray(1), concatBytes([bytes, Uint8Array.of(0)]), new Uint8Array(0)]
+      for (const other of others) expect(failure(() => decode(other, sealer)).message).toBe("a table is cut off")
+      for (const given of [{ fileBytes: bytes.length + 95 }, { fileHeader: headerOf(7, sealer).subarray(1) }])
+        expect(failure(() => decode(bytes, sealer, given)).message).toBe("a table is cut off")
     })
 
     it("is refused cut, with a bit flipped, behind another file's header, or in a file of another length", () => {

@@ -36,6 +36,7 @@ const builder = (sealer: Sealer = checksumSealer, given?: object): TableBuilder 
     header: testHeader({ kind: FileKind.table, tagBytes: sealer.tagBytes, keyGeneration: sealer.keyGeneration }),
     blockBytes: 256,
     filterBitsPerKey: 10,
+    indexBytesMax: 1024 * 1024,
     sealer,
     ...given
   })
@@ -99,8 +100,8 @@ describe("tableBuilder", () => {
         030000002100000001612100000001611f000000016202001600000022dd4322
         0101630164090400060000008f2b413c
         01010402010203010104010105010906010307010208010009010005001b000000b96d5f5c
-        6100000000000000 00000000 20000000 10000000 25000000 03000000 a657a39c
-        0400000000000000 0200000000000000 5401000000000000 0000 744f0cb9
+        6100000000000000 00000000 00000000 20000000 10000000 25000000 03000000 a657a39c
+        0400000000000000 0200000000000000 5801000000000000 0000 4878bf9c
       `)
     )
   })
@@ -125,6 +126,8 @@ describe("tableBuilder", () => {
           largest: latin1(entries[entries.length - 1].key),
           entryCount: entries.length,
           removeCount: removes,
+          rangeRemovalCount: 0,
+          hiddenCount: 0,
           sequenceMin: Math.min(...sequences),
           sequenceMax: Math.max(...sequences)
         })
@@ -155,7 +158,13 @@ describe("tableBuilder", () => {
     const table = read(bytes)
     expect(table.removals).toEqual([given[2], given[1], given[0]])
     expect(table.entries).toHaveLength(1)
-    expect(facts).toMatchObject({ entryCount: 4, removeCount: 3, sequenceMin: 1, sequenceMax: 30 })
+    expect(facts).toMatchObject({
+      entryCount: 4,
+      removeCount: 3,
+      rangeRemovalCount: 3,
+      sequenceMin: 1,
+      sequenceMax: 30
+    })
     expect([facts.smallest, facts.largest]).toEqual([latin1("a"), latin1("z")])
     const alone = build(builder(), [], given)
     expect(read(alone.bytes)).toMatchObject({ removals: [given[2], given[1], given[0]], blocks: [], filter: undefined })

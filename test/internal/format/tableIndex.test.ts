@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { TableIndex, TableIndexBuilder } from "../../../src/internal/format/tableIndex.ts"
+import { storedKeyBytesMax } from "../../../src/internal/format/record.ts"
 import { latin1 } from "./entries.ts"
 import { attempt, everyFlip, everyTruncation, failure, golden, hex, manySeeds, same, unhex } from "./support.ts"
 
@@ -65,6 +66,12 @@ describe("tableIndex", () => {
     ["bytes left over", "01000000 01000000 01 62 00"]
   ])("with %s is refused", (_, bytes) => {
     failure(() => TableIndex.open(unhex(bytes), 1))
+  })
+
+  it("with a key longer than any is refused", () => {
+    const sized = (length: number) => build([[1, "k".repeat(length)]])
+    same(TableIndex.open(sized(storedKeyBytesMax), 1).count, 1)
+    failure(() => TableIndex.open(sized(storedKeyBytesMax + 1), 1))
   })
 
   it("opens damaged and random bytes as an index in order or refuses them", () => {

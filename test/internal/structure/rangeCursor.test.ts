@@ -1,71 +1,14 @@
-// Merges of tables whose versions are cut into blocks at random, walked in both directions by several readers, against
-// a sorted list.
+// Merges of tables whose versions are cut into blocks and runs at random, walked in both directions by several readers,
+// against a sorted list.
 import { assert, describe, it } from "@effect/vitest"
-import { Kind } from "../../../src/internal/format/record.ts"
-import type { BlockLike, EntryView, TableLike } from "../../../src/internal/structure/entry.ts"
+import type { KeyRange } from "../../../src/internal/structure/keyRange.ts"
 import { Merge } from "../../../src/internal/structure/merge.ts"
-import { compareKeys, type KeyRange } from "../../../src/internal/structure/keyRange.ts"
 import { RangeCursor, Step } from "../../../src/internal/structure/rangeCursor.ts"
+import { RunSource } from "../../../src/internal/structure/runSource.ts"
 import { TableSource } from "../../../src/internal/structure/tableSource.ts"
+import { firstIndex, LooseTable, order, runOf, type Version } from "../../support/looseTables.ts"
 import { bytes, hex } from "../../support/model.ts"
 import { Dice } from "../../support/randomPlan.ts"
-
-interface Version {
-  readonly key: Uint8Array
-  readonly sequence: number
-  readonly removed: boolean
-}
-
-const order = (a: Version, b: Version): number => compareKeys(a.key, b.key) || b.sequence - a.sequence
-
-const blockOf = (versions: ReadonlyArray<Version>): BlockLike => ({
-  count: versions.length,
-  bytes: new Uint8Array(0),
-  read: (index: number, into: EntryView) => {
-    const { key, removed, sequence } = versions[index]!
-    Object.assign(into, {
-      bytes: key,
-      keyStart: 0,
-      keyEnd: key.length,
-      valueStart: 0,
-      valueEnd: 0,
-      sequence,
-      expiresAt: 0
-    })
-    into.kind = removed ? Kind.remove : Kind.set
-  },
-  seek: (target, start, end) =>
-    firstIndex(versions, (version) => compareKeys(version.key, target.subarray(start, end)) >= 0),
-  seekVersion: (target, start, end, sequence) =>
-    firstIndex(versions, (version) => {
-      const compared = compareKeys(version.key, target.subarray(start, end))
-      return compared > 0 || (compared === 0 && version.sequence <= sequence)
-    })
-})
-
-const firstIndex = <A>(items: ReadonlyArray<A>, test: (item: A) => boolean): number => {
-  const index = items.findIndex(test)
-  return index < 0 ? items.length : index
-}
-
-/** A table whose blocks are in memory only when the dice say so. */
-const tableOf = (versions: ReadonlyArray<Version>, dice: Dice) => {
-  const blocks: Array<Array<Version>> = []
-  for (const version of versions) {
-    if (blocks.length === 0 || dice.chance(40)) blocks.push([])
-    blocks.at(-1)!.push(version)
-  }
-  const built = blocks.map(blockOf)
-  const table: TableLike = {
-    meta: { number: 1, smallest: versions[0]!.key, largest: versions.at(-1)!.key, sequenceMin: 0 },
-    blockCount: blocks.length,
-    mayContain: () => true,
-    blockFor: (target, start, end) =>
-      firstIndex(blocks, (block) => compareKeys(block.at(-1)!.key, target.subarray(start, end)) >= 0),
-    blockUnsafe: (ordinal) => (dice.chance(50) ? built[ordinal] : undefined)
-  }
-  return { table, built }
-}
 
 const randomVersions = (dice: Dice, from: number): Array<Version> => {
   const versions: Array<Version> = []
@@ -101,8 +44,9 @@ const walk = (seed: number): void => {
     toInclusive: false
   }
   const expected = visible(all, sequence, range)
-  const tables = [tableOf(newer, dice), tableOf(older, dice)]
-  const merge = () => new Merge(tables.map(({ table }) => new TableSource(table, sequence)))
+  const table = new LooseTable(newer, dice)
+  const run = runOf(older, dice)
+  const merge = () => new Merge([new TableSource(table, sequence), new RunSource(run, sequence)])
   const cursor = new RangeCursor(merge(), { range, suffix: undefined, nowMillis: () => 0 })
   let at = -1
   const trail: Array<string> = []
@@ -120,11 +64,10 @@ const walk = (seed: number): void => {
       at = forward ? Math.min(expected.length, at + 1) : Math.max(-1, at - 1)
     }
     let answer: Step = cursor.run()
-    while (answer === Step.block) {
-      const { request } = cursor
-      const { built } = tables.find(({ table }) => table === request!.table)!
+    while (answer === Step.needs) {
+      const request = cursor.request!
       if (dice.chance(10)) cursor.rebind(merge())
-      else request!.block = built[request!.ordinal]
+      else (request.table as LooseTable).answer(request)
       answer = cursor.run()
     }
     const found = answer === Step.ready ? hex(cursor.currentKey) : undefined
@@ -137,7 +80,7 @@ const walk = (seed: number): void => {
 }
 
 describe("a range cursor", () => {
-  it("walks any merge of tables in both directions, whatever blocks are missing", () => {
+  it("walks any merge of tables in both directions, whatever of them is missing", () => {
     for (let seed = 1; seed <= 4000; seed++) walk(seed)
   })
 })

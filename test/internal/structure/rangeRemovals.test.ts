@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type RangeRemoval, RangeRemovals } from "../../../src/internal/structure/rangeRemovals.ts"
+import type { RangeRemoval } from "../../../src/internal/format/table.ts"
+import { joined, RangeRemovals } from "../../../src/internal/structure/rangeRemovals.ts"
 import { Dice } from "../../support/randomPlan.ts"
 
 const key = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -39,6 +40,14 @@ describe("range removals", () => {
     assert.isTrue(new RangeRemovals([removal("b", "b", 1), removal("d", "c", 2)]).isEmpty)
   })
 
+  it("joined, are spans that do not touch", () => {
+    const spans = joined([removal("m", "p", 9), removal("a", "c", 1), removal("b", "b", 2), removal("c", "e", 3)])
+    assert.deepStrictEqual(
+      spans.map(({ from, to }) => `${text(from)}-${text(to)}`),
+      ["a-e", "m-p"]
+    )
+  })
+
   it("answer as a search of all of them, at every sequence", () => {
     for (let seed = 1; seed <= 300; seed++) {
       const dice = new Dice(seed)
@@ -52,6 +61,8 @@ describe("range removals", () => {
           .filter((one) => one.sequence <= sequence && text(one.from) <= at && at < text(one.to))
           .reduce((highest, one) => Math.max(highest, one.sequence), 0)
         assert.strictEqual(covering(removals, at, sequence), expected, `seed ${seed}, ${at} at ${sequence}`)
+        const seen = covering(removals.at(sequence), at, Number.MAX_SAFE_INTEGER)
+        assert.strictEqual(seen, expected, `seed ${seed}, ${at} of those seen at ${sequence}`)
       }
     }
   })

@@ -5,7 +5,7 @@ import { hashKey, hashKeyHigh } from "../../../src/internal/format/compare.ts"
 import { FilterBuilder } from "../../../src/internal/format/filter.ts"
 import { FormatError } from "../../../src/internal/format/formatError.ts"
 import { Kind } from "../../../src/internal/format/record.ts"
-import type { Footer } from "../../../src/internal/format/table.ts"
+import type { Footer, RangeRemoval } from "../../../src/internal/format/table.ts"
 import { TableIndex, TableIndexBuilder } from "../../../src/internal/format/tableIndex.ts"
 import type { TableMeta } from "../../../src/internal/format/tableMeta.ts"
 import { TableAudit } from "../../../src/internal/structure/tableAudit.ts"
@@ -26,6 +26,7 @@ interface Given {
   readonly meta?: Partial<TableMeta>
   readonly footer?: Partial<Footer>
   readonly filtered?: ReadonlyArray<string>
+  readonly rangeRemovals?: ReadonlyArray<RangeRemoval>
 }
 
 const tags = [Uint8Array.of(1, 2, 3, 4), Uint8Array.of(5, 6, 7, 8), Uint8Array.of(9, 10, 11, 12)]
@@ -57,7 +58,8 @@ const audit = (given: Given, skipped: ReadonlyArray<number> = []): TableAudit =>
     ...given.footer
   } as Footer
   const filter = filterOf(given.filtered ?? ["a", "b", "c", "d"])
-  const table = { footer, filter, index: TableIndex.open(index.finish(), 100 * blocks.length) }
+  const { rangeRemovals = [] } = given
+  const table = { footer, filter, rangeRemovals, index: TableIndex.open(index.finish(), 100 * blocks.length) }
   const audit = new TableAudit(meta, table)
   for (const [ordinal, entries] of blocks.entries()) {
     if (skipped.includes(ordinal)) audit.skip(ordinal, "unreadable")
@@ -120,6 +122,14 @@ describe("TableAudit", () => {
     only(audit({ footer: { entryCount: 7 } }), 950, /6 entries/)
     only(audit({ footer: { removeCount: 0 } }), 950, /1 removes/)
     only(audit({ footer: { blockTagsCrc: 0 } }), 950, /tags/)
+  })
+
+  it("range removals, which count as entries and as removes", () => {
+    const rangeRemovals = [{ from: latin1("a"), to: latin1("e"), sequence: 4 }]
+    const found = audit({ rangeRemovals, footer: { entryCount: 7, removeCount: 2 } })
+    assert.deepStrictEqual(found.damage, [])
+    assert.strictEqual(found.entries, 7)
+    only(audit({ rangeRemovals }), 950, /7 entries and 2 removes/)
   })
 
   it("goes on behind a block that cannot be used, from what the index says of it", () => {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
+import { footerBytes } from "../../../src/internal/format/table.ts"
 import { SeededRandom } from "../../../src/internal/structure/random.ts"
 import { outcomes } from "../../../src/internal/structure/simulatedFiles.ts"
 import * as MemoryDisk from "../../../src/layers/MemoryDisk.ts"
@@ -13,16 +14,16 @@ import {
   numbered,
   reasonOf,
   simulated,
-  sourceOf,
   tableNames,
   tablesOn,
-  writeEntries
+  writeEntries,
+  openTable
 } from "../../support/tables.ts"
 
-describe("tableWriter", () => {
+describe("a job that writes a table", () => {
   const codes = ["EIO", "ENOSPC"] as const
   it.live(
-    "a fault at any call of write is a typed error, leaves no file and no handle, and the next try succeeds",
+    "a fault at any call of the disk is a typed error, leaves no file and no handle, and the next try succeeds",
     () =>
       Effect.gen(function* () {
         const entries = numbered(3000)
@@ -34,10 +35,17 @@ describe("tableWriter", () => {
             const tables = yield* tablesOn(sim.disk, memoryManifest.make("/db"))
             const before = sim.log.length
             sim.addFault({ at: before + at, code })
-            const exit = yield* Effect.exit(tables.write(sourceOf(entries), 0))
+            const exit = yield* Effect.exit(tables.write(entries, 0))
             if (sim.log.every((call) => call.code === undefined)) break
             struck = true
-            const call = `${sim.log[before + at]!.operation} (${at})`
+            const { operation } = sim.log[before + at]!
+            const call = `${operation} (${at})`
+            // It was read back whole by then: a handle that does not close in order says nothing.
+            if (Exit.isSuccess(exit) && operation === "closeRead") {
+              assert.lengthOf(yield* tableNames(sim.disk, "/db"), 1, call)
+              assert.deepStrictEqual(sim.openHandles(), [], call)
+              continue
+            }
             const reason = yield* reasonOf(exit)
             assert.strictEqual(reason._tag, code === "EIO" ? "Io" : "DiskFull", call)
             assert.deepStrictEqual(yield* tableNames(sim.disk, "/db"), [], call)
@@ -60,7 +68,7 @@ describe("tableWriter", () => {
             path: file,
             size: () => created.size(),
             append: (chunks) =>
-              created.append(chunks.map((chunk) => (chunk.length === 62 - 4 ? change(chunk) : chunk))),
+              created.append(chunks.map((chunk) => (chunk.length === footerBytes(4) - 4 ? change(chunk) : chunk))),
             sync: created.sync,
             close: created.close
           }))
@@ -68,7 +76,7 @@ describe("tableWriter", () => {
       // The footer's body.
       for (const change of [() => new Uint8Array(0), (bytes: Uint8Array) => bytes.map((byte) => byte ^ 1)]) {
         const tables = yield* tablesOn(losing(change), memoryManifest.make("/db"))
-        assert.strictEqual((yield* reasonOf(tables.write(sourceOf(numbered(10)), 0)))._tag, "Corruption")
+        assert.strictEqual((yield* reasonOf(tables.write(numbered(10), 0)))._tag, "Corruption")
         assert.deepStrictEqual(yield* tableNames(disk, "/db"), [])
       }
     }).pipe(Effect.scoped)
@@ -80,13 +88,13 @@ describe("tableWriter", () => {
       const name = "table-0000000000000001.sst"
       yield* Effect.flatMap(disk.create(`/db/${name}`), (file) => file.close)
       const tables = yield* tablesOn(disk, memoryManifest.make("/db"))
-      assert.deepInclude(yield* reasonOf(tables.write(sourceOf(numbered(1)), 0)), { _tag: "Io", code: "EEXIST" })
+      assert.deepInclude(yield* reasonOf(tables.write(numbered(1), 0)), { _tag: "Io", code: "EEXIST" })
       assert.deepStrictEqual(yield* tableNames(disk, "/db"), [name])
       yield* writeEntries(tables, numbered(1))
     }).pipe(Effect.scoped)
   )
 
-  it.live("after a power cut at any call of write, the table is whole or nothing refers to it", () =>
+  it.live("after a power cut at any call of the disk, the table is whole or nothing refers to it", () =>
     Effect.gen(function* () {
       const entries = numbered(300)
       const images: Array<Map<string, Uint8Array>> = []
@@ -102,7 +110,7 @@ describe("tableWriter", () => {
       const afterwards = outcomes.map((outcome) => sim.files.crash(outcome, new SeededRandom(1)))
       for (const image of afterwards) {
         const tables = yield* tablesOn(MemoryDisk.fromImage(image).disk, manifest)
-        assert.deepStrictEqual(yield* entriesOf(yield* tables.open(meta)), entries)
+        assert.deepStrictEqual(yield* entriesOf(yield* openTable(tables, meta)), entries)
       }
       let whole = 0
       for (const image of images) {

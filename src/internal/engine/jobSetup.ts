@@ -1,0 +1,46 @@
+// What a job has to know of the database before it runs, and numbers and ids for its new tables.
+import type { DiskService } from "../../services/Disk.ts"
+import type { EncryptionService } from "../../services/Encryption.ts"
+import type { Job } from "../../services/Jobs.ts"
+import type { ManifestService } from "../../services/Manifest.ts"
+import type { OptionsShape } from "../../services/Options.ts"
+import { formatVersion } from "../format/fileHeader.ts"
+import type { NewFile } from "../structure/jobRequest.ts"
+import { filesExpected, type JobSetup } from "../structure/jobWork.ts"
+import { randomBytesUnsafe, type RandomService } from "./randomId.ts"
+
+export interface JobParts {
+  readonly options: OptionsShape
+  readonly disk: DiskService
+  readonly manifest: ManifestService
+  readonly encryption: EncryptionService
+  readonly random: RandomService
+}
+
+/** Given out when a job asks for more. */
+const filesMore = 8
+
+const newFiles = ({ manifest, random }: JobParts, count: number): ReadonlyArray<NewFile> =>
+  Array.from({ length: count }, () => ({
+    number: manifest.allocateFileNumber(),
+    fileId: randomBytesUnsafe(random, 32)
+  }))
+
+export const moreFiles = (parts: JobParts): ReadonlyArray<NewFile> => newFiles(parts, filesMore)
+
+export const jobSetup = (parts: JobParts, job: Job): JobSetup => {
+  const { encryption, manifest, options } = parts
+  const { databaseId, incarnation } = manifest.state()
+  return {
+    databaseId,
+    incarnation,
+    epoch: manifest.epochNext,
+    format: formatVersion,
+    tagBytes: encryption.tagBytes,
+    keyGeneration: encryption.keyGeneration,
+    blockBytes: options.blockBytes,
+    filterBitsPerKey: options.filterBitsPerKey,
+    indexBytesMax: options.indexBytesMax,
+    files: newFiles(parts, filesExpected(job))
+  }
+}

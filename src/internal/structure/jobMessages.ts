@@ -1,0 +1,70 @@
+// What a worker and the thread that owns it say to each other, as values that can be sent.
+//
+//   owner                                  worker
+//                                          ready                once, when it can take jobs
+//   run      the job, in two arrays of
+//            shared memory what is told
+//            without messages
+//                                          files                a job needs more numbers
+//   files    for that job
+//                                          done | failed        once for each job; its files are closed
+//
+// Shared memory of a thread: `progress` counts its answers. Shared memory of a job: `cancelled` is set by the owner and
+// looked at before each request; `created` counts the files that the job has begun to make, in the order in which it
+// was given them, so that the owner can remove them also after the worker's death.
+import type { TableMeta } from "../format/tableMeta.ts"
+import type { NewFile } from "./jobRequest.ts"
+import type { JobSetup, JobWork } from "./jobWork.ts"
+
+/** Places in the shared memory of a thread. */
+export const ThreadWord = { progress: 0 } as const
+export const threadWords = 1
+
+/** Places in the shared memory of a job. */
+export const JobWord = { cancelled: 0, created: 1 } as const
+export const jobWords = 2
+
+export interface RunMessage {
+  readonly _tag: "Run"
+  readonly id: number
+  readonly work: JobWork
+  readonly setup: JobSetup
+  readonly directory: string
+  readonly words: Int32Array
+}
+
+export type ToWorker =
+  | RunMessage
+  | { readonly _tag: "Files"; readonly id: number; readonly files: ReadonlyArray<NewFile> }
+
+/** Why a job failed. Files are given by their numbers. */
+export type JobFailure =
+  | {
+      readonly _tag: "Disk"
+      readonly operation: string
+      readonly number: number
+      readonly offset: number | undefined
+      /** The errno's name. */
+      readonly code: string
+    }
+  | {
+      readonly _tag: "Damage"
+      readonly number: number
+      readonly message: string
+      readonly offset: number
+      readonly unsupported: boolean
+    }
+  | { readonly _tag: "Cancelled" }
+  | { readonly _tag: "Bug"; readonly message: string }
+
+interface Ended {
+  readonly id: number
+  readonly bytesRead: number
+  readonly bytesWritten: number
+}
+
+export type FromWorker =
+  | { readonly _tag: "Ready" }
+  | { readonly _tag: "Files"; readonly id: number }
+  | (Ended & { readonly _tag: "Done"; readonly tables: ReadonlyArray<TableMeta> })
+  | (Ended & { readonly _tag: "Failed"; readonly failure: JobFailure })

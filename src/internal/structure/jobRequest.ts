@@ -1,0 +1,61 @@
+// What a job asks of whoever drives it: plain values, one at a time, each with its answer. A job reads and writes
+// nothing by itself, so the same code runs in a worker over system calls and in slices over any disk.
+import type { FileHeader, FileKind } from "../format/fileHeader.ts"
+import type { Sealer } from "../format/sealer.ts"
+import type { TableMeta } from "../format/tableMeta.ts"
+
+/** A number that names a file for ever, and 32 random bytes. */
+export interface NewFile {
+  readonly number: number
+  readonly fileId: Uint8Array
+}
+
+/** Which file's pieces are to be opened or sealed. */
+export type SealedFile = Pick<FileHeader, "fileId" | "keyGeneration"> & { readonly kind: FileKind }
+
+/** The sealer of a file. */
+export interface SealerRequest {
+  readonly _tag: "Sealer"
+  readonly file: SealedFile
+}
+
+/** Bytes of an open file. */
+export interface RangeRequest {
+  readonly _tag: "Range"
+  readonly offset: number
+  readonly length: number
+}
+
+/** What is needed to open a table. */
+export type OpeningRequest = RangeRequest | SealerRequest
+
+/**
+ *     request   answer
+ *     Open      the size of the table's file
+ *     Read      exactly so many bytes; those of a lane are not looked at any more when the next of it is asked for
+ *     Sealer    the sealer
+ *     Files     at least one new file
+ *     Create    nothing; the file is empty, and the one that is written from now on
+ *     Append    nothing; the chunks may be reused
+ *     Publish   nothing; the file is synced and closed
+ *     Pause     nothing; a slice is over
+ *     Done      none: these are the new tables, ascending
+ */
+export type JobRequest =
+  | { readonly _tag: "Open"; readonly number: number }
+  | {
+      readonly _tag: "Read"
+      readonly number: number
+      readonly offset: number
+      readonly length: number
+      readonly lane?: number
+    }
+  | SealerRequest
+  | { readonly _tag: "Files" }
+  | { readonly _tag: "Create"; readonly number: number }
+  | { readonly _tag: "Append"; readonly chunks: ReadonlyArray<Uint8Array> }
+  | { readonly _tag: "Publish" }
+  | { readonly _tag: "Pause" }
+  | { readonly _tag: "Done"; readonly tables: ReadonlyArray<TableMeta> }
+
+export type JobAnswer = number | Uint8Array | Sealer | ReadonlyArray<NewFile> | undefined

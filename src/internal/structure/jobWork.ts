@@ -1,0 +1,44 @@
+// What a job is to do (the same as `services/Jobs.ts` says it, which this may not import), and what it has to know of
+// the database: plain data, so that both can be sent to a worker.
+import type { FileHeader } from "../format/fileHeader.ts"
+import type { TableMeta } from "../format/tableMeta.ts"
+import type { FrozenMemtable } from "./frozenMemtable.ts"
+import type { NewFile } from "./jobRequest.ts"
+import type { Bounds } from "./keySpans.ts"
+import type { Grandparent } from "./tableCuts.ts"
+import type { KeySpan } from "./versionSource.ts"
+
+export interface JobWork extends KeySpan {
+  readonly memtables: ReadonlyArray<FrozenMemtable>
+  readonly runs: ReadonlyArray<ReadonlyArray<TableMeta>>
+  readonly level: number
+  readonly snapshots: ReadonlyArray<number>
+  readonly nowMillis: number
+  readonly deeper: ReadonlyArray<Bounds>
+  readonly grandparents: ReadonlyArray<Grandparent>
+  readonly tableBytesMax: number
+}
+
+export interface JobSetup extends Pick<
+  FileHeader,
+  "databaseId" | "incarnation" | "epoch" | "format" | "tagBytes" | "keyGeneration"
+> {
+  readonly blockBytes: number
+  readonly filterBitsPerKey: number
+  readonly indexBytesMax: number
+  /** For new tables. When they are used up, the job asks for more. */
+  readonly files: ReadonlyArray<NewFile>
+}
+
+/** Numbers that are given out together: one asks for more seldom, and leaves few unused. */
+const filesMax = 32
+
+/** How many new tables the job will make at most, as far as can be known. */
+export const filesExpected = (work: JobWork): number => {
+  let bytes = 0
+  for (const memtable of work.memtables) bytes += memtable.bytes.length
+  for (const run of work.runs) for (const table of run) bytes += table.bytes
+  const tables = Math.ceil(bytes / work.tableBytesMax)
+  // Tables are also cut before they are full.
+  return Math.min(filesMax, tables <= 1 ? 1 : tables + 2)
+}

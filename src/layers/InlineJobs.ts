@@ -1,0 +1,42 @@
+/**
+ * Jobs on the thread of whoever asks for them, in slices.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { jobParts } from "../internal/engine/jobParts.ts"
+import { JobQueue } from "../internal/engine/jobQueue.ts"
+import { runJob } from "../internal/engine/jobRunner.ts"
+import type { Disk } from "../services/Disk.ts"
+import type { Encryption } from "../services/Encryption.ts"
+import { Jobs } from "../services/Jobs.ts"
+import type { Manifest } from "../services/Manifest.ts"
+
+const concurrency = 1
+
+/**
+ * Runs jobs over any disk and encryption, one at a time and a flush beside it. They yield after each millisecond or so,
+ * and share the thread with everything else.
+ *
+ * **When to use**
+ *
+ * Use for disks and encryptions that cannot be used in another thread, for memory, and for simulation.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Jobs, never, Disk | Manifest | Encryption> = Layer.effect(
+  Jobs,
+  Effect.gen(function* () {
+    const parts = yield* jobParts
+    const queue = new JobQueue(concurrency)
+    const counters = { bytesRead: 0, bytesWritten: 0 }
+    yield* Effect.addFinalizer(() => queue.close)
+    return Jobs.of({
+      concurrency,
+      run: (job) => queue.run(job, runJob(parts, job, { counters, check: queue.check })),
+      stats: () => ({ ...queue.stats(), replaced: 0, ...counters })
+    })
+  })
+)

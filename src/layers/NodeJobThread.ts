@@ -1,0 +1,136 @@
+/**
+ * One worker thread that runs jobs, and what is known of it.
+ *
+ * @since 0.1.0
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { Worker } from "node:worker_threads"
+import {
+  type FromWorker,
+  type RunMessage,
+  ThreadWord,
+  threadWords,
+  type ToWorker
+} from "../internal/structure/jobMessages.ts"
+import type { NewFile } from "../internal/structure/jobRequest.ts"
+
+/**
+ * How a job ended: as the worker says, or with the thread.
+ *
+ * @internal
+ */
+export type Outcome =
+  | Extract<FromWorker, { readonly _tag: "Done" | "Failed" }>
+  | { readonly _tag: "Lost"; readonly message: string }
+
+/** What a job holds in JavaScript's heap is small: indexes and range removals. Buffers are outside of it. */
+const heapMegabytesMax = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 }
+
+interface ThreadJob {
+  readonly outcome: Deferred.Deferred<Outcome>
+  readonly moreFiles: () => ReadonlyArray<NewFile>
+}
+
+/**
+ * A thread. It keeps the process alive only while it has a job.
+ *
+ * @internal
+ */
+export class JobThread {
+  /** Whether it came up. */
+  readonly ready = Deferred.makeUnsafe<boolean>()
+  readonly exited = Deferred.makeUnsafe<void>()
+  /** Jobs that were given to it or are about to be. */
+  load = 0
+  isReady = false
+  isLost = false
+  readonly worker: Worker
+  private readonly words = new Int32Array(new SharedArrayBuffer(4 * threadWords))
+  private readonly jobs = new Map<number, ThreadJob>()
+  private readonly onLost: (thread: JobThread) => void
+  private reason: string | undefined
+
+  /** Throws if there can be no thread. */
+  constructor(entry: URL, onLost: (thread: JobThread) => void) {
+    this.onLost = onLost
+    this.worker = new Worker(entry, {
+      name: "strata-jobs",
+      workerData: this.words,
+      resourceLimits: heapMegabytesMax,
+      execArgv: [],
+      env: {}
+    })
+    this.worker.unref()
+    this.worker.on("message", (message: FromWorker) => this.hear(message))
+    this.worker.on("error", (error: unknown) => {
+      this.reason ??= error instanceof Error ? error.message : String(error)
+    })
+    this.worker.on("exit", (code) => {
+      this.lose(`it exited with code ${code}`)
+      Deferred.doneUnsafe(this.exited, Effect.void)
+    })
+  }
+
+  /** Changes as long as it answers. */
+  get progress(): number {
+    return Atomics.load(this.words, ThreadWord.progress)
+  }
+
+  get isBusy(): boolean {
+    return this.jobs.size > 0
+  }
+
+  start(message: RunMessage, moreFiles: () => ReadonlyArray<NewFile>): Deferred.Deferred<Outcome> {
+    const outcome = Deferred.makeUnsafe<Outcome>()
+    if (this.isLost) Deferred.doneUnsafe(outcome, Effect.succeed(this.lost()))
+    else {
+      if (this.jobs.size === 0) this.worker.ref()
+      this.jobs.set(message.id, { outcome, moreFiles })
+      this.send(message)
+    }
+    return outcome
+  }
+
+  /** Ends it, whatever it does. */
+  terminate(reason: string): void {
+    this.reason ??= reason
+    void this.worker.terminate()
+  }
+
+  /** Nothing more is expected of it. */
+  lose(reason: string): void {
+    if (this.isLost) return
+    this.reason ??= reason
+    this.isLost = true
+    this.worker.unref()
+    const jobs = [...this.jobs.values()]
+    this.jobs.clear()
+    this.onLost(this)
+    // Last: whoever waits goes on at once.
+    Deferred.doneUnsafe(this.ready, Effect.succeed(false))
+    for (const { outcome } of jobs) Deferred.doneUnsafe(outcome, Effect.succeed(this.lost()))
+  }
+
+  private lost(): Outcome {
+    return { _tag: "Lost", message: `the worker thread of the job ended: ${this.reason}` }
+  }
+
+  private hear(message: FromWorker): void {
+    if (message._tag === "Ready") {
+      this.isReady = true
+      Deferred.doneUnsafe(this.ready, Effect.succeed(true))
+      return
+    }
+    const job = this.jobs.get(message.id)
+    if (job === undefined) return
+    if (message._tag === "Files") return this.send({ _tag: "Files", id: message.id, files: job.moreFiles() })
+    this.jobs.delete(message.id)
+    if (this.jobs.size === 0) this.worker.unref()
+    Deferred.doneUnsafe(job.outcome, Effect.succeed(message))
+  }
+
+  private send(message: ToWorker): void {
+    this.worker.postMessage(message)
+  }
+}

@@ -1,0 +1,329 @@
+// A worker thread that runs jobs: the kernel over system calls. It imports nothing of Effect, which would take it a
+// tenth of a second and some megabytes; and it is one file in `dist`.
+//
+// It may have several jobs at once, and works on one for a millisecond or so before it looks for messages. Flushes go
+// first: writers wait for them. While a file is synced, others go on.
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { parentPort, workerData } from "node:worker_threads"
+import { tableFileName } from "../internal/format/fileName.ts"
+import { FileDamage } from "../internal/structure/fileDamage.ts"
+import { JobKernel } from "../internal/structure/jobKernel.ts"
+import {
+  type FromWorker,
+  type JobFailure,
+  JobWord,
+  type RunMessage,
+  ThreadWord,
+  type ToWorker
+} from "../internal/structure/jobMessages.ts"
+import type { JobAnswer, JobRequest } from "../internal/structure/jobRequest.ts"
+import { checksumSealer } from "../internal/format/sealer.ts"
+
+const port = parentPort!
+const thread = workerData as Int32Array
+const send = (message: FromWorker): void => port.postMessage(message)
+
+/** While a system call is under way, its thread shows so often that it lives. */
+const aliveMillis = 1000
+/** Chunks are copied together up to here: one write of many chunks costs more. */
+const stagingBytes = 256 * 1024
+
+/** A failed system call. */
+class DiskFailure extends Error {
+  readonly failure: JobFailure
+
+  constructor(call: { readonly operation: string; readonly number: number; readonly offset?: number }, code: string) {
+    super(`${code}: ${call.operation} of table ${call.number}`)
+    this.failure = { _tag: "Disk", ...call, offset: call.offset, code }
+  }
+}
+
+interface Call {
+  readonly operation: string
+  readonly number: number
+  readonly offset?: number
+}
+
+const codeOf = (error: unknown): string => {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined
+  if (typeof code !== "string") return "UNKNOWN"
+  return code.startsWith("ERR_") ? "EINVAL" : code
+}
+
+const calling = <A>(call: Call, run: () => A): A => {
+  try {
+    return run()
+  } catch (error) {
+    throw error instanceof DiskFailure ? error : new DiskFailure(call, codeOf(error))
+  }
+}
+
+const { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } = fs.constants
+// Neither exists on Windows.
+const noFollow = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
+
+/** The files of one job. */
+class JobFiles {
+  bytesRead = 0
+  bytesWritten = 0
+  private readonly directory: string
+  private readonly words: Int32Array
+  /** Open for reading. */
+  private readonly reading = new Map<number, number>()
+  /** Of each lane: filled again by each read. */
+  private readonly buffers = new Map<number, Uint8Array>()
+  private writing: { readonly number: number; readonly fd: number; size: number } | undefined
+  private staging: Uint8Array | undefined
+
+  constructor({ directory, words }: RunMessage) {
+    this.directory = directory
+    this.words = words
+  }
+
+  open(number: number): number {
+    return calling({ operation: "open", number }, () => {
+      const fd = fs.openSync(this.pathOf(number), O_RDONLY | noFollow)
+      this.reading.set(number, fd)
+      return fs.fstatSync(fd).size
+    })
+  }
+
+  read({ lane, length, number, offset }: Extract<JobRequest, { readonly _tag: "Read" }>): Uint8Array {
+    const call = { operation: "read", number, offset }
+    const fd = this.reading.get(number)!
+    const buffer = lane === undefined ? new Uint8Array(length) : this.bufferOf(lane, length)
+    let done = 0
+    while (done < length) {
+      const count = calling(call, () => fs.readSync(fd, buffer, done, length - done, offset + done))
+      if (count === 0) throw new DiskFailure(call, "ESHORT")
+      done += count
+    }
+    this.bytesRead += length
+    return buffer.subarray(0, length)
+  }
+
+  create(number: number): void {
+    // Counted before it is made: if this thread dies in between, the owner finds nothing to remove.
+    Atomics.add(this.words, JobWord.created, 1)
+    try {
+      const fd = fs.openSync(this.pathOf(number), O_CREAT | O_EXCL | O_WRONLY | noFollow, 0o600)
+      this.writing = { number, fd, size: 0 }
+    } catch (error) {
+      // Whatever has this name is not ours.
+      Atomics.sub(this.words, JobWord.created, 1)
+      throw new DiskFailure({ operation: "create", number }, codeOf(error))
+    }
+  }
+
+  append(chunks: ReadonlyArray<Uint8Array>): void {
+    this.staging ??= new Uint8Array(stagingBytes)
+    const { staging } = this
+    let staged = 0
+    for (const chunk of chunks) {
+      if (staged + chunk.length > staging.length) {
+        this.write(staging, staged)
+        staged = 0
+      }
+      if (chunk.length > staging.length) this.write(chunk, chunk.length)
+      else {
+        staging.set(chunk, staged)
+        staged += chunk.length
+      }
+    }
+    this.write(staging, staged)
+  }
+
+  /** Syncs and closes the file that is written. */
+  publish(done: (failure: DiskFailure | undefined) => void): void {
+    const { fd, number } = this.writing!
+    const alive = setInterval(() => void Atomics.add(thread, ThreadWord.progress, 1), aliveMillis)
+    fs.fdatasync(fd, (failed) => {
+      clearInterval(alive)
+      if (failed) return done(new DiskFailure({ operation: "sync", number }, codeOf(failed)))
+      this.writing = undefined
+      fs.close(fd, (error) => done(error ? new DiskFailure({ operation: "close", number }, codeOf(error)) : undefined))
+    })
+  }
+
+  /** Failures say nothing: what was written was closed before it was read back. */
+  close(): void {
+    const fds = [...this.reading.values(), ...(this.writing === undefined ? [] : [this.writing.fd])]
+    this.reading.clear()
+    this.writing = undefined
+    for (const fd of fds) {
+      try {
+        fs.closeSync(fd)
+      } catch {
+        // Nothing more can be done with it.
+      }
+    }
+  }
+
+  private bufferOf(lane: number, length: number): Uint8Array {
+    let buffer = this.buffers.get(lane)
+    if (buffer === undefined || buffer.length < length) {
+      buffer = new Uint8Array(length)
+      this.buffers.set(lane, buffer)
+    }
+    return buffer
+  }
+
+  private write(bytes: Uint8Array, length: number): void {
+    const writing = this.writing!
+    const call = { operation: "append", number: writing.number, offset: writing.size }
+    for (let done = 0; done < length;) {
+      const count = calling(call, () => fs.writeSync(writing.fd, bytes, done, length - done, writing.size))
+      if (count === 0) throw new DiskFailure(call, "EIO")
+      done += count
+      writing.size += count
+      this.bytesWritten += count
+    }
+  }
+
+  private pathOf(number: number): string {
+    return path.join(this.directory, tableFileName(number))
+  }
+}
+
+class RunningJob {
+  readonly id: number
+  readonly isFlush: boolean
+  /** Nothing can be done until an answer comes. */
+  waiting = false
+  private readonly files: JobFiles
+  private readonly kernel: JobKernel
+  private readonly words: Int32Array
+  private answer: JobAnswer = undefined
+  private asked = false
+
+  constructor(message: RunMessage) {
+    this.id = message.id
+    this.isFlush = message.work.memtables.length > 0
+    this.words = message.words
+    this.files = new JobFiles(message)
+    this.kernel = new JobKernel(message.work, message.setup)
+  }
+
+  /** Goes on until a slice is over, an answer has to come, or the job has ended; true if it has. */
+  slice(): boolean {
+    try {
+      while (!this.waiting) {
+        if (Atomics.load(this.words, JobWord.cancelled) === 1) return this.fail({ _tag: "Cancelled" })
+        if (this.asked) this.kernel.feed(this.answer)
+        const request = this.kernel.next()
+        Atomics.add(thread, ThreadWord.progress, 1)
+        if (request._tag === "Done") {
+          this.end({ _tag: "Done", tables: request.tables })
+          return true
+        }
+        this.asked = true
+        this.answer = this.answerTo(request)
+        if (request._tag === "Pause") return false
+      }
+      return false
+    } catch (error) {
+      return this.fail(failureOf(error))
+    }
+  }
+
+  /** The answer that the job waits for. */
+  take(answer: JobAnswer): void {
+    this.answer = answer
+    this.waiting = false
+    work()
+  }
+
+  private answerTo(request: JobRequest): JobAnswer {
+    switch (request._tag) {
+      case "Open":
+        return this.files.open(request.number)
+      case "Read":
+        return this.files.read(request)
+      case "Sealer":
+        return checksumSealer
+      case "Files":
+        this.waiting = true
+        send({ _tag: "Files", id: this.id })
+        return undefined
+      case "Create":
+        this.files.create(request.number)
+        return undefined
+      case "Append":
+        this.files.append(request.chunks)
+        return undefined
+      case "Publish":
+        this.publish()
+        return undefined
+      default:
+        return undefined
+    }
+  }
+
+  private publish(): void {
+    this.waiting = true
+    this.files.publish((failure) => {
+      if (failure === undefined) return this.take(undefined)
+      this.fail(failure.failure)
+      jobs.delete(this.id)
+      work()
+    })
+  }
+
+  private fail(failure: JobFailure): true {
+    this.end({ _tag: "Failed", failure })
+    return true
+  }
+
+  private end(
+    outcome:
+      | Pick<Extract<FromWorker, { readonly _tag: "Done" }>, "_tag" | "tables">
+      | {
+          readonly _tag: "Failed"
+          readonly failure: JobFailure
+        }
+  ): void {
+    const { bytesRead, bytesWritten } = this.files
+    this.files.close()
+    send({ ...outcome, id: this.id, bytesRead, bytesWritten })
+  }
+}
+
+const failureOf = (error: unknown): JobFailure => {
+  if (error instanceof DiskFailure) return error.failure
+  if (error instanceof FileDamage) {
+    const { message, offset, unsupported } = error.error
+    return { _tag: "Damage", number: error.number, message, offset, unsupported }
+  }
+  return { _tag: "Bug", message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+}
+
+const jobs = new Map<number, RunningJob>()
+let scheduled = false
+
+const nextJob = (): RunningJob | undefined => {
+  const able = [...jobs.values()].filter(({ waiting }) => !waiting)
+  return able.find(({ isFlush }) => isFlush) ?? able[0]
+}
+
+const turn = (): void => {
+  scheduled = false
+  const job = nextJob()
+  if (job === undefined) return
+  if (job.slice()) jobs.delete(job.id)
+  work()
+}
+
+/** Messages are heard between two slices. */
+const work = (): void => {
+  if (scheduled) return
+  scheduled = true
+  setImmediate(turn)
+}
+
+port.on("message", (message: ToWorker) => {
+  if (message._tag === "Files") return jobs.get(message.id)?.take(message.files)
+  jobs.set(message.id, new RunningJob(message))
+  work()
+})
+send({ _tag: "Ready" })

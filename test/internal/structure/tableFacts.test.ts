@@ -1,0 +1,82 @@
+import { assert, describe, it } from "@effect/vitest"
+import { encodeFileHeader, fileHeaderBytes, FileKind } from "../../../src/internal/format/fileHeader.ts"
+import { FormatError } from "../../../src/internal/format/formatError.ts"
+import { checksumSealer } from "../../../src/internal/format/sealer.ts"
+import { storedBlockExtra } from "../../../src/internal/format/storedBlock.ts"
+import { decodeFooter, encodeFooter, type FooterFields } from "../../../src/internal/format/table.ts"
+import { TableIndex, TableIndexBuilder } from "../../../src/internal/format/tableIndex.ts"
+import {
+  checkFooter,
+  checkIndex,
+  checkRangeRemovals,
+  footerOffset
+} from "../../../src/internal/structure/tableFacts.ts"
+import { concatBytes } from "../../../src/internal/format/bytes.ts"
+import { testHeader, utf8 } from "../format/support.ts"
+import { tableMeta } from "../../support/fileSession.ts"
+
+describe("tableFacts", () => {
+  it("a table without room for its footer is cut off", () => {
+    const of = (bytes: number) => footerOffset({ ...tableMeta(1), bytes }, 66)
+    assert.strictEqual(of(fileHeaderBytes + 66), fileHeaderBytes)
+    for (const bytes of [fileHeaderBytes + 65, 66, 0]) assert.throws(() => of(bytes), FormatError, /cut off/)
+  })
+
+  const header = testHeader({ kind: FileKind.table })
+  const fields: FooterFields = {
+    blocksBytes: 100,
+    filterBytes: 0,
+    partitionsBytes: 0,
+    indexBytes: 30,
+    rangeRemovalsBytes: 0,
+    propertiesBytes: 40,
+    blockCount: 1,
+    blockTagsCrc: 0,
+    entryCount: 2,
+    removeCount: 1,
+    fileBytes: fileHeaderBytes + 100 + 30 + 40 + 66,
+    format: header.format
+  }
+  const footerOf = (given: Partial<FooterFields>) => {
+    const fileHeader = encodeFileHeader(header)
+    const { chunks } = encodeFooter({ ...fields, ...given }, { fileHeader, sealer: checksumSealer })
+    const { fileBytes } = fields
+    const footer = decodeFooter({ bytes: concatBytes(chunks), fileBytes, fileHeader, sealer: checksumSealer })
+    return { footer, meta: { ...tableMeta(1), rangeRemovalCount: 0, footerCrc: footer.footerCrc } }
+  }
+
+  it("a footer of another format than its file's is damage", () => {
+    const same = footerOf({})
+    checkFooter(same.meta, header, same.footer)
+    const other = footerOf({ format: header.format + 1 })
+    assert.throws(() => checkFooter(other.meta, header, other.footer), FormatError, /format/)
+  })
+
+  it("range removals that are not those of the manifest are damage", () => {
+    const { footer, meta } = footerOf({})
+    assert.throws(() => checkFooter({ ...meta, rangeRemovalCount: 1 }, header, footer), FormatError, /1 range removals/)
+    const removal = (from: string, to: string, sequence: number) => ({ from: utf8(from), to: utf8(to), sequence })
+    const check = (...removals: ReadonlyArray<ReturnType<typeof removal>>) =>
+      checkRangeRemovals({ ...meta, rangeRemovalCount: 2 }, footer, removals)
+    check(removal("a", "c", 2), removal("a", "z", 1))
+    check(removal("a", "c", 2), removal("b", "z\u0000", 2))
+    assert.throws(() => check(removal("a", "c", 2)), FormatError, /the manifest says 2/)
+    assert.throws(() => check(removal("a", "c", 1), removal("a", "z", 2)), FormatError, /out of order/)
+    assert.throws(() => check(removal("b", "c", 2), removal("a", "z", 2)), FormatError, /out of order/)
+    assert.throws(() => check(removal("a", "c", 2), removal("c", "b", 2)), FormatError, /reversed/)
+    assert.throws(() => check(removal("A", "c", 2), removal("b", "c", 2)), FormatError, /beyond the keys/)
+    assert.throws(() => check(removal("a", "c", 2), removal("b", "za", 2)), FormatError, /beyond the keys/)
+    assert.throws(() => check(removal("a", "c", 2), removal("b", "c", 3)), FormatError, /sequence 3/)
+  })
+
+  it("a block without room for its fixed parts is damage", () => {
+    const of = (length: number) => {
+      const builder = new TableIndexBuilder()
+      builder.add(length, new Uint8Array([0x7a]), 0, 1)
+      const { footer, meta } = footerOf({})
+      return () => checkIndex(meta, footer, TableIndex.open(builder.finish(), length))
+    }
+    of(storedBlockExtra(0) + 1)()
+    assert.throws(of(storedBlockExtra(0)), FormatError, /block of/)
+  })
+})

@@ -1,0 +1,108 @@
+// Drives a job's kernel over files in memory, and reads its tables back.
+import { assert } from "@effect/vitest"
+import { BlockReader } from "../../src/internal/format/block.ts"
+import { concatBytes } from "../../src/internal/format/bytes.ts"
+import { makeEntryView } from "../../src/internal/format/blockEntry.ts"
+import { checksumSealer } from "../../src/internal/format/sealer.ts"
+import { Layout } from "../../src/internal/format/storedBlock.ts"
+import type { TableMeta } from "../../src/internal/format/tableMeta.ts"
+import { JobKernel } from "../../src/internal/structure/jobKernel.ts"
+import type { JobAnswer, JobRequest, NewFile } from "../../src/internal/structure/jobRequest.ts"
+import type { JobSetup, JobWork } from "../../src/internal/structure/jobWork.ts"
+import { openStored, TableOpening } from "../../src/internal/structure/tableOpening.ts"
+import { fromView, type Plain } from "../internal/format/entries.ts"
+import { fileOf, type Held, header } from "./jobPlan.ts"
+
+export class MemoryFiles {
+  readonly files = new Map<number, Uint8Array>()
+  readonly requests: Array<JobRequest["_tag"]> = []
+  /** The number of the next file beyond those of the setup. */
+  next = 1000
+  private readonly lanes = new Map<number, Uint8Array>()
+  private writing: { readonly number: number; readonly chunks: Array<Uint8Array> } | undefined
+
+  answer(request: JobRequest): JobAnswer {
+    this.requests.push(request._tag)
+    switch (request._tag) {
+      case "Open":
+        return this.files.get(request.number)!.length
+      case "Read":
+        return this.read(request)
+      case "Sealer":
+        return checksumSealer
+      case "Files":
+        return [this.newFile()]
+      case "Create":
+        assert.isFalse(this.files.has(request.number), "a file is made once")
+        this.writing = { number: request.number, chunks: [] }
+        return undefined
+      case "Append":
+        this.writing!.chunks.push(...request.chunks.map((chunk) => chunk.slice()))
+        return undefined
+      case "Publish":
+        this.files.set(this.writing!.number, concatBytes([new Uint8Array(0), ...this.writing!.chunks]))
+        this.writing = undefined
+        return undefined
+      default:
+        return undefined
+    }
+  }
+
+  run(work: JobWork, setup: JobSetup): ReadonlyArray<TableMeta> {
+    const kernel = new JobKernel(work, setup)
+    for (;;) {
+      const request = kernel.next()
+      if (request._tag === "Done") return request.tables
+      kernel.feed(this.answer(request))
+    }
+  }
+
+  /** What a table holds, checked as it is opened. */
+  held(meta: TableMeta): Held {
+    const bytes = this.files.get(meta.number)!
+    const { databaseId } = header
+    const opening = new TableOpening({
+      meta,
+      fileBytes: bytes.length,
+      databaseId,
+      withFilter: true,
+      withPartitions: true
+    })
+    for (let request = opening.next(); request !== undefined; request = opening.next()) {
+      const { _tag } = request
+      opening.feed(_tag === "Sealer" ? checksumSealer : bytes.slice(request.offset, request.offset + request.length))
+    }
+    const { opened } = opening
+    const points: Array<Plain> = []
+    const view = makeEntryView()
+    for (let ordinal = 0; ordinal < opened.index.count; ordinal++) {
+      const offset = opened.index.offsets[ordinal]!
+      const stored = bytes.slice(offset, offset + opened.index.lengths[ordinal]!)
+      const block = BlockReader.open(openStored(opened, Layout.entries, { bytes: stored, offset }))
+      for (let index = 0; index < block.count; index++) {
+        block.read(index, view)
+        points.push(fromView(view))
+      }
+    }
+    const text = (key: Uint8Array) => Buffer.from(key).toString("latin1")
+    const removals = opened.rangeRemovals.map(({ from, sequence, to }) => ({
+      from: text(from),
+      to: text(to),
+      sequence
+    }))
+    return { points, removals }
+  }
+
+  /** What was read before in the same lane is spoilt. */
+  private read({ lane = -1, length, number, offset }: Extract<JobRequest, { readonly _tag: "Read" }>): Uint8Array {
+    const bytes = this.files.get(number)!.slice(offset, offset + length)
+    this.lanes.get(lane)?.fill(0xee)
+    if (lane >= 0) this.lanes.set(lane, bytes)
+    return bytes
+  }
+
+  private newFile(): NewFile {
+    this.next += 1
+    return fileOf(this.next)
+  }
+}
