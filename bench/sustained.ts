@@ -1,8 +1,9 @@
 // What sustained random writing does to the process and to the disk: `node bench/sustained.ts [--quick] [--large]
 // [--keys n] [--sets n] [--workers n] [--directory path]`. One process writes 10 M times over 2 M keys of 128 bytes,
 // with readers beside it, rests, and removes everything; another is the control, with spinning threads and no database.
+// It builds the package first, and measures that.
 // Prints each figure beside what is wanted of it; a figure that is not reached makes the exit code 1.
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
@@ -22,7 +23,7 @@ const { values: flags } = parseArgs({
 })
 
 const scale = flags.quick
-  ? { keys: 100_000, sets: 500_000, controlSeconds: 5, idleSeconds: 15 }
+  ? { keys: 100_000, sets: 500_000, controlSeconds: 5, idleSeconds: 25 }
   : { keys: flags.large ? 10_000_000 : 2_000_000, sets: 10_000_000, controlSeconds: 20, idleSeconds: 60 }
 
 /** Runs one of the processes, and returns what it wrote to its fourth descriptor. */
@@ -55,6 +56,8 @@ const settings: Settings = {
   workers: Number(flags.workers)
 }
 try {
+  const build = spawnSync(process.execPath, [join(import.meta.dirname, "../scripts/build.ts")], { stdio: "inherit" })
+  if (build.status !== 0) throw new Error("the build failed")
   const control = await run<ControlResult>("control.ts", settings)
   const load = await run<LoadResult>("load.ts", settings)
   process.stdout.write(report(settings, control, load))

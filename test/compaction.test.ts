@@ -89,6 +89,20 @@ describe("compaction", () => {
       })
     ))
 
+  it("leaves nothing of what a range removal hides, without anybody reading", () =>
+    run(({ database, maintenance }, device) =>
+      Effect.gen(function* () {
+        yield* fill(database, { keys: 400, round: 0 })
+        yield* maintenance.compact()
+        yield* database.removeRange({})
+        yield* Effect.sleep("60 seconds")
+        assert.deepStrictEqual(
+          filesOf(device).filter((name) => name.endsWith(".sst")),
+          []
+        )
+      })
+    ))
+
   it("keeps every version that a snapshot sees through a hundred compactions, and no other", () =>
     run(({ database, maintenance }) =>
       Effect.gen(function* () {

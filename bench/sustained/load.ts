@@ -2,12 +2,13 @@
 // what users call.
 import { ownInterval, timed, watch } from "./entryPoints.ts"
 import { mkdirSync, writeSync } from "node:fs"
+import { getHeapSpaceStatistics } from "node:v8"
 import { Effect, type Exit, type Fiber, ManagedRuntime } from "effect"
-import { layer } from "../../src/layers/LsmDatabase.ts"
-import { Database, type DatabaseService } from "../../src/services/Database.ts"
-import { Maintenance, type MaintenanceService, type Stats } from "../../src/services/Maintenance.ts"
+import type { DatabaseService } from "../../src/services/Database.ts"
+import type { MaintenanceService, Stats } from "../../src/services/Maintenance.ts"
 import { bytesUnder, bytesWritten } from "../workloads/diskUse.ts"
 import { untilRest } from "../workloads/rest.ts"
+import { DatabaseTag, layer, MaintenanceTag } from "./built.ts"
 import { Driver, keyBytes, type Operations, valueBytes, withDelay } from "./driver.ts"
 import { Histogram } from "./histogram.ts"
 import type { LoadResult, Settings } from "./settings.ts"
@@ -15,11 +16,10 @@ import type { LoadResult, Settings } from "./settings.ts"
 const mebibyte = 1024 * 1024
 const rssMillis = 500
 const rssPoints = 40
-/** Strata tidies up when nothing was written for a while: longer than that. */
-const untidyMillis = 7000
+/** Strata tidies up when nothing was written for five seconds, as it finds out after ten at most: longer than that. */
+const untidyMillis = 12_000
 const restMillisMax = 900_000
 const idleGets = 200_000
-const removesPerBatch = 1000
 
 const settings = JSON.parse(process.argv[2]!) as Settings
 const progress = (text: string): void =>
@@ -79,20 +79,11 @@ const rested = async (maintenance: MaintenanceService): Promise<Stats> => {
   return Effect.runPromise(maintenance.stats)
 }
 
-const removeAll = async (database: DatabaseService, driver: Driver): Promise<void> => {
-  if ("removeRange" in database) {
-    await Effect.runPromise((database.removeRange as (range: object) => Effect.Effect<unknown>)({}))
-    return
-  }
-  let keys: Array<Uint8Array> = []
-  const flush = () => Effect.runPromise(database.write(keys.map((key) => ({ type: "remove", key }))))
-  for (let index = 0; index < settings.keys; index++) {
-    if (driver.present[index] === 1) keys.push(driver.key(index))
-    if (keys.length < removesPerBatch && index < settings.keys - 1) continue
-    await flush()
-    keys = []
-  }
-}
+/** What V8 keeps for objects that were just made: up to 128 MiB, by how much the process allocates, whoever does it. */
+const youngBytes = (): number =>
+  getHeapSpaceStatistics()
+    .filter(({ space_name }) => space_name === "new_space")
+    .reduce((sum, space) => sum + space.physical_space_size, 0)
 
 /** So many of the samples, evenly spread, each the highest of its part. */
 const curveOf = (samples: ReadonlyArray<number>): ReadonlyArray<number> => {
@@ -104,12 +95,16 @@ const curveOf = (samples: ReadonlyArray<number>): ReadonlyArray<number> => {
 
 mkdirSync(settings.directory, { recursive: true })
 const runtime = ManagedRuntime.make(layer({ directory: settings.directory, durability: "os" }))
-const database = await runtime.runPromise(Database)
-const maintenance = await runtime.runPromise(Maintenance)
+const database = await runtime.runPromise(DatabaseTag)
+const maintenance = await runtime.runPromise(MaintenanceTag)
 const driver = new Driver(settings.keys, 1)
 const { operations, sets, takeGets } = operationsOn(database)
 const rss: Array<number> = []
-const sampler = ownInterval(() => rss.push(process.memoryUsage.rss() / mebibyte), rssMillis)
+let young = 0
+const sampler = ownInterval(() => {
+  rss.push(process.memoryUsage.rss() / mebibyte)
+  young = Math.max(young, youngBytes())
+}, rssMillis)
 
 const tasks = watch()
 const writtenBefore = bytesWritten()
@@ -133,7 +128,7 @@ const getsIdle = takeGets()
 const present = driver.presentCount
 const count = await Effect.runPromise(database.count())
 if (count !== present) throw new Error(`${count} keys are there of ${present}`)
-await removeAll(database, driver)
+await Effect.runPromise(database.removeRange({}))
 progress(`removed everything; idle for ${settings.idleSeconds} s`)
 await new Promise((resolve) => void setTimeout(resolve, settings.idleSeconds * 1000))
 const emptyBytes = bytesUnder(settings.directory)
@@ -151,6 +146,7 @@ const result: LoadResult = {
   getsIdle,
   sets: sets.spread(),
   rssMiB: curveOf(rss),
+  youngMiB: young / mebibyte,
   budgetMiB: (arenaBytes * arenaCount + cacheBytes) / mebibyte,
   levels: stats.levels,
   liveBytes: present * (keyBytes + valueBytes),

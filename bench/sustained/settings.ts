@@ -44,6 +44,8 @@ export interface LoadResult {
   readonly getsIdle: Spread
   readonly sets: Spread
   readonly rssMiB: ReadonlyArray<number>
+  /** At its highest, of V8's young generation. */
+  readonly youngMiB: number
   readonly budgetMiB: number
   readonly levels: ReadonlyArray<Level>
   readonly liveBytes: number

@@ -20,6 +20,7 @@ import { pressure } from "../structure/writePressure.ts"
 import { type CompactionParts, type Horizon, perform, tablesOf, type Work } from "./compactionRun.ts"
 import type { Committer } from "./committer.ts"
 import { Gate, WaitList } from "./gate.ts"
+import { KnownRemovals } from "./knownRemovals.ts"
 import { numberOfTable } from "./tableFile.ts"
 
 export interface CompactorParts extends CompactionParts {
@@ -62,6 +63,7 @@ export class Compactor {
   private readonly ended = new WaitList()
   private readonly running = new Set<Work>()
   private readonly damaged = new Set<number>()
+  private readonly removals = new KnownRemovals()
   private readonly wanted: Array<Wanted> = []
   /** Ranges that scans found full of removals. */
   private crowded: Array<PickerRange> = []
@@ -136,16 +138,20 @@ export class Compactor {
   }
 
   private readonly loop: Effect.Effect<never> = Effect.suspend(() =>
-    Effect.forever(
-      Effect.suspend(() => {
-        const work = this.next()
-        if (work === undefined) return Effect.andThen(this.gate.wait, Effect.yieldNow)
-        // In this step: the fiber may begin later, and its tables must not be chosen again before.
-        this.running.add(work)
-        return FiberSet.run(this.fibers!, this.work(work, this.parts.oracle.horizon()))
-      })
-    )
+    Effect.forever(Effect.andThen(this.learnRemovals, this.step))
   )
+
+  private readonly learnRemovals: Effect.Effect<void> = Effect.suspend(() =>
+    this.removals.learn(this.parts.live.tables)
+  )
+
+  private readonly step: Effect.Effect<unknown> = Effect.suspend(() => {
+    const work = this.next()
+    if (work === undefined) return Effect.andThen(this.gate.wait, Effect.yieldNow)
+    // In this step: the fiber may begin later, and its tables must not be chosen again before.
+    this.running.add(work)
+    return FiberSet.run(this.fibers!, this.work(work, this.parts.oracle.horizon()))
+  })
 
   private get mayStart(): boolean {
     const { committer, jobs } = this.parts
@@ -187,7 +193,7 @@ export class Compactor {
       running: [...this.running].flatMap((work) => (work._tag === "Merge" ? [work.claim] : [])),
       snapshots: oracle.horizon().snapshots,
       idle: this.idleAt === oracle.assigned(),
-      rangeRemovals: live.tables.flatMap((table) => table.partsUnsafe()?.rangeRemovals?.removals ?? []),
+      rangeRemovals: this.removals.of(live.tables),
       manual,
       crowded: this.crowded
     }
