@@ -113,17 +113,23 @@ const checkLog = (log: ReadonlyArray<SimDisk.OperationRecord>, sessions: Readonl
   const failedSyncs = new Set<string>()
   /** Files that were given up before they were whole: nothing can name them. */
   const unborn = new Set<string>()
+  /** Files whose names are not durable yet: no manifest names them. */
+  const nameless = new Set<string>()
   let manifestFailed = false
   for (const { code, index, operation, path } of log) {
     if (sessions.includes(index)) manifestFailed = false
     if (operation === "append" && code !== undefined && !/manifest-|current-/.test(path)) unborn.add(path)
-    if (operation === "create" && code === undefined) failedSyncs.delete(path)
+    if (operation === "create" && code === undefined) {
+      failedSyncs.delete(path)
+      nameless.add(path)
+    }
+    if (operation === "syncDirectory" && code === undefined) nameless.clear()
     if (operation === "sync") {
       assert.isFalse(failedSyncs.has(path), `call ${index}: a second sync of ${path}`)
       if (code !== undefined) failedSyncs.add(path)
       if (code !== undefined && /manifest-|current-/.test(path)) manifestFailed = true
     }
-    if (operation === "remove" && !unborn.has(path))
+    if (operation === "remove" && !unborn.has(path) && !nameless.has(path))
       assert.isFalse(manifestFailed, `call ${index}: ${path} is removed after a failed sync`)
   }
 }

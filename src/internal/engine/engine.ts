@@ -172,6 +172,8 @@ export class Engine {
     const { manifest, oracle, options, wal } = this.parts
     yield* this.compactor.stop
     yield* this.committer.drain
+    // Those that are frozen: the next open would have to replay them, and there is an arena again for the last.
+    yield* Effect.ignore(this.flusher.settled)
     if (this.live.active.memtable.arena.used > options.flushOnCloseBytesMin && this.committer.freeze()) {
       yield* this.committer.drain
       yield* Effect.ignore(this.flusher.settled)

@@ -2,9 +2,9 @@
 //
 //   1  see that the tables which the manifest names are there
 //   2  replay the log into memtables; a memtable more than the pool holds becomes a table at once
-//   3  a writer re-persists all of it before it takes writes: full memtables as tables, the last one as the first group
-//   of a new segment. After a failed sync
-//      the page cache may show what is not on disk, so what was replayed counts for nothing until it is written again
+//   3  a writer re-persists all of it before it takes writes: each memtable as the first group of a new segment, and
+//      the full ones become tables later, as ever. After a failed sync the page cache may show what is not on disk, so
+//      what was replayed counts for nothing until it is written again
 //   4  begin a new epoch: one manifest edit makes the new files live and the old segments dead
 //   5  only then remove what is dead
 //
@@ -26,7 +26,7 @@ import { FormatError } from "../format/formatError.ts"
 import { RecordView } from "../format/record.ts"
 import { attempt } from "./attempt.ts"
 import { MemtableFlush } from "./memtableFlush.ts"
-import { LiveView } from "./view.ts"
+import { LiveView, type Slot } from "./view.ts"
 
 export interface RecoveryParts {
   readonly options: OptionsShape
@@ -66,11 +66,6 @@ class Replayer {
       this.reader.reset(payload)
       return this.takeCommits()
     })
-
-  /** The memtables but the newest, as tables: not yet published. */
-  readonly flushFrozen: Effect.Effect<void, DatabaseError> = Effect.suspend(() =>
-    this.live.oldest === this.live.active ? Effect.void : Effect.andThen(this.flushOldest, this.flushFrozen)
-  )
 
   private takeCommits(): Effect.Effect<void, DatabaseError> {
     return attempt(() => {
@@ -171,7 +166,7 @@ export const recover = Effect.fn("Database.open")(function* (parts: RecoveryPart
   } else {
     const reserved = sequence + options.sequencesReserved
     yield* persist(parts, replayer, { reserved })
-    filesRemoved = yield* manifest.removeOrphans(isLive(live, wal.segment()))
+    filesRemoved = yield* manifest.removeOrphans(isLive(live, live.oldest.segment))
     oracle.start({ sequence, reserved, commitMillisMax })
   }
   const millis = Math.max(0, (yield* Clock.currentTimeMillis) - startedMillis)
@@ -197,19 +192,31 @@ const persist = Effect.fnUntraced(function* (
 ) {
   const { manifest, wal } = parts
   const { live } = replayer
-  yield* replayer.flushFrozen
-  const { active } = live
-  const { bytes, used } = active.memtable.arena
-  yield* wal.start(used === 0 ? [] : [bytes.subarray(0, used)])
-  active.segment = wal.segment()
+  const [oldest, ...newer] = [...live.current.slots].reverse()
+  yield* wal.start(contentOf(oldest!))
+  oldest!.segment = wal.segment()
+  for (const slot of newer) {
+    yield* wal.switchSegment
+    const content = contentOf(slot)
+    if (content.length > 0) yield* wal.append(content)
+    slot.segment = wal.segment()
+  }
+  yield* wal.sync
+  for (const slot of live.current.slots) slot.sealed = slot !== live.active
   yield* manifest.begin({
     addTables: replayer.flushed,
-    logNumberMin: active.segment,
+    logNumberMin: live.oldest.segment,
     sequencesReserved: next.reserved,
     commitMillisMax: replayer.commitMillisMax,
     lsnDurable: wal.syncedLsn()
   })
 })
+
+/** As a group of the log. */
+const contentOf = ({ memtable }: Slot): ReadonlyArray<Uint8Array> => {
+  const { bytes, used } = memtable.arena
+  return used === 0 ? [] : [bytes.subarray(0, used)]
+}
 
 const isLive = (live: LiveView, segment: number): ((kind: "log" | "table", number: number) => boolean) => {
   const tables = new Set(live.tables.map(({ meta }) => meta.number))

@@ -49,9 +49,10 @@ export class TableReader implements Table, FileHolder {
     this.blocks = new CachedPieces(parts.cache, bytesOfBlock)
     this.partitions = new CachedPieces(parts.cache, bytesOfPartition)
     this.open = Effect.uninterruptibleMask((restore) => {
-      const { loaded, opening } = this
-      if (loaded !== undefined) return Effect.succeed(loaded)
-      return opening === undefined ? this.openLater() : restore(Deferred.await(opening))
+      const { opening } = this
+      if (opening === undefined) return this.openOnce(restore)
+      // What another read ran into says little about this one, which may be of a better moment.
+      return Effect.catch(restore(Deferred.await(opening)), () => this.openOnce(restore))
     })
   }
 
@@ -131,6 +132,14 @@ export class TableReader implements Table, FileHolder {
 
   /** Gives back what the cache holds of it, and the file. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => this.files.close(this))
+
+  private openOnce(
+    restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  ): Effect.Effect<LoadedTable, DatabaseError> {
+    const { loaded, opening } = this
+    if (loaded !== undefined) return Effect.succeed(loaded)
+    return opening === undefined ? this.openLater() : restore(Deferred.await(opening))
+  }
 
   // Not interruptible, for it is a few reads, and others may be waiting for it.
   private openLater(): Effect.Effect<LoadedTable, DatabaseError> {
