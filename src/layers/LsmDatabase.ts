@@ -13,7 +13,7 @@ import { BlockCache } from "../services/BlockCache.ts"
 import { Database, type DatabaseService } from "../services/Database.ts"
 import type { DatabaseError } from "../services/DatabaseError.ts"
 import { Directory } from "../services/Directory.ts"
-import type { Disk } from "../services/Disk.ts"
+import { Disk } from "../services/Disk.ts"
 import type { Encryption } from "../services/Encryption.ts"
 import { Jobs } from "../services/Jobs.ts"
 import { Maintenance } from "../services/Maintenance.ts"
@@ -61,12 +61,13 @@ export interface Location extends Options.OptionsInput {
 export const layerNoDeps: Layer.Layer<
   Database | Maintenance,
   DatabaseError,
-  Manifest | Wal | SsTable | Memtable | Oracle | BlockCache | Jobs
+  Disk | Manifest | Wal | SsTable | Memtable | Oracle | BlockCache | Jobs
 > = Layer.effectContext(
   Effect.gen(function* () {
     const manifest = yield* Manifest
     const engine = yield* open({
       options: yield* Options.Options,
+      disk: yield* Disk,
       manifest,
       wal: yield* Wal,
       jobs: yield* Jobs,

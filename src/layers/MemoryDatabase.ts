@@ -23,7 +23,12 @@ const arenaBytes = 1024 * 1024
  */
 export const layer = (options: OptionsInput = {}): Layer.Layer<Database | Maintenance, DatabaseError> =>
   Layer.suspend(() =>
-    LsmDatabase.layerWith({ arenaBytes, valueBytesMax: arenaBytes / 2, ...options, directory: "/memory" }).pipe(
-      Layer.provide([MemoryDisk.make().layer, NoEncryption.layer])
-    )
+    // A ballast would take the memory that it is to keep free.
+    LsmDatabase.layerWith({
+      arenaBytes,
+      valueBytesMax: arenaBytes / 2,
+      ballastBytesMax: 0,
+      ...options,
+      directory: "/memory"
+    }).pipe(Layer.provide([MemoryDisk.make().layer, NoEncryption.layer]))
   )

@@ -112,6 +112,19 @@ export interface SnapshotStats {
 }
 
 /**
+ * The file that is kept to be removed when the disk is full.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BallastStats {
+  /** What it takes of the disk; 0 if there is none. */
+  readonly bytes: number
+  /** Its room is in use: only removals are taken, until there is space for it again. */
+  readonly inUse: boolean
+}
+
+/**
  * A look inside an open database. Numbers since it was opened, unless they are of files.
  *
  * @since 0.1.0
@@ -133,6 +146,7 @@ export interface Stats {
   readonly manifestBytes: number
   readonly memtables: number
   readonly memtableBytes: number
+  readonly ballast: BallastStats
   /** Tables whose file is open. */
   readonly openFiles: number
   readonly amplification: Amplification

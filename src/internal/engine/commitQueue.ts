@@ -24,6 +24,8 @@ import type { LiveView, Slot } from "./view.ts"
 export interface CommitRequest {
   readonly recordBytes: number
   readonly count: number
+  /** It takes space to free more. */
+  readonly removesOnly: boolean
   /** Writes exactly `recordBytes` bytes. */
   readonly encode: (target: Uint8Array, offset: number) => void
 }
@@ -35,6 +37,7 @@ export interface Ticket extends Commit {
   sequence: number
   commitMillis: number
   readonly durability: Durability
+  readonly removesOnly: boolean
   state: "waiting" | "writing" | "visible" | "failed"
   error: DatabaseError | undefined
   onResolved: (() => void) | undefined
@@ -100,7 +103,7 @@ export class CommitQueue {
     const immediate = durability === "buffered" && this.unresolved === 0
     if (!immediate || this.oracle.learning()) this.learn(slot, offset, sequence)
     if (immediate) return this.enterVisible(slot, offset, { bytes, sequence, commitMillis })
-    return this.push({ slot, offset, bytes, sequence, commitMillis, durability })
+    return this.push({ slot, offset, bytes, sequence, commitMillis, durability, removesOnly: request.removesOnly })
   }
 
   /** An empty `disk` commit: resolved when everything before it is on disk. Not counted, not visible. */
@@ -112,7 +115,8 @@ export class CommitQueue {
       bytes: 0,
       sequence: this.oracle.assigned(),
       commitMillis: this.oracle.commitMillisMax(),
-      durability: "disk"
+      durability: "disk",
+      removesOnly: true
     })
   }
 
@@ -168,6 +172,17 @@ export class CommitQueue {
     for (const ticket of tickets) if (ticket.state === "waiting") this.fail(ticket, error)
   }
 
+  /** The log has little room: what only removes is offered to it again, with what is visible; the rest fails. */
+  keepRemovals(group: Group | undefined, error: DatabaseError): void {
+    const tickets = [...(group?.tickets ?? []), ...this.waiting]
+    for (const ticket of group?.tickets ?? []) {
+      if (ticket.state === "visible") this.bufferedBytes += ticket.bytes
+      else if (ticket.state === "writing") ticket.state = "waiting"
+    }
+    this.waiting = tickets.filter(outlastsFullDisk)
+    for (const ticket of tickets) if (ticket.state === "waiting" && !ticket.removesOnly) this.fail(ticket, error)
+  }
+
   /** The log has ended: nothing more will be written. */
   failAll(group: Group | undefined, inGroup: DatabaseError, waiting: DatabaseError): void {
     const tickets = this.waiting
@@ -177,7 +192,7 @@ export class CommitQueue {
     for (const ticket of tickets) if (ticket.state === "waiting") this.fail(ticket, waiting)
   }
 
-  private push(parts: Pick<Ticket, "slot" | "offset" | "bytes" | "sequence" | "commitMillis" | "durability">): Ticket {
+  private push(parts: Omit<Ticket, "state" | "error" | "onResolved">): Ticket {
     const ticket: Ticket = { ...parts, state: "waiting", error: undefined, onResolved: undefined }
     this.waiting.push(ticket)
     this.unresolved += 1
@@ -205,6 +220,7 @@ export class CommitQueue {
       slot,
       offset,
       durability: "buffered",
+      removesOnly: false,
       state: "visible",
       error: undefined,
       onResolved: undefined
@@ -269,6 +285,9 @@ export class CommitQueue {
     }
   }
 }
+
+const outlastsFullDisk = ({ removesOnly, state }: Ticket): boolean =>
+  state === "visible" || (state === "waiting" && removesOnly)
 
 /** The group's bytes as they lie in the arena, neighbours joined. */
 export const groupChunks = (group: Group): ReadonlyArray<Uint8Array> => {

@@ -23,6 +23,7 @@ import type { Durability, OptionsShape } from "../../services/Options.ts"
 import type { OracleService, ReadSet } from "../../services/Oracle.ts"
 import type { WalService } from "../../services/Wal.ts"
 import { commitHeaderBytes } from "../format/commit.ts"
+import type { Ballast } from "./ballast.ts"
 import { CommitQueue, type CommitRequest, type Group, groupChunks, type Ticket } from "./commitQueue.ts"
 import { Admission, type StallReason } from "./admission.ts"
 import { Gate, WaitList } from "./gate.ts"
@@ -38,6 +39,7 @@ export interface Parts {
   readonly live: LiveView
   readonly oracle: OracleService
   readonly wal: WalService
+  readonly ballast: Pick<Ballast, "reserve" | "roomForRemovals">
 }
 
 /** What a transaction read, and since when. */
@@ -99,6 +101,8 @@ export class Committer {
   /** The commit, when there is room for it. On the stack of whoever runs it. */
   private admit(request: CommitRequest, durability: Durability, check?: Check): Effect.Effect<Commit, DatabaseError> {
     if (this.refusal !== undefined) return Effect.fail(this.refusal)
+    const { reserve } = this.parts.ballast
+    if (reserve !== undefined && !request.removesOnly) return Effect.fail(reserve)
     const reason = this.admission.blockedBy(commitHeaderBytes + request.recordBytes)
     if (reason !== undefined) {
       const vain = this.vainly(reason)
@@ -157,6 +161,12 @@ export class Committer {
     if (!this.parts.live.freeze()) return false
     this.pumpGate.wake()
     return true
+  }
+
+  /** The ballast was given up: only what removes may have its room. */
+  holdBack(error: DatabaseError): void {
+    this.queue.keepRemovals(undefined, error)
+    this.wakeEveryone()
   }
 
   poison(error: DatabaseError): void {
@@ -297,17 +307,22 @@ export class Committer {
   }
 
   private failed(group: Group, error: DatabaseError): Effect.Effect<void> {
-    if (this.isPoisoned) {
-      this.queue.failAll(group, error, this.refusal!)
-    } else if (error.reason._tag === "DiskFull" || error.reason._tag === "Io") {
-      this.refused = error
-      this.queue.abandon(group, error)
-      // Those behind it would be tried after what stays and is refused again: they are told now instead of never.
-      this.queue.abandonWaiting(error)
-    } else {
-      this.end(group, error)
-    }
-    return Effect.void
+    const { _tag } = error.reason
+    const room = _tag === "DiskFull" ? this.parts.ballast.roomForRemovals(error) : Effect.succeed(false)
+    return Effect.map(room, (hasRoom) => {
+      if (this.isPoisoned) {
+        this.queue.failAll(group, error, this.refusal!)
+      } else if (hasRoom) {
+        this.queue.keepRemovals(group, error)
+      } else if (_tag === "DiskFull" || _tag === "Io") {
+        this.refused = error
+        this.queue.abandon(group, error)
+        // Those behind it would be tried after what stays and is refused again: they are told now instead of never.
+        this.queue.abandonWaiting(error)
+      } else {
+        this.end(group, error)
+      }
+    })
   }
 
   private end(group: Group, error: DatabaseError): void {

@@ -22,7 +22,8 @@ import {
 import type { DirectoryLocked, DiskError } from "../../services/Disk.ts"
 import { FormatError } from "../format/formatError.ts"
 
-const isFull = (error: DiskError): boolean => error.code === "ENOSPC" || error.code === "EDQUOT"
+/** No space, or none that we may have. */
+export const isFull = (error: DiskError): boolean => error.code === "ENOSPC" || error.code === "EDQUOT"
 
 /** For everything but a sync. */
 export const ofDisk = (error: DiskError): DatabaseError => {

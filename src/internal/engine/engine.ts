@@ -11,6 +11,7 @@ import { successor } from "../structure/removalStripes.ts"
 import type { KeyRange } from "../structure/keyRange.ts"
 import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
+import { Ballast, type BallastParts } from "./ballast.ts"
 import { checkpoint } from "./checkpoint.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import { Committer } from "./committer.ts"
@@ -37,6 +38,7 @@ import { verify } from "./verify.ts"
 import type { LiveView } from "./view.ts"
 
 export interface EngineParts extends RecoveryParts {
+  readonly ballast: Ballast
   readonly cache: BlockCacheService
   readonly memory: MemoryShape
 }
@@ -68,11 +70,18 @@ export class Engine {
     this.committer = new Committer({ ...parts, live })
     live.onRelease = () => this.committer.admission.wake()
     this.compactor = new Compactor({ ...parts, live, committer: this.committer, flushIdle: this.flushIdle })
-    const flushed = () => this.compactor.changed()
+    parts.ballast.start(live, this.committer)
+    const flushed = () => {
+      this.compactor.changed()
+      parts.ballast.look()
+    }
     this.flusher = new Flusher({ ...parts, live, committer: this.committer, flushed })
     this.committer.onGroup = () => this.compactor.active.wake()
     this.obsolete = new ObsoleteTables({ tables: parts.tables, committer: this.committer })
-    live.onObsolete = (table) => this.obsolete.add(table)
+    live.onObsolete = (table) => {
+      this.obsolete.add(table)
+      parts.ballast.look()
+    }
     this.limits = { options, nowMillis: oracle.nowMillis }
     const crowded = (range: KeyRange) => this.compactor.crowd(range)
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), crowded }
@@ -89,7 +98,7 @@ export class Engine {
   readonly start = Effect.suspend(() =>
     Effect.andThen(
       Effect.forEach(
-        [...this.committer.loops(), this.flusher.loop, this.obsolete.loop, this.reserveLoop],
+        [...this.committer.loops(), this.flusher.loop, this.obsolete.loop, this.reserveLoop, this.parts.ballast.loop],
         (loop) => Effect.forkScoped(loop, { startImmediately: true }),
         { discard: true }
       ),
@@ -327,6 +336,7 @@ export class Engine {
 
   private statsParts(): StatsParts {
     const { committer, compactor, flusher, live } = this
+    const { ballast } = this.parts
     return {
       ...this.parts,
       live,
@@ -339,16 +349,18 @@ export class Engine {
       jobs: this.parts.jobs.stats,
       compaction: () => compactor.counters,
       targets: (levelBytes) => compactor.targets(levelBytes),
-      troubles: () => [committer.refusal, flusher.failing, compactor.failing]
+      troubles: () => [committer.refusal, ballast.reserve, flusher.failing, compactor.failing, ballast.failing]
     }
   }
 }
 
 /** Recovers and starts an engine that lives as long as the current scope. */
-export const open = Effect.fnUntraced(function* (parts: EngineParts) {
+export const open = Effect.fnUntraced(function* (given: Omit<EngineParts, "ballast"> & BallastParts) {
+  const ballast = new Ballast(given)
+  const parts: EngineParts = { ...given, ...ballast.paying(given), ballast }
   const { live, report } = yield* recover(parts)
   const engine = new Engine(parts, live, report)
-  if (!parts.options.readOnly) yield* engine.start
+  if (!parts.options.readOnly) yield* Effect.andThen(ballast.begin, engine.start)
   // After the fibers, so that it runs before they are interrupted: closing needs them.
   yield* Effect.addFinalizer(() => engine.close)
   return engine

@@ -204,7 +204,8 @@ export class ManifestWriter {
       const state = directoryState(yield* Effect.mapError(disk.list(directory), ofDisk))
       const names = new Set([
         ...state.logs.filter(({ number }) => !keep("log", number)).map(({ name }) => name),
-        ...state.tables.filter(({ number }) => !keep("table", number)).map(({ name }) => name)
+        ...state.tables.filter(({ number }) => !keep("table", number)).map(({ name }) => name),
+        ...state.ballasts.map(({ name }) => name)
       ])
       return yield* removeAll(this.parts, names)
     }

@@ -92,11 +92,13 @@ const durabilities: ReadonlySet<string> = new Set(["disk", "os", "buffered"])
 export class SingleRequest implements CommitRequest {
   readonly count = 1
   readonly recordBytes: number
+  readonly removesOnly: boolean
   private readonly fields: RecordFields
 
   constructor(fields: RecordFields) {
     this.fields = fields
     this.recordBytes = recordBytes(fields)
+    this.removesOnly = fields.kind === Kind.remove || fields.kind === Kind.removeRange
   }
 
   encode(target: Uint8Array, offset: number): void {

@@ -7,6 +7,7 @@ import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { WalService } from "../../services/Wal.ts"
 import { liveBytes } from "../structure/liveEstimate.ts"
+import type { Ballast } from "./ballast.ts"
 import type { Committer } from "./committer.ts"
 import type { Flusher } from "./flusher.ts"
 import type { LiveView } from "./view.ts"
@@ -28,6 +29,7 @@ export interface StatsParts {
   readonly wal: WalService
   readonly manifest: ManifestService
   readonly committer: Committer
+  readonly ballast: Ballast
   readonly flusher: Flusher
   readonly recovery: RecoveryReport
   /** Of a reader, which has no log of its own, what it read. */
@@ -84,7 +86,7 @@ export class EngineStats {
   }
 
   readonly all = (): Stats => {
-    const { cache, jobs, live, log, manifest, openFiles, oracle, tables, troubles } = this.parts
+    const { ballast, cache, jobs, live, log, manifest, openFiles, oracle, tables, troubles } = this.parts
     const { slots } = live.current
     const counters = this.counters()
     const levels = this.levels()
@@ -104,6 +106,7 @@ export class EngineStats {
       manifestBytes: manifest.bytes(),
       memtables: slots.length,
       memtableBytes: slots.reduce((total, slot) => total + slot.memtable.arena.used, 0),
+      ballast: { bytes: ballast.bytes, inUse: ballast.reserve !== undefined },
       openFiles: openFiles(),
       amplification: amplificationOf(counters, levels, liveBytes(tables())),
       stalls: stallsOf(counters),

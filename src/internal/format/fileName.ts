@@ -1,12 +1,13 @@
 // The names of our files. Whatever has another name is not ours and is never touched.
 //
 //   log-<number>.wal  table-<number>.sst  manifest-<number>.man  current-<number>.mark    number: 16 lower-case hex
+//   ballast-<number>.bal                                                                  likewise
 //   lock-<n>.sock                                                                         n: decimal, no leading zero
 //
 // Numbers are below 2^53. The grammar is strict so that `._log-…`, `LOG-…`, `log-1.wal`, `log-….wal.bak` stay foreign.
 import { assert } from "./formatError.ts"
 
-export type FileNameKind = "log" | "table" | "manifest" | "marker" | "lock"
+export type FileNameKind = "log" | "table" | "manifest" | "marker" | "ballast" | "lock"
 
 export interface ParsedFileName {
   readonly kind: FileNameKind
@@ -22,6 +23,7 @@ export const logFileName = (number: number): string => `log-${hex(number)}.wal`
 export const tableFileName = (number: number): string => `table-${hex(number)}.sst`
 export const manifestFileName = (number: number): string => `manifest-${hex(number)}.man`
 export const markerFileName = (number: number): string => `current-${hex(number)}.mark`
+export const ballastFileName = (number: number): string => `ballast-${hex(number)}.bal`
 export const lockFileName = (number: number): string => {
   assert(Number.isSafeInteger(number) && number >= 0, "a lock number is whole and between 0 and 2^53 - 1")
   return `lock-${number}.sock`
@@ -31,10 +33,11 @@ const kinds: Record<string, FileNameKind> = {
   "log.wal": "log",
   "table.sst": "table",
   "manifest.man": "manifest",
-  "current.mark": "marker"
+  "current.mark": "marker",
+  "ballast.bal": "ballast"
 }
 
-const numbered = /^(log|table|manifest|current)-([0-9a-f]{16})\.(wal|sst|man|mark)$/
+const numbered = /^(log|table|manifest|current|ballast)-([0-9a-f]{16})\.(wal|sst|man|mark|bal)$/
 const lock = /^lock-(0|[1-9][0-9]{0,15})\.sock$/
 
 /** What the name says, or `undefined` for a file that is not ours. */

@@ -50,19 +50,21 @@ export class WriteBuffer {
     return joined(this.memtable.rangeRemovals)
   }
 
-  /** The records of a commit. Their bytes, and how many. */
-  measure(): { readonly recordBytes: number; readonly count: number } {
+  /** The records of a commit: their bytes, how many, and whether all of them remove. */
+  measure(): { readonly recordBytes: number; readonly count: number; readonly removesOnly: boolean } {
     let bytes = 0
     let count = 0
+    let removesOnly = true
     this.forEachLast((start, end) => {
       bytes += end - start
       count += 1
+      if (this.record.kind !== Kind.remove) removesOnly = false
     })
     for (const span of this.removed) {
       bytes += recordBytes(fieldsOf(span))
       count += 1
     }
-    return { recordBytes: bytes, count }
+    return { recordBytes: bytes, count, removesOnly }
   }
 
   /** Writes them and returns the offset behind them. */

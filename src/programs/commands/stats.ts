@@ -48,6 +48,7 @@ const facts = (stats: Stats): string => {
     ["log", `${plural(stats.logSegments, "segment")}, ${bytesText(stats.logBytes)}`],
     ["memtables", `${countText(stats.memtables)}, ${bytesText(stats.memtableBytes)}`],
     ["manifest", bytesText(stats.manifestBytes)],
+    ...when(stats.ballast.bytes > 0, "ballast", bytesText(stats.ballast.bytes)),
     ...when(stats.openFiles > 0, "open files", countText(stats.openFiles)),
     ["amplification", amplificationText(stats.amplification)],
     ...when(cache.hits + cache.misses > 0, "cache", cacheText(cache)),

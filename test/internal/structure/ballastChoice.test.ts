@@ -1,0 +1,66 @@
+// Sizes and room of the ballast, as DESIGN §8 has them, and that it is not made and removed by turns.
+import { assert, describe, it } from "@effect/vitest"
+import { type BallastState, chooseBallast } from "../../../src/internal/structure/ballastChoice.ts"
+import { defaults } from "../../../src/services/Options.ts"
+
+const MiB = 1024 * 1024
+/** Of memtables that no share is smaller than. */
+const shares = { ...defaults, arenaBytes: MiB }
+const choose = (state: Partial<BallastState>, limits = shares) =>
+  chooseBallast({ liveBytes: 0, freeBytes: 2 ** 40, heldBytes: 0, inUse: false, ...state }, limits)
+
+describe("the choice of the ballast", () => {
+  it.each([
+    { tableMiB: 63.9, bytes: 0 },
+    { tableMiB: 64, bytes: 4 },
+    { tableMiB: 160, bytes: 10 },
+    { tableMiB: 256, bytes: 16 },
+    { tableMiB: 100_000, bytes: 16 }
+  ])("of $tableMiB MiB of tables is $bytes MiB", ({ bytes, tableMiB }) => {
+    const choice = choose({ liveBytes: tableMiB * MiB })
+    assert.deepStrictEqual(choice, bytes === 0 ? { _tag: "Keep" } : { _tag: "Make", bytes: bytes * MiB })
+  })
+
+  it("is a memtable and a quarter at least, and not over the limit", () => {
+    assert.deepStrictEqual(choose({ liveBytes: 64 * MiB }, defaults), { _tag: "Make", bytes: 16 * MiB })
+    const limits = { ...defaults, arenaBytes: 8 * MiB }
+    assert.deepStrictEqual(choose({ liveBytes: 64 * MiB }, limits), { _tag: "Make", bytes: 10 * MiB })
+    assert.strictEqual(choose({ liveBytes: 63 * MiB }, limits)._tag, "Keep")
+  })
+
+  it("is none where the limit is 0", () => {
+    const limits = { ...shares, ballastBytesMax: 0 }
+    assert.strictEqual(choose({ liveBytes: 2 ** 40 }, limits)._tag, "Keep")
+    assert.strictEqual(choose({ liveBytes: 2 ** 40, heldBytes: MiB }, limits)._tag, "Remove")
+  })
+
+  it.each([
+    { tableMiB: 31, heldMiB: 4, tag: "Remove" },
+    { tableMiB: 33, heldMiB: 4, tag: "Keep" },
+    { tableMiB: 127, heldMiB: 4, tag: "Keep" },
+    { tableMiB: 128, heldMiB: 4, tag: "Make" },
+    { tableMiB: 255, heldMiB: 15, tag: "Keep" },
+    { tableMiB: 256, heldMiB: 15, tag: "Make" },
+    { tableMiB: 129, heldMiB: 16, tag: "Keep" },
+    { tableMiB: 128, heldMiB: 16, tag: "Make" }
+  ])("with $heldMiB MiB for $tableMiB MiB of tables is $tag", ({ heldMiB, tableMiB, tag }) => {
+    assert.strictEqual(choose({ liveBytes: tableMiB * MiB, heldBytes: heldMiB * MiB })._tag, tag)
+  })
+
+  it.each([
+    { freeMiB: 5, heldMiB: 0, inUse: false, tag: "Make" },
+    { freeMiB: 4.9, heldMiB: 0, inUse: false, tag: "Reserve" },
+    { freeMiB: 7.9, heldMiB: 0, inUse: true, tag: "Reserve" },
+    { freeMiB: 8, heldMiB: 0, inUse: true, tag: "Make" },
+    { freeMiB: 3.9, heldMiB: 1, inUse: false, tag: "Keep" },
+    { freeMiB: 4, heldMiB: 1, inUse: false, tag: "Make" }
+  ])("with $freeMiB MiB free, $heldMiB held, in use $inUse, is $tag", ({ freeMiB, heldMiB, inUse, tag }) => {
+    const state = { liveBytes: 64 * MiB, freeBytes: freeMiB * MiB, heldBytes: heldMiB * MiB, inUse }
+    assert.strictEqual(choose(state)._tag, tag)
+  })
+
+  it("holds nobody back when the tables got small", () => {
+    assert.strictEqual(choose({ liveBytes: 33 * MiB, freeBytes: MiB, inUse: true })._tag, "Reserve")
+    assert.strictEqual(choose({ liveBytes: 31 * MiB, freeBytes: 0, inUse: true })._tag, "Remove")
+  })
+})
