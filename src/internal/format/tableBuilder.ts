@@ -10,7 +10,8 @@ import { FilterBuilder } from "./filter.ts"
 import { assert } from "./formatError.ts"
 import { Kind, storedKeyBytesMax } from "./record.ts"
 import type { Sealer } from "./sealer.ts"
-import { Layout, sealBlock } from "./storedBlock.ts"
+import { OutputChunks } from "./outputChunks.ts"
+import { Layout, sealBlock, sealBlockInPlace, storedBlockExtra } from "./storedBlock.ts"
 import {
   encodeFooter,
   encodeProperties,
@@ -44,7 +45,7 @@ export class TableBuilder {
   private readonly filter = new FilterBuilder()
   private readonly removals: Array<RangeRemoval> = []
   private readonly refs = new ValueRefsBuilder()
-  private chunks: Array<Uint8Array> = []
+  private readonly output = new OutputChunks()
   private offset = fileHeaderBytes
   private blockTagsCrc = 0
   // The key of the entry added last, and its sequence.
@@ -84,7 +85,7 @@ export class TableBuilder {
     this.filterBitsPerKey = options.filterBitsPerKey
     this.indexBytesMax = options.indexBytesMax
     this.sealer = sealer
-    this.chunks.push(this.fileHeader)
+    this.output.push(this.fileHeader)
   }
 
   /** Entries and range removals so far. */
@@ -144,11 +145,9 @@ export class TableBuilder {
     this.countEntry(sequence, true)
   }
 
-  /** The chunks that are ready to be appended. Nothing else refers to them. */
+  /** The chunks that are ready to be appended: before anything else is asked of this, which makes others of them. */
   take(): Array<Uint8Array> {
-    const { chunks } = this
-    this.chunks = []
-    return chunks
+    return this.output.take()
   }
 
   /**
@@ -253,12 +252,20 @@ export class TableBuilder {
   }
 
   private closeBlock(): void {
-    const { length, tag } = this.section(Layout.entries, this.block.finish())
-    this.blockTagsCrc = crc32(tag, this.blockTagsCrc)
+    const { block, fileTag, offset, output, sealer } = this
+    const plainLength = block.plainBytes()
+    const length = plainLength + storedBlockExtra(sealer.tagBytes)
+    const start = output.place(length)
+    const { bytes } = output
+    block.finish(bytes, start)
+    const end = sealBlockInPlace({ bytes, start, plainLength, layout: Layout.entries, fileTag, offset, sealer })
+    assert(end === start + length, "a piece is as long as was announced")
+    this.blockTagsCrc = crc32(bytes.subarray(end - sealer.tagBytes, end), this.blockTagsCrc)
     this.index.add(length, this.last.bytes, 0, this.last.offset)
+    this.offset += length
   }
 
-  private section(layout: Layout, plain: Uint8Array): { readonly length: number; readonly tag: Uint8Array } {
+  private section(layout: Layout, plain: Uint8Array): { readonly length: number } {
     const { fileTag, offset, sealer } = this
     const stored = sealBlock({ plain, layout, fileTag, offset, sealer })
     this.push(stored.chunks, stored.length)
@@ -268,7 +275,7 @@ export class TableBuilder {
   private push(chunks: ReadonlyArray<Uint8Array>, length: number): void {
     let total = 0
     for (const chunk of chunks) {
-      this.chunks.push(chunk)
+      this.output.push(chunk)
       total += chunk.length
     }
     assert(total === length, "a piece is as long as was announced")

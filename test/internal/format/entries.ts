@@ -1,4 +1,5 @@
 // Entries as plain values, for the tests of blocks and tables.
+import type { BlockBuilder } from "../../../src/internal/format/block.ts"
 import { type EntryView, makeEntryView } from "../../../src/internal/format/blockEntry.ts"
 import { Kind } from "../../../src/internal/format/record.ts"
 import { handleBytes, type ValueHandle, writeHandle } from "../../../src/internal/format/valueHandle.ts"
@@ -96,4 +97,11 @@ export const randomEntries = (dice: Dice, count: number): Array<Plain> => {
     const before = entries[index - 1]
     return before === undefined || before.key !== entry.key || before.sequence !== entry.sequence
   })
+}
+
+/** The block of what was added, in an array of its own. */
+export const finished = (builder: BlockBuilder): Uint8Array => {
+  const bytes = new Uint8Array(builder.plainBytes())
+  builder.finish(bytes, 0)
+  return bytes
 }

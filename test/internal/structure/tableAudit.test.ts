@@ -10,7 +10,7 @@ import { TableIndex, TableIndexBuilder } from "../../../src/internal/format/tabl
 import type { TableMeta } from "../../../src/internal/format/tableMeta.ts"
 import type { FileRefs } from "../../../src/internal/format/valueRefs.ts"
 import { TableAudit } from "../../../src/internal/structure/tableAudit.ts"
-import { handleText, latin1, type Plain, plain, toView } from "../format/entries.ts"
+import { finished, handleText, latin1, type Plain, plain, toView } from "../format/entries.ts"
 
 type Blocks = ReadonlyArray<ReadonlyArray<Plain>>
 
@@ -42,7 +42,7 @@ const filterOf = (keys: ReadonlyArray<string>): Uint8Array | undefined => {
 const blockOf = (entries: ReadonlyArray<Plain>): Uint8Array => {
   const builder = new BlockBuilder()
   for (const entry of entries) builder.add(toView(entry))
-  return builder.finish()
+  return finished(builder)
 }
 
 /** Audits blocks of 100 stored bytes each; `skipped` are those that could not be read. */
