@@ -11,11 +11,11 @@ import type * as Scope from "effect/Scope"
 import { availableParallelism } from "node:os"
 import { fromDisk } from "../internal/engine/diskErrors.ts"
 import { ofFailure } from "../internal/engine/jobFailure.ts"
+import { discardFiles } from "../internal/engine/jobFiles.ts"
 import { jobParts } from "../internal/engine/jobParts.ts"
 import { JobQueue } from "../internal/engine/jobQueue.ts"
 import { runJob } from "../internal/engine/jobRunner.ts"
 import { type JobParts, jobSetup, moreFiles } from "../internal/engine/jobSetup.ts"
-import { tablePath } from "../internal/engine/tableFile.ts"
 import { JobWord, jobWords, type RunMessage } from "../internal/structure/jobMessages.ts"
 import type { JobWork } from "../internal/structure/jobWork.ts"
 import { unionOf } from "../internal/structure/keySpans.ts"
@@ -181,10 +181,12 @@ class Pool {
           return Effect.as(restore(synced), end.tables)
         }).pipe(
           Effect.onError(() =>
-            Effect.forEach(
-              files.slice(0, Atomics.load(message.words, JobWord.created)),
-              ({ number }) => Effect.ignore(disk.remove(tablePath(this.parts, number))),
-              { discard: true }
+            discardFiles(
+              this.parts,
+              // Which kind each became is the job's own knowledge; no other file has its number.
+              files
+                .slice(0, Atomics.load(message.words, JobWord.created))
+                .flatMap(({ number }) => [{ kind: "table", number } as const, { kind: "value", number } as const])
             )
           )
         )

@@ -20,6 +20,7 @@ const hex = (number: number): string => {
 
 export const logFileName = (number: number): string => `log-${hex(number)}.wal`
 export const tableFileName = (number: number): string => `table-${hex(number)}.sst`
+export const valueFileName = (number: number): string => `value-${hex(number)}.val`
 export const manifestFileName = (number: number): string => `manifest-${hex(number)}.man`
 export const markerFileName = (number: number): string => `current-${hex(number)}.mark`
 export const lockFileName = (number: number): string => {

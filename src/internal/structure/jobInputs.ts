@@ -4,7 +4,7 @@ import { assert } from "../format/formatError.ts"
 import type { Sealer } from "../format/sealer.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
 import { inTable } from "./fileDamage.ts"
-import type { JobAnswer, JobRequest } from "./jobRequest.ts"
+import type { JobAnswer, JobFile, JobRequest } from "./jobRequest.ts"
 import { compareKeys } from "./keyRange.ts"
 import type { RangeRemoval } from "../format/table.ts"
 import type { RunTable } from "./runVersions.ts"
@@ -13,6 +13,8 @@ import type { KeySpan } from "./versionSource.ts"
 
 const mayHold = ({ largest, smallest }: TableMeta, { from, to }: KeySpan): boolean =>
   (from === undefined || compareKeys(largest, from) >= 0) && (to === undefined || compareKeys(smallest, to) < 0)
+
+export const tableFile = ({ number }: TableMeta): JobFile => ({ kind: "table", number })
 
 export class JobInputs {
   /** Open when nothing is asked for any more. */
@@ -42,7 +44,7 @@ export class JobInputs {
     const waiting = this.waiting.at(-1)
     if (waiting === undefined) return undefined
     const { meta, run } = waiting
-    if (this.opening === undefined) return this.rested ? { _tag: "Open", number: meta.number } : { _tag: "Pause" }
+    if (this.opening === undefined) return this.rested ? { _tag: "Open", file: tableFile(meta) } : { _tag: "Pause" }
     const { opening } = this
     const asked = inTable(meta.number, () => opening.next())
     if (asked === undefined) {
@@ -55,7 +57,7 @@ export class JobInputs {
       return this.next()
     }
     if (asked._tag === "Sealer") return asked
-    return { _tag: "Read", number: meta.number, offset: asked.offset, length: asked.length }
+    return { _tag: "Read", file: tableFile(meta), offset: asked.offset, length: asked.length }
   }
 
   feed(answer: JobAnswer): void {

@@ -13,7 +13,7 @@
 // looked at before each request; `created` counts the files that the job has begun to make, in the order in which it
 // was given them, so that the owner can remove them also after the worker's death.
 import type { TableMeta } from "../format/tableMeta.ts"
-import type { NewFile } from "./jobRequest.ts"
+import type { JobFile, NewFile } from "./jobRequest.ts"
 import type { JobSetup, JobWork } from "./jobWork.ts"
 
 /** Places in the shared memory of a thread. */
@@ -37,19 +37,19 @@ export type ToWorker =
   | RunMessage
   | { readonly _tag: "Files"; readonly id: number; readonly files: ReadonlyArray<NewFile> }
 
-/** Why a job failed. Files are given by their numbers. */
+/** Why a job failed. Files are given by their kinds and numbers. */
 export type JobFailure =
   | {
       readonly _tag: "Disk"
       readonly operation: string
-      readonly number: number
+      readonly file: JobFile
       readonly offset: number | undefined
       /** The errno's name. */
       readonly code: string
     }
   | {
       readonly _tag: "Damage"
-      readonly number: number
+      readonly file: JobFile
       readonly message: string
       readonly offset: number
       readonly unsupported: boolean

@@ -10,6 +10,12 @@ export interface NewFile {
   readonly fileId: Uint8Array
 }
 
+/** A table or a value file. No two files have the same number, of whatever kind they are. */
+export interface JobFile {
+  readonly kind: "table" | "value"
+  readonly number: number
+}
+
 /** Which file's pieces are to be opened or sealed. */
 export type SealedFile = Pick<FileHeader, "fileId" | "keyGeneration"> & { readonly kind: FileKind }
 
@@ -26,35 +32,35 @@ export interface RangeRequest {
   readonly length: number
 }
 
-/** What is needed to open a table. */
+/** What is needed to open a file. */
 export type OpeningRequest = RangeRequest | SealerRequest
 
 /**
  *     request   answer
- *     Open      the size of the table's file
+ *     Open      the size of the file
  *     Read      exactly so many bytes; those of a lane are not looked at any more when the next of it is asked for
  *     Sealer    the sealer
  *     Files     at least one new file
- *     Create    nothing; the file is empty, and the one that is written from now on
+ *     Create    nothing; the file is empty. Two may be written at once; in the order given
  *     Append    nothing; the chunks may be reused
  *     Publish   nothing; the file is synced and closed
  *     Pause     nothing; a slice is over
- *     Done      none: these are the new tables, ascending
+ *     Done      none: these are the new tables, ascending, and the new value files
  */
 export type JobRequest =
-  | { readonly _tag: "Open"; readonly number: number }
+  | { readonly _tag: "Open"; readonly file: JobFile }
   | {
       readonly _tag: "Read"
-      readonly number: number
+      readonly file: JobFile
       readonly offset: number
       readonly length: number
       readonly lane?: number
     }
   | SealerRequest
   | { readonly _tag: "Files" }
-  | { readonly _tag: "Create"; readonly number: number }
-  | { readonly _tag: "Append"; readonly chunks: ReadonlyArray<Uint8Array> }
-  | { readonly _tag: "Publish" }
+  | { readonly _tag: "Create"; readonly file: JobFile }
+  | { readonly _tag: "Append"; readonly file: JobFile; readonly chunks: ReadonlyArray<Uint8Array> }
+  | { readonly _tag: "Publish"; readonly file: JobFile }
   | { readonly _tag: "Pause" }
   | { readonly _tag: "Done"; readonly tables: ReadonlyArray<TableMeta> }
 

@@ -6,8 +6,8 @@ import { assert } from "../format/formatError.ts"
 import type { Sealer } from "../format/sealer.ts"
 import { TableBuilder } from "../format/tableBuilder.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
-import { inTable } from "./fileDamage.ts"
-import type { JobAnswer, JobRequest, NewFile } from "./jobRequest.ts"
+import { inFile } from "./fileDamage.ts"
+import type { JobAnswer, JobFile, JobRequest, NewFile } from "./jobRequest.ts"
 import type { JobSetup } from "./jobWork.ts"
 import type { RangeRemoval } from "../format/table.ts"
 import { TableOpening } from "./tableOpening.ts"
@@ -20,6 +20,7 @@ const filterKeysMax = 32 * 1024
 type Stage = "sealer" | "create" | "filling" | "ending" | "ended" | "publish" | "open" | "check" | "written"
 
 export class TableOutput {
+  private readonly file: JobFile
   private readonly header: FileHeader
   private readonly setup: JobSetup
   private readonly level: number
@@ -36,6 +37,7 @@ export class TableOutput {
     const kind = FileKind.table
     const own = { kind, fileNumber: file.number, fileId: file.fileId }
     this.header = { ...own, format, tagBytes, keyGeneration, databaseId, incarnation, epoch }
+    this.file = { kind: "table", number: file.number }
     this.setup = setup
     this.level = options.level
   }
@@ -68,20 +70,20 @@ export class TableOutput {
 
   /** What is needed now; `undefined` if it is to be filled, or is written. */
   next(): JobRequest | undefined {
-    const { fileNumber: number } = this.header
+    const { file } = this
     switch (this.stage) {
       case "sealer":
         return { _tag: "Sealer", file: this.header }
       case "create":
-        return { _tag: "Create", number }
+        return { _tag: "Create", file }
       case "filling":
         return this.fill()
       case "ending":
         return this.finish()
       case "publish":
-        return { _tag: "Publish" }
+        return { _tag: "Publish", file }
       case "open":
-        return { _tag: "Open", number }
+        return { _tag: "Open", file }
       case "check":
         return this.check()
       default:
@@ -129,7 +131,7 @@ export class TableOutput {
     }
     if (builder.bytes - this.taken < appendBytes) return undefined
     this.taken = builder.bytes
-    return { _tag: "Append", chunks: builder.take() }
+    return { _tag: "Append", file: this.file, chunks: builder.take() }
   }
 
   private finish(): JobRequest {
@@ -138,7 +140,7 @@ export class TableOutput {
     this.finished = { ...facts, level: this.level }
     this.builder = undefined
     this.stage = "ended"
-    return { _tag: "Append", chunks }
+    return { _tag: "Append", file: this.file, chunks }
   }
 
   private openingOf(fileBytes: number): TableOpening {
@@ -154,10 +156,10 @@ export class TableOutput {
       return undefined
     }
     if (asked._tag === "Sealer") return asked
-    return { _tag: "Read", number: this.header.fileNumber, offset: asked.offset, length: asked.length }
+    return { _tag: "Read", file: this.file, offset: asked.offset, length: asked.length }
   }
 
   private reading<A>(decode: () => A): A {
-    return inTable(this.header.fileNumber, decode)
+    return inFile(this.file, decode)
   }
 }
