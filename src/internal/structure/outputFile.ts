@@ -6,17 +6,11 @@ import type { FileHeader, FileKind } from "../format/fileHeader.ts"
 import { assert } from "../format/formatError.ts"
 import type { Sealer } from "../format/sealer.ts"
 import { inFile } from "./fileDamage.ts"
-import type { JobAnswer, JobFile, JobRequest, NewFile, OpeningRequest } from "./jobRequest.ts"
+import type { JobAnswer, JobFile, JobRequest, NewFile, Opening } from "./jobRequest.ts"
 import type { JobSetup } from "./jobWork.ts"
 
 /** Of one append: enough that its fixed cost does not show, and few enough to be written on the calling stack. */
 export const appendBytes = 64 * 1024
-
-/** Reads back what was written. Throws `FormatError`. */
-interface Opening {
-  readonly next: () => OpeningRequest | undefined
-  readonly feed: (answer: Uint8Array | Sealer) => void
-}
 
 type Stage = "sealer" | "create" | "filling" | "ending" | "publish" | "open" | "check" | "written"
 
@@ -56,10 +50,10 @@ export class OutputFile {
     return this.given
   }
 
-  /** While it is filled: what the builder has ready, if that is enough for an append. */
-  fill(builder: { readonly bytes: number; readonly take: () => ReadonlyArray<Uint8Array> }): JobRequest | undefined {
-    if (builder.bytes - this.taken < appendBytes) return undefined
-    this.taken = builder.bytes
+  /** While it is filled: what the builder has ready, if that is enough for an append; it has made so many bytes. */
+  fill(bytes: number, builder: { readonly take: () => ReadonlyArray<Uint8Array> }): JobRequest | undefined {
+    if (bytes - this.taken < appendBytes) return undefined
+    this.taken = bytes
     return { _tag: "Append", file: this.file, chunks: builder.take() }
   }
 
