@@ -32,6 +32,7 @@ import {
 import { EngineStats, type StatsParts } from "./stats.ts"
 import { Transactions } from "./transactions.ts"
 import { toKeyRange } from "./userKeys.ts"
+import { ValueReads } from "./valueReads.ts"
 import { ValueSlab } from "./valueSlab.ts"
 import { verify } from "./verify.ts"
 import type { LiveView } from "./view.ts"
@@ -61,7 +62,7 @@ export class Engine {
   private closed = false
 
   constructor(parts: EngineParts, live: LiveView, recovery: RecoveryReport) {
-    const { cache, oracle, options } = parts
+    const { cache, manifest, oracle, options } = parts
     this.parts = parts
     this.live = live
     this.recovery = recovery
@@ -75,7 +76,8 @@ export class Engine {
     live.onObsolete = (table) => this.obsolete.add(table)
     this.limits = { options, nowMillis: oracle.nowMillis }
     const crowded = (range: KeyRange) => this.compactor.crowd(range)
-    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), crowded }
+    const separated = new ValueReads({ directory: manifest.directory, readOnly: options.readOnly })
+    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), separated, crowded }
     this.look = new EngineStats(this.statsParts())
     this.transactions = new Transactions({
       reads: this.reads,
