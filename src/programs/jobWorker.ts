@@ -8,7 +8,7 @@ import * as path from "node:path"
 import { parentPort, workerData } from "node:worker_threads"
 import { tableFileName, valueFileName } from "../internal/format/fileName.ts"
 import { FileDamage } from "../internal/structure/fileDamage.ts"
-import { JobKernel } from "../internal/structure/jobKernel.ts"
+import { kernelOf } from "../internal/structure/kernelOf.ts"
 import {
   type FromWorker,
   type JobFailure,
@@ -17,7 +17,8 @@ import {
   ThreadWord,
   type ToWorker
 } from "../internal/structure/jobMessages.ts"
-import type { JobAnswer, JobFile, JobRequest } from "../internal/structure/jobRequest.ts"
+import { isFlush } from "../internal/structure/jobWork.ts"
+import type { JobAnswer, JobFile, JobRequest, JobResult, Kernel } from "../internal/structure/jobRequest.ts"
 import { checksumSealer } from "../internal/format/sealer.ts"
 
 type Asked<Tag extends JobRequest["_tag"]> = Extract<JobRequest, { readonly _tag: Tag }>
@@ -65,6 +66,14 @@ const { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } = fs.constants
 // Neither exists on Windows.
 const noFollow = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
 
+const closeQuietly = (fd: number): void => {
+  try {
+    fs.closeSync(fd)
+  } catch {
+    // Nothing more can be done with it.
+  }
+}
+
 interface WrittenFile {
   readonly file: JobFile
   readonly fd: number
@@ -109,6 +118,13 @@ class JobFiles {
     }
     this.bytesRead += length
     return buffer.subarray(0, length)
+  }
+
+  /** A failure says nothing: nothing was written. */
+  closeInput({ number }: JobFile): void {
+    const fd = this.reading.get(number)!
+    this.reading.delete(number)
+    closeQuietly(fd)
   }
 
   create(file: JobFile): void {
@@ -160,13 +176,7 @@ class JobFiles {
     const fds = [...this.reading.values(), ...[...this.writing.values()].map(({ fd }) => fd)]
     this.reading.clear()
     this.writing.clear()
-    for (const fd of fds) {
-      try {
-        fs.closeSync(fd)
-      } catch {
-        // Nothing more can be done with it.
-      }
-    }
+    for (const fd of fds) closeQuietly(fd)
   }
 
   private bufferOf(lane: number, length: number): Uint8Array {
@@ -200,17 +210,17 @@ class RunningJob {
   /** Nothing can be done until an answer comes. */
   waiting = false
   private readonly files: JobFiles
-  private readonly kernel: JobKernel
+  private readonly kernel: Kernel
   private readonly words: Int32Array
   private answer: JobAnswer = undefined
   private asked = false
 
   constructor(message: RunMessage) {
     this.id = message.id
-    this.isFlush = message.work.memtables.length > 0
+    this.isFlush = isFlush(message.work)
     this.words = message.words
     this.files = new JobFiles(message)
-    this.kernel = new JobKernel(message.work, message.setup)
+    this.kernel = kernelOf(message.work, message.setup)
   }
 
   /** Goes on until a slice is over, an answer has to come, or the job has ended; true if it has. */
@@ -222,7 +232,7 @@ class RunningJob {
         const request = this.kernel.next()
         Atomics.add(thread, ThreadWord.progress, 1)
         if (request._tag === "Done") {
-          this.end({ _tag: "Done", tables: request.tables })
+          this.end(request)
           return true
         }
         this.asked = true
@@ -248,6 +258,9 @@ class RunningJob {
         return this.files.open(request.file)
       case "Read":
         return this.files.read(request)
+      case "Close":
+        this.files.closeInput(request.file)
+        return undefined
       case "Sealer":
         return checksumSealer
       case "Files":
@@ -285,7 +298,7 @@ class RunningJob {
 
   private end(
     outcome:
-      | Pick<Extract<FromWorker, { readonly _tag: "Done" }>, "_tag" | "tables">
+      | ({ readonly _tag: "Done" } & JobResult)
       | {
           readonly _tag: "Failed"
           readonly failure: JobFailure

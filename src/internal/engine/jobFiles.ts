@@ -70,6 +70,12 @@ export class JobFiles {
     return Effect.mapError(this.reading.get(file.number)!.read(offset, length), ofRead)
   }
 
+  closeInput({ number }: JobFile): Answering {
+    const file = this.reading.get(number)!
+    this.reading.delete(number)
+    return Effect.as(Effect.ignore(file.close), undefined)
+  }
+
   create(named: JobFile): Answering {
     return Effect.uninterruptible(
       Effect.map(fromDisk(this.parts.disk.create(jobFilePath(this.parts, named))), (file): undefined => {

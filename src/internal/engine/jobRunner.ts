@@ -6,14 +6,13 @@
 // there. The caller tries again, into files of other numbers (RELIABILITY.md §3.4).
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
-import type { Job } from "../../services/Jobs.ts"
-import type { TableMeta } from "../../services/Manifest.ts"
+import type { Merged } from "../../services/Jobs.ts"
 import { FileDamage } from "../structure/fileDamage.ts"
-import { JobKernel } from "../structure/jobKernel.ts"
+import { kernelOf } from "../structure/kernelOf.ts"
 import type { JobAnswer, JobRequest } from "../structure/jobRequest.ts"
 import { fromDisk, ofFormat } from "./diskErrors.ts"
 import { type JobCounters, jobFilePath, JobFiles } from "./jobFiles.ts"
-import { type JobParts, jobSetup, moreFiles } from "./jobSetup.ts"
+import { type Job, type JobParts, jobSetup, moreFiles } from "./jobSetup.ts"
 
 type Answering = Effect.Effect<JobAnswer, DatabaseError>
 
@@ -29,6 +28,8 @@ const answerOf = (
       return files.open(request.file)
     case "Read":
       return files.read(request)
+    case "Close":
+      return files.closeInput(request.file)
     case "Sealer":
       return parts.encryption.sealer(request.file)
     case "Files":
@@ -62,9 +63,9 @@ export const runJob = Effect.fnUntraced(function* (
   run: { readonly counters: JobCounters; readonly check: Effect.Effect<void, DatabaseError> }
 ) {
   const { disk, manifest } = parts
-  const kernel = new JobKernel(job, jobSetup(parts, job))
+  const kernel = kernelOf(job, jobSetup(parts, job))
   const files = new JobFiles(parts, run.counters)
-  const steps = Effect.gen(function* (): Effect.fn.Return<ReadonlyArray<TableMeta>, DatabaseError> {
+  const steps = Effect.gen(function* (): Effect.fn.Return<Merged, DatabaseError> {
     let request = yield* stepping(parts, () => kernel.next())
     while (request._tag !== "Done") {
       if (request._tag === "Pause") yield* run.check
@@ -75,8 +76,9 @@ export const runJob = Effect.fnUntraced(function* (
       })
     }
     yield* files.close
-    if (request.tables.length > 0) yield* fromDisk(disk.syncDirectory(manifest.directory))
-    return request.tables
+    const { tables, valueFiles } = request
+    if (tables.length + valueFiles.length > 0) yield* fromDisk(disk.syncDirectory(manifest.directory))
+    return { tables, valueFiles }
   })
   return yield* Effect.onError(steps, () => Effect.andThen(files.close, files.discard))
 })

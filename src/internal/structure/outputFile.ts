@@ -6,17 +6,11 @@ import type { FileHeader, FileKind } from "../format/fileHeader.ts"
 import { assert } from "../format/formatError.ts"
 import type { Sealer } from "../format/sealer.ts"
 import { inFile } from "./fileDamage.ts"
-import type { JobAnswer, JobFile, JobRequest, NewFile, OpeningRequest } from "./jobRequest.ts"
+import type { JobAnswer, JobFile, JobRequest, NewFile, Opening } from "./jobRequest.ts"
 import type { JobSetup } from "./jobWork.ts"
 
 /** Of one append: enough that its fixed cost does not show, and few enough to be written on the calling stack. */
 export const appendBytes = 64 * 1024
-
-/** Reads back what was written. Throws `FormatError`. */
-interface Opening {
-  readonly next: () => OpeningRequest | undefined
-  readonly feed: (answer: Uint8Array | Sealer) => void
-}
 
 type Stage = "sealer" | "create" | "filling" | "ending" | "publish" | "open" | "check" | "written"
 
