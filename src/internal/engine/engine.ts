@@ -22,6 +22,7 @@ import type { Limits } from "./requests.ts"
 import { EngineStats, type StatsParts } from "./stats.ts"
 import { Transactions } from "./transactions.ts"
 import { toKeyRange } from "./userKeys.ts"
+import { ValueReads } from "./valueReads.ts"
 import { ValueSlab } from "./valueSlab.ts"
 import { verify } from "./verify.ts"
 import type { LiveView } from "./view.ts"
@@ -53,7 +54,7 @@ export class Engine {
   private closed = false
 
   constructor(parts: EngineParts, live: LiveView, recovery: RecoveryReport) {
-    const { cache, oracle, options } = parts
+    const { cache, manifest, oracle, options } = parts
     this.parts = parts
     this.live = live
     this.recovery = recovery
@@ -68,7 +69,8 @@ export class Engine {
     live.onObsoleteValue = ({ meta }) => this.obsolete.add(parts.values.remove(meta))
     this.limits = { options, nowMillis: oracle.nowMillis }
     const crowded = (range: KeyRange) => this.compactor.crowd(range)
-    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), crowded }
+    const separated = new ValueReads({ directory: manifest.directory, readOnly: options.readOnly })
+    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), separated, crowded }
     this.look = new EngineStats(this.statsParts())
     const direct = new DirectValues(parts)
     const writing = { live, limits: this.limits, committer: this.committer, direct }
