@@ -1,22 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { ManifestEdit } from "../../../src/internal/format/manifestEdit.ts"
-import type { ValueFileMeta } from "../../../src/internal/format/valueFileMeta.ts"
 import { applyEdit, noFacts, problemOf, snapshotOf } from "../../../src/internal/structure/manifestState.ts"
-import { tableMeta } from "../../support/fileSession.ts"
+import { namingTable, valueFileMeta } from "../../support/fileSession.ts"
 
-const valueFile = (number: number, ...ids: ReadonlyArray<number>): ValueFileMeta => ({
-  number,
-  bytes: 4096,
-  fileId: new Uint8Array(32).fill(number),
-  footerCrc: number,
-  epoch: 1,
-  sections: ids.map((id) => ({ id, count: 2, bytes: 30 }))
-})
+const valueFile = (number: number, ...ids: ReadonlyArray<number>) => valueFileMeta(number, ids)
 
-const table = (number: number, ...files: ReadonlyArray<number>) => ({
-  ...tableMeta(number),
-  valueRefs: files.map((file) => ({ file, count: 1, bytes: 10 }))
-})
+const table = (number: number, ...files: ReadonlyArray<number>) => namingTable(number, files)
 
 /** Value file 4 of its own values, 9 with those of 5 and 6; tables 1 and 2 name values of 4 and 5. */
 const state = applyEdit(noFacts, {
