@@ -79,7 +79,10 @@ export class Jobs extends Context.Service<
   {
     /** How many run at once, and one flush beside them; a further one waits. */
     readonly concurrency: number
-    /** New tables, ascending; none if nothing is left. */
+    /**
+     * New tables, ascending; none if nothing is left. It can be interrupted where its caller cannot: it fails then, or
+     * hands over what it has made just before. A caller that can be interrupted may lose that on the way.
+     */
     readonly run: (job: Job) => Effect.Effect<ReadonlyArray<TableMeta>, DatabaseError>
     readonly stats: () => {
       readonly running: number

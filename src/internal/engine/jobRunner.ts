@@ -60,13 +60,16 @@ class JobFiles {
     }
   }
 
-  /** Closes what is open. Failures say nothing: what was written was closed before it was read back. */
+  /**
+   * Closes what is open, and is not interrupted half-way. Failures say nothing: what was written was closed before it
+   * was read back.
+   */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     const open = [...this.reading.values(), ...(this.writing === undefined ? [] : [this.writing])]
     this.reading.clear()
     this.writing = undefined
     return Effect.forEach(open, (file) => Effect.ignore(file.close), { discard: true })
-  })
+  }).pipe(Effect.uninterruptible)
 
   readonly discard: Effect.Effect<void> = Effect.suspend(() => {
     const { disk } = this.parts
@@ -132,7 +135,10 @@ const stepping = <A>(parts: JobParts, step: () => A): Effect.Effect<A, DatabaseE
     }
   })
 
-/** `check` is asked in each slice whether to go on. */
+/**
+ * `check` is asked in each slice whether to go on. The job can be interrupted until its tables are made; run it where
+ * nothing else can be, or they may be lost on their way.
+ */
 export const runJob = Effect.fnUntraced(function* (
   parts: JobParts,
   job: Job,
@@ -155,5 +161,5 @@ export const runJob = Effect.fnUntraced(function* (
     if (request.tables.length > 0) yield* fromDisk(disk.syncDirectory(manifest.directory))
     return request.tables
   })
-  return yield* Effect.onError(steps, () => Effect.andThen(files.close, files.discard))
+  return yield* Effect.onError(Effect.interruptible(steps), () => Effect.andThen(files.close, files.discard))
 })
