@@ -118,8 +118,8 @@ export class Jobs extends Context.Service<
     /** How many run at once, and one flush beside them; a further one waits. */
     readonly concurrency: number
     /**
-     * It can be interrupted where its caller cannot: it fails then, or hands over what it has made just before. A caller
-     * that can be interrupted may lose that on the way.
+     * It can be interrupted where its caller cannot: it fails then, or hands over what it has made just before. A
+     * caller that can be interrupted may lose that on the way.
      */
     readonly run: (job: MergeJob) => Effect.Effect<Merged, DatabaseError>
     /**
