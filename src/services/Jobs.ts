@@ -122,7 +122,10 @@ export class Jobs extends Context.Service<
      * caller that can be interrupted may lose that on the way.
      */
     readonly run: (job: MergeJob) => Effect.Effect<Merged, DatabaseError>
-    /** New files, none if no value is left. A section without a live value is in none of them. Interrupted as `run`. */
+    /**
+     * New files, none if no value is left. A section without a live value is in none of them. It can be interrupted as
+     * `run` can.
+     */
     readonly collect: (job: CollectJob) => Effect.Effect<ReadonlyArray<ValueFileMeta>, DatabaseError>
     readonly stats: () => {
       readonly running: number

@@ -75,9 +75,13 @@ export class JobFiles {
   }
 
   closeInput({ number }: JobFile): Answering {
-    const file = this.reading.get(number)!
-    this.reading.delete(number)
-    return Effect.as(Effect.ignore(file.close), undefined)
+    return Effect.uninterruptible(
+      Effect.suspend(() => {
+        const file = this.reading.get(number)!
+        this.reading.delete(number)
+        return Effect.as(Effect.ignore(file.close), undefined)
+      })
+    )
   }
 
   create(named: JobFile): Answering {
