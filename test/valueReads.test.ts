@@ -4,10 +4,10 @@ import { Effect, Exit, Scope, Stream } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import { concatBytes } from "../src/internal/format/bytes.ts"
 import { type LazyEntry, NotInMemory, type Reader } from "../src/services/Database.ts"
-import type { DatabaseError } from "../src/services/DatabaseError.ts"
+import type { DatabaseError, Reason } from "../src/services/DatabaseError.ts"
 import type { OptionsInput } from "../src/services/Options.ts"
-import { type Opened, open } from "./support/opened.ts"
-import { reasonOf } from "./support/tables.ts"
+import { directory, type Opened, open } from "./support/opened.ts"
+import { reasonOf, rewrite } from "./support/tables.ts"
 import { patterned } from "./support/valueLogs.ts"
 
 /** Values of 101 bytes and more go to value files when they are flushed, of 100,000 and more before their commit. */
@@ -284,5 +284,77 @@ describe("on the calling stack", () => {
         same(value, decoder.decode(key), "scan")
       for (const [at, value] of runSync(database.getMany(keys.slice(0, 8))).entries()) same(value, keys[at]!, "getMany")
     })
+  )
+})
+
+describe("damage in a value file", () => {
+  const hurt = [keys[6]!, keys[11]!]
+
+  /** The database, opened again after a byte of a flushed value and one of a direct value have changed. */
+  const damaged = Effect.fnUntraced(function* (synchronousReads: boolean) {
+    const { disk, layer } = SimDisk.make({ synchronousReads })
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const opened = yield* open(layer, options)
+        yield* fill(opened)
+        yield* opened.maintenance.flush
+      })
+    )
+    const found: Array<string> = []
+    for (const { name } of yield* disk.list(directory)) {
+      if (!name.endsWith(".val")) continue
+      yield* rewrite(disk, disk.join(directory, name), (bytes) => {
+        for (const key of hurt) {
+          const at = Buffer.from(bytes).indexOf(expected.get(key)!.subarray(100, 200))
+          if (at < 0) continue
+          bytes[at + 50]! ^= 0x20
+          found.push(key)
+        }
+        return bytes
+      })
+    }
+    assert.sameMembers(found, hurt)
+    return (yield* open(layer, options)).database
+  })
+
+  it.live("fails that value only, with file and offset, however it is read", () =>
+    Effect.forEach([true, false], (synchronousReads) =>
+      Effect.gen(function* () {
+        const database = yield* damaged(synchronousReads)
+        const isHurt = (key: string) => hurt.includes(key)
+        const refused = (reason: Reason) => {
+          assert.strictEqual(reason._tag, "Corruption")
+          assert.match(reason.message, /value-[0-9a-f]{16}\.val:\d+: /)
+        }
+        for (const key of keys) {
+          if (isHurt(key)) {
+            refused(yield* reasonOf(database.get(key)))
+            refused(yield* reasonOf(database.getEntry(key)))
+            refused(yield* reasonOf(database.getMany([keys[5]!, key])))
+            refused(yield* reasonOf(Stream.runDrain((yield* database.getStream(key))!)))
+          } else {
+            same(yield* database.get(key), key, "get")
+          }
+        }
+        refused(yield* reasonOf(Stream.runDrain(database.scan())))
+        yield* Stream.runForEach(database.scanLazy(), ({ key, value }) =>
+          isHurt(decoder.decode(key))
+            ? Effect.map(reasonOf(value), refused)
+            : Effect.map(value, (found) => same(found, decoder.decode(key), "scanLazy"))
+        )
+        const cursor = yield* database.cursor()
+        for (const key of keys) {
+          if (isHurt(key)) {
+            refused(yield* reasonOf(cursor.next))
+            assert.isUndefined(cursor.entry)
+          } else {
+            assert.isTrue(yield* cursor.next)
+            same(cursor.value, key, "cursor")
+          }
+        }
+        assert.isFalse(yield* cursor.next)
+        assert.strictEqual(yield* database.count(), keys.length)
+      }).pipe(Effect.scoped)
+    )
   )
 })
