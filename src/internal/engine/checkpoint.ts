@@ -60,6 +60,7 @@ export const checkpoint = Effect.fn("Database.checkpoint")(function* (
         directory,
         sequence: lastSequence,
         tables: tables.length,
+        valueFiles: valueFiles.length,
         bytes: [...tables, ...valueFiles].reduce((sum, { bytes }) => sum + bytes, 0)
       }),
     ({ release }) => Effect.sync(release)

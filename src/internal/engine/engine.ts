@@ -12,11 +12,12 @@ import type { KeyRange } from "../structure/keyRange.ts"
 import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
 import { checkpoint } from "./checkpoint.ts"
+import { Collector } from "./collector.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import { Committer } from "./committer.ts"
 import { Compactor } from "./compactor.ts"
 import { Flusher } from "./flusher.ts"
-import { ObsoleteTables } from "./obsoleteTables.ts"
+import { ObsoleteFiles } from "./obsoleteFiles.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
@@ -43,6 +44,8 @@ export interface EngineParts extends RecoveryParts {
 
 /** An idle database flushes its memtable if it holds so much, or anything that is removed. */
 const idleFlushBytesMin = 1024 * 1024
+/** What is collected by hand, if nothing is said. */
+const garbageRatioDefault = 0.05
 /** How long sequences wait for a manifest that could not be written. */
 const reserveRetry = "100 millis"
 
@@ -53,7 +56,8 @@ export class Engine {
   private readonly committer: Committer
   private readonly flusher: Flusher
   private readonly compactor: Compactor
-  private readonly obsolete: ObsoleteTables
+  private readonly collector: Collector
+  private readonly obsolete: ObsoleteFiles
   private readonly limits: Limits
   private readonly reads: ReadParts
   private readonly transactions: Transactions
@@ -68,11 +72,23 @@ export class Engine {
     this.committer = new Committer({ ...parts, live })
     live.onRelease = () => this.committer.admission.wake()
     this.compactor = new Compactor({ ...parts, live, committer: this.committer, flushIdle: this.flushIdle })
-    const flushed = () => this.compactor.changed()
+    this.collector = new Collector({
+      ...parts,
+      live,
+      fileBytesMax: options.valueFileBytesMax,
+      committer: this.committer,
+      isAtRest: () => this.compactor.isAtRest
+    })
+    this.compactor.onChange = () => this.collector.changed()
+    const flushed = () => {
+      this.compactor.changed()
+      this.collector.changed()
+    }
     this.flusher = new Flusher({ ...parts, live, committer: this.committer, flushed })
     this.committer.onGroup = () => this.compactor.active.wake()
-    this.obsolete = new ObsoleteTables({ tables: parts.tables, committer: this.committer })
-    live.onObsolete = (table) => this.obsolete.add(table)
+    this.obsolete = new ObsoleteFiles(this.committer)
+    live.onObsolete = ({ meta }) => this.obsolete.add(parts.tables.remove(meta))
+    live.onObsoleteValue = ({ meta }) => this.obsolete.add(parts.values.remove(meta))
     this.limits = { options, nowMillis: oracle.nowMillis }
     const crowded = (range: KeyRange) => this.compactor.crowd(range)
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), crowded }
@@ -93,7 +109,7 @@ export class Engine {
         (loop) => Effect.forkScoped(loop, { startImmediately: true }),
         { discard: true }
       ),
-      this.compactor.start
+      Effect.andThen(this.compactor.start, this.collector.start)
     )
   )
 
@@ -143,6 +159,11 @@ export class Engine {
           const end = to !== undefined && toInclusive ? successor(to) : to
           return Effect.andThen(this.flush(), this.compactor.compact({ from, to: end }))
         }),
+      collectValues: (options) =>
+        attempt(() => {
+          this.checkWritable()
+          return this.collector.collect(checkedRatio(options?.garbageRatioMin ?? garbageRatioDefault))
+        }),
       checkpoint: (directory) =>
         attempt(() => {
           this.checkWritable()
@@ -171,6 +192,7 @@ export class Engine {
   private readonly shutDown: Effect.Effect<void> = Effect.gen({ self: this as Engine }, function* (this: Engine) {
     const { manifest, oracle, options, wal } = this.parts
     yield* this.compactor.stop
+    yield* this.collector.stop
     yield* this.committer.drain
     // Those that are frozen: the next open would have to replay them, and there is an arena again for the last.
     yield* Effect.ignore(this.flusher.settled)
@@ -326,7 +348,7 @@ export class Engine {
   }
 
   private statsParts(): StatsParts {
-    const { committer, compactor, flusher, live } = this
+    const { collector, committer, compactor, flusher, live } = this
     return {
       ...this.parts,
       live,
@@ -338,10 +360,16 @@ export class Engine {
       openFiles: () => this.parts.tables.openFiles(),
       jobs: this.parts.jobs.stats,
       compaction: () => compactor.counters,
+      collection: () => collector.counters,
       targets: (levelBytes) => compactor.targets(levelBytes),
-      troubles: () => [committer.refusal, flusher.failing, compactor.failing]
+      troubles: () => [committer.refusal, flusher.failing, compactor.failing, collector.failing]
     }
   }
+}
+
+const checkedRatio = (ratio: number): number => {
+  if (ratio >= 0 && ratio <= 1) return ratio
+  throw invalid(`garbageRatioMin is a share from 0 to 1, not ${ratio}`)
 }
 
 /** Recovers and starts an engine that lives as long as the current scope. */
