@@ -76,7 +76,7 @@ const replace = (
   const numbers = removed.map(({ number }) => number)
   return Effect.uninterruptible(
     Effect.map(manifest.publish({ removeValueFiles: numbers, addValueFiles: made }), () => {
-      live.replaceValues({ remove: new Set(numbers), add: made.map((meta) => values.handle(meta)) })
+      live.replaceValues({ removeValues: new Set(numbers), addValues: made.map((meta) => values.handle(meta)) })
       return made
     })
   )

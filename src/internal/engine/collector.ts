@@ -24,7 +24,6 @@ import { collect, type Collected, type Collection, type CollectionParts } from "
 import type { Committer } from "./committer.ts"
 import { Gate, WaitList } from "./gate.ts"
 import { numberOfTable } from "./tableFile.ts"
-import { valueFilesOf } from "./valueFiles.ts"
 
 export interface CollectorParts extends CollectionParts {
   readonly committer: Committer
@@ -155,7 +154,7 @@ export class Collector {
   }
 
   private files(): ReadonlyArray<ValueFileMeta> {
-    return valueFilesOf(this.parts.live)
+    return this.parts.live.valueFiles.map(({ meta }) => meta)
   }
 
   /** Files that flushes have made since. */

@@ -7,7 +7,7 @@ import type { JobFailure } from "../structure/jobMessages.ts"
 import { ofDisk, ofFormat } from "./diskErrors.ts"
 import { jobFilePath, missingFile } from "./jobFiles.ts"
 import type { JobParts } from "./jobSetup.ts"
-import { ofRead } from "./tableFile.ts"
+import { ofRead } from "./opening.ts"
 
 export const ofFailure = (parts: JobParts, failure: JobFailure): Effect.Effect<never, DatabaseError> => {
   switch (failure._tag) {

@@ -6,7 +6,8 @@ import { tableFileName, valueFileName } from "../format/fileName.ts"
 import type { JobAnswer, JobFile, JobRequest } from "../structure/jobRequest.ts"
 import { fromDisk, ofDisk } from "./diskErrors.ts"
 import type { JobParts } from "./jobSetup.ts"
-import { missingTable, ofRead } from "./tableFile.ts"
+import { ofRead } from "./opening.ts"
+import { missingTable } from "./tableFile.ts"
 
 /** Bytes that jobs have moved. */
 export interface JobCounters {

@@ -17,7 +17,7 @@ import type { WalService } from "../../services/Wal.ts"
 import { liveBytes } from "../structure/liveEstimate.ts"
 import type { Committer } from "./committer.ts"
 import type { Flusher } from "./flusher.ts"
-import { valueStatsOf } from "./valueFiles.ts"
+import { valueStatsOf } from "./valueStats.ts"
 import type { LiveView } from "./view.ts"
 
 /** What compaction counts. */
