@@ -17,8 +17,8 @@ const partsShare = 0.75
 const partsBytesMin = 64 * 1024
 
 /**
- * At most `openFilesMax` files of tables and value files together; their indexes and filters take at most three quarters
- * of the cache, or 64 KiB of a smaller one.
+ * At most `openFilesMax` files of tables and value files together; their indexes and filters take at most three
+ * quarters of the cache, or 64 KiB of a smaller one.
  *
  * @since 0.1.0
  * @category layers

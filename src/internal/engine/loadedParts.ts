@@ -1,5 +1,5 @@
-// What is read of a file when it is first needed, kept while the bounds allow (openFiles.ts), and read again when it was
-// given up meanwhile.
+// What is read of a file when it is first needed, kept while the bounds allow (openFiles.ts), and read again when it
+// was given up meanwhile.
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"

@@ -1,7 +1,7 @@
-// The files of tables and values that are open, and what is in memory of them: at most so many files, and at most so many bytes of
-// indexes and filters. Whoever needs one more makes room: it closes the file, or drops the parts, that were not used
-// for the longest time, as a clock tells (a hit sets a bit; the hand clears it and passes on, and takes the first that
-// has none).
+// The files of tables and values that are open, and what is in memory of them: at most so many files, and at most so
+// many bytes of indexes and filters. Whoever needs one more makes room: it closes the file, or drops the parts, that
+// were not used for the longest time, as a clock tells (a hit sets a bit; the hand clears it and passes on, and takes
+// the first that has none).
 //
 // A file that an effect is using is never closed, so when all are in use, the next one waits for its turn. Whoever has
 // the parts of a file may keep them, also when they are dropped here: they never change.

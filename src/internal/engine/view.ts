@@ -1,8 +1,8 @@
-// What there is to read at one moment: memtables, newest first, tables in runs, and the files of separated values. A view
-// is an immutable value; freezing a memtable or replacing files makes a new one. A read that is not suspended uses the
-// current view without holding it. One that waits for a block pins its view: an arena is given back to the pool only
-// when its memtable is in a table and no pinned view names it, and a file is obsolete only when nothing that is current
-// or pinned names it.
+// What there is to read at one moment: memtables, newest first, tables in runs, and the files of separated values. A
+// view is an immutable value; freezing a memtable or replacing files makes a new one. A read that is not suspended uses
+// the current view without holding it. One that waits for a block pins its view: an arena is given back to the pool
+// only when its memtable is in a table and no pinned view names it, and a file is obsolete only when nothing that is
+// current or pinned names it.
 //
 // A value file is found by the id of a section. While its commits are in a memtable alone, the memtable's slot has it;
 // the flush makes it one of the live files, in one step. A collection puts another file with the same ids in its place:
