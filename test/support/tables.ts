@@ -23,7 +23,7 @@ import { Jobs, type MergeJob } from "../../src/services/Jobs.ts"
 import { Manifest, type ManifestService, type TableMeta } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
 import { type LoadedParts, SsTable, type SsTableService, type Table } from "../../src/services/SsTable.ts"
-import { fromView, latin1, type Plain, plain } from "../internal/format/entries.ts"
+import { fromView, latin1, type Plain, plain, randomHandle } from "../internal/format/entries.ts"
 import type { Dice } from "../internal/format/support.ts"
 import { memtableOf } from "./jobPlan.ts"
 
@@ -173,7 +173,7 @@ export const randomTable = (dice: Dice, size: { readonly count: number; readonly
         plain(name, {
           kind,
           sequence,
-          value: isRemove ? "" : text(length),
+          value: isRemove ? "" : kind === Kind.valueHandle ? randomHandle(dice, entries.length) : text(length),
           expiresAt: isRemove || dice.chance(0.8) ? 0 : Math.max(1, dice.whole()),
           userMeta: isRemove || dice.chance(0.8) ? 0 : 1 + dice.below(255)
         })

@@ -107,6 +107,8 @@ export class Compactor {
     this.fibers = yield* FiberSet.make<void>()
     yield* Effect.forkScoped(this.loop, { startImmediately: true })
     yield* Effect.forkScoped(this.idleLoop, { startImmediately: true })
+    // What the process before has left may be all that there is to do.
+    this.active.wake()
     this.changed()
   })
 
