@@ -60,5 +60,5 @@ describe("a close", () => {
     }
     console.log(`closes: ${closes}`)
     assert.isAbove(closes, 500)
-  })
+  }, 600_000)
 })
