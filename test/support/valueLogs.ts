@@ -76,9 +76,13 @@ export const valuesOf = (id: number, count: number, length: number): Array<Plain
     value: patterned(length, id + index)
   }))
 
-/** Bytes that are not the same at any two places nearby. */
+/** Bytes that are the same nowhere else. */
 export const patterned = (length: number, seed: number): Uint8Array => {
   const bytes = new Uint8Array(length)
-  for (let at = 0; at < length; at++) bytes[at] = (at * 31 + (at >>> 8) * 7 + seed * 13) & 255
+  let state = seed + 1
+  for (let at = 0; at < length; at++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    bytes[at] = state >>> 24
+  }
   return bytes
 }
