@@ -1,16 +1,19 @@
-// A database that is closed while it flushes and compacts, at any call of the disk: no file is left that its state does
-// not name, no handle stays open, and nothing is lost.
+// A database that is closed while it flushes, compacts and collects values, at any call of the disk: no file is left
+// that its state does not name, no handle stays open, and nothing is lost.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import * as SimScheduler from "../src/layers/SimScheduler.ts"
+import type { OptionsInput } from "../src/services/Options.ts"
 import { contentsOf, directory, open, type Opened, quiet, smallOptions, visibleImage } from "./support/opened.ts"
 import { assertNoOrphans } from "./support/orphans.ts"
 import { simulate } from "./support/scenario.ts"
 
 const options = { ...smallOptions, level0TablesMin: 2, baseLevelBytes: 1024, levelRatio: 2, tableBytesMax: 1024 }
 const schedules = 6
+/** Every value is in a value file, of which a few make one. */
+const separated = { ...options, valueThreshold: 16, valueFileBytesMax: 1024 }
 
 /** Overlapping tables, merged as they come, and all of them in the end. */
 const work = ({ database, maintenance }: Opened) =>
@@ -20,10 +23,11 @@ const work = ({ database, maintenance }: Opened) =>
       yield* maintenance.flush
     }
     yield* maintenance.compact()
+    yield* maintenance.collectValues({ garbageRatioMin: 0 })
   })
 
 /** The work, ended with its scope at this call of the disk; the number of calls. */
-const closedAt = (at: number, seed: number): number => {
+const closedAt = (at: number, seed: number, options: OptionsInput): number => {
   let fiber: Fiber.Fiber<unknown, unknown> | undefined
   const device = SimDisk.make({
     onOperation: (index) => {
@@ -49,13 +53,16 @@ const closedAt = (at: number, seed: number): number => {
 }
 
 describe("a close", () => {
-  it("at any call of a flush or a compaction leaves no handle and no file that no state names", () => {
+  it.each([
+    { name: "a flush or a compaction", options },
+    { name: "those of separated values, or a collection", options: separated }
+  ])("at any call of $name leaves no handle and no file that no state names", ({ options }) => {
     const first = SimDisk.make()
     simulate(Effect.scoped(open(first.layer, options)))
     let closes = 0
     for (let seed = 1; seed <= schedules; seed++) {
-      const last = closedAt(-1, seed)
-      for (let at = first.log.length; at < last; at++) closedAt(at, seed)
+      const last = closedAt(-1, seed, options)
+      for (let at = first.log.length; at < last; at++) closedAt(at, seed, options)
       closes += last - first.log.length
     }
     console.log(`closes: ${closes}`)

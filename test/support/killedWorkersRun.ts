@@ -12,6 +12,7 @@ import { Context, Effect, Layer, Stream } from "effect"
 import * as ArenaMemtable from "../../src/layers/ArenaMemtable.ts"
 import * as FileManifest from "../../src/layers/FileManifest.ts"
 import * as FileSsTable from "../../src/layers/FileSsTable.ts"
+import * as FileValueLog from "../../src/layers/FileValueLog.ts"
 import * as FileWal from "../../src/layers/FileWal.ts"
 import * as LocalOracle from "../../src/layers/LocalOracle.ts"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
@@ -122,7 +123,11 @@ const openIn = (directory: string, input: Options.OptionsInput, given: { killer:
     const onThread = (thread: JobThread) => void given.killer.threads.push(thread)
     const parts = LsmDatabase.layerNoDeps.pipe(
       Layer.provide([FileWal.layer, ArenaMemtable.layer, LocalOracle.layer]),
-      Layer.provide([FileSsTable.layer, Layer.effect(Jobs, NodeWorkerJobs.make(given.workers, { onThread }))]),
+      Layer.provide([
+        FileSsTable.layer,
+        FileValueLog.layer,
+        Layer.effect(Jobs, NodeWorkerJobs.make(given.workers, { onThread }))
+      ]),
       Layer.provideMerge(SieveBlockCache.layer),
       Layer.provide(FileManifest.layer),
       Layer.provide(WaryDisk.layer),
