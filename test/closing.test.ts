@@ -10,10 +10,9 @@ import { contentsOf, directory, open, type Opened, quiet, smallOptions, visibleI
 import { assertNoOrphans } from "./support/orphans.ts"
 import { simulate } from "./support/scenario.ts"
 
-const options = { ...smallOptions, level0TablesMin: 2, baseLevelBytes: 1024, levelRatio: 2, tableBytesMax: 1024 }
-const schedules = 6
-/** Every value is in a value file, of which a few make one. */
-const separated = { ...options, valueThreshold: 16, valueFileBytesMax: 1024 }
+const inTables = { ...smallOptions, level0TablesMin: 2, baseLevelBytes: 1024, levelRatio: 2, tableBytesMax: 1024 }
+/** Every value moves, two or three to a file. */
+const inValueFiles = { ...inTables, valueThreshold: 50, valueFileBytesMax: 600 }
 
 /** Overlapping tables, merged as they come, and all of them in the end. */
 const work = ({ database, maintenance }: Opened) =>
@@ -27,7 +26,7 @@ const work = ({ database, maintenance }: Opened) =>
   })
 
 /** The work, ended with its scope at this call of the disk; the number of calls. */
-const closedAt = (at: number, seed: number, options: OptionsInput): number => {
+const closedAt = (at: number, { options, seed }: { readonly options: OptionsInput; readonly seed: number }): number => {
   let fiber: Fiber.Fiber<unknown, unknown> | undefined
   const device = SimDisk.make({
     onOperation: (index) => {
@@ -54,18 +53,22 @@ const closedAt = (at: number, seed: number, options: OptionsInput): number => {
 
 describe("a close", () => {
   it.each([
-    { name: "a flush or a compaction", options },
-    { name: "those of separated values, or a collection", options: separated }
-  ])("at any call of $name leaves no handle and no file that no state names", ({ options }) => {
-    const first = SimDisk.make()
-    simulate(Effect.scoped(open(first.layer, options)))
-    let closes = 0
-    for (let seed = 1; seed <= schedules; seed++) {
-      const last = closedAt(-1, seed, options)
-      for (let at = first.log.length; at < last; at++) closedAt(at, seed, options)
-      closes += last - first.log.length
-    }
-    console.log(`closes: ${closes}`)
-    assert.isAbove(closes, 500)
-  })
+    { name: "a flush or a compaction", options: inTables, schedules: 6 },
+    { name: "those of separated values, or a collection", options: inValueFiles, schedules: 2 }
+  ])(
+    "at any call of $name leaves no handle and no file that no state names",
+    ({ options, schedules }) => {
+      const first = SimDisk.make()
+      simulate(Effect.scoped(open(first.layer, options)))
+      let closes = 0
+      for (let seed = 1; seed <= schedules; seed++) {
+        const last = closedAt(-1, { options, seed })
+        for (let at = first.log.length; at < last; at++) closedAt(at, { options, seed })
+        closes += last - first.log.length
+      }
+      console.log(`closes: ${closes}`)
+      assert.isAbove(closes, 500)
+    },
+    600_000
+  )
 })

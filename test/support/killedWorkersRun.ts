@@ -67,6 +67,8 @@ const randomOptions = (dice: Dice): Options.OptionsInput => ({
   arenaBytes: dice.pick([4096, 16 * 1024]),
   arenaCount: dice.pick([2, 3]),
   valueBytesMax: 1024,
+  valueThreshold: dice.pick([0, 100, 1024]),
+  valueFileBytesMax: dice.pick([64, 4096, 1024 * 1024]),
   blockBytes: dice.pick([256, 4096]),
   cacheBytes: dice.pick([0, 64 * 1024]),
   openFilesMax: dice.pick([8, 512]),
