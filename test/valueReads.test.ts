@@ -260,6 +260,10 @@ describe("value files", () => {
       yield* Stream.runForEachArray(database.scan({ prefix: "w" }), (entries) =>
         Effect.sync(() => assert.isAtMost(entries.length, 3))
       )
+      // Of values that are not read there may be many.
+      yield* Stream.runForEachArray(database.scanLazy({ prefix: "w" }), (entries) =>
+        Effect.sync(() => assert.lengthOf(entries, 30))
+      )
     })
   )
 })
