@@ -51,8 +51,14 @@ const fields = {
   arenaBytes: bytes(1024, 256 * 1024 * 1024),
   /** Memtables in memory: one taking writes, the others being flushed. Default 3. */
   arenaCount: count(2, 16),
-  /** Default 8 MiB; a value must also fit an arena with its key. */
+  /** Default 256 MiB; a value must also fit an arena with its key. */
   valueBytesMax: bytes(1, 256 * 1024 * 1024),
+  /** Longer values move to value files when they are flushed. Default 1 KiB; one of exactly that stays in its table. */
+  valueThreshold: bytes(0, 256 * 1024 * 1024),
+  /** From this on a value goes to a value file of its own before its commit, and not to the log. Default 256 KiB. */
+  directValueBytesMin: bytes(1, 256 * 1024 * 1024),
+  /** A value file ends before it would grow over this; it holds one value at least. Default 64 MiB. */
+  valueFileBytesMax: bytes(64, 1024 * 1024 * 1024),
   /** Target of an uncompressed block of a table. Default 4 KiB. */
   blockBytes: bytes(64, 1024 * 1024),
   /** Default 10, about 1 % false positives; 0 writes no filters. */
@@ -145,7 +151,10 @@ export const defaults: OptionsShape = {
   flushBytes: 256 * 1024,
   arenaBytes: 16 * 1024 * 1024,
   arenaCount: 3,
-  valueBytesMax: 8 * 1024 * 1024,
+  valueBytesMax: 256 * 1024 * 1024,
+  valueThreshold: 1024,
+  directValueBytesMin: 256 * 1024,
+  valueFileBytesMax: 64 * 1024 * 1024,
   blockBytes: 4096,
   filterBitsPerKey: 10,
   indexBytesMax: 1024 * 1024,

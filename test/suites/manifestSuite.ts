@@ -153,7 +153,7 @@ const states = (use: Use): void => {
         yield* under.makeTable(copied)
         yield* manifest.publish({ addTables: [tableMeta(copied), tableMeta(other)], commitMillisMax: 5, lsnDurable: 9 })
         const [before, listing] = [manifest.state(), yield* under.listing]
-        yield* manifest.copyTo(under.copyDirectory, { tables: [tableMeta(copied)], lastSequence: 77 })
+        yield* manifest.copyTo(under.copyDirectory, { tables: [tableMeta(copied)], valueFiles: [], lastSequence: 77 })
         assert.deepStrictEqual(manifest.state(), before)
         assert.strictEqual(yield* ownListing(under), listing)
         for (const open of [under.openCopyAfterPowerCut ?? under.openCopy, under.openCopy]) {
@@ -180,7 +180,11 @@ const states = (use: Use): void => {
       const manifest = yield* began(under)
       const number = manifest.allocateFileNumber()
       yield* under.makeTable(number)
-      const copy = manifest.copyTo(under.copyDirectory, { tables: [tableMeta(number)], lastSequence: 77 })
+      const copy = manifest.copyTo(under.copyDirectory, {
+        tables: [tableMeta(number)],
+        valueFiles: [],
+        lastSequence: 77
+      })
       for (const operation of ["append", "sync"] as const) {
         under.failNext(operation, "EIO")
         assert.strictEqual(yield* tagOf(copy), "Io")

@@ -98,7 +98,8 @@ export const tableMeta = (number: number): TableMeta => ({
   hiddenCount: 0,
   sequenceMin: 1,
   sequenceMax: 2,
-  epoch: 1
+  epoch: 1,
+  valueRefs: []
 })
 
 export type Image = Map<string, Uint8Array>

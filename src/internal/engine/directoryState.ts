@@ -5,7 +5,7 @@
 //
 //   nothing, or names that no one cares about           empty: create
 //   manifests, torn markers, segments without commits   an unfinished creation: create anew
-//   tables, or segments that may hold commits           a database whose marker is lost: damage, touch nothing
+//   tables, value files, segments with commits          a database whose marker is lost: damage, touch nothing
 //   anything that is not ours                           somebody else's directory: refuse
 import type { DirectoryEntry } from "../../services/Disk.ts"
 import { fileHeaderBytes } from "../format/fileHeader.ts"
@@ -24,6 +24,7 @@ export interface DirectoryState {
   readonly manifests: ReadonlyArray<OwnFile>
   readonly logs: ReadonlyArray<OwnFile>
   readonly tables: ReadonlyArray<OwnFile>
+  readonly valueFiles: ReadonlyArray<OwnFile>
   /** Names that keep a database from being created here. */
   readonly foreign: ReadonlyArray<string>
   /** The highest number in a name of ours, whatever bears it; 0 if there is none. */
@@ -34,11 +35,12 @@ export interface DirectoryState {
 const harmless = new Set(["lost+found", "Thumbs.db", "desktop.ini"])
 
 export const directoryState = (entries: ReadonlyArray<DirectoryEntry>): DirectoryState => {
-  const files: Record<"marker" | "manifest" | "log" | "table", Array<OwnFile>> = {
+  const files: Record<"marker" | "manifest" | "log" | "table" | "value", Array<OwnFile>> = {
     marker: [],
     manifest: [],
     log: [],
-    table: []
+    table: [],
+    value: []
   }
   const foreign: Array<string> = []
   let numberMax = 0
@@ -58,6 +60,7 @@ export const directoryState = (entries: ReadonlyArray<DirectoryEntry>): Director
     manifests: files.manifest,
     logs: files.log,
     tables: files.table,
+    valueFiles: files.value,
     foreign,
     numberMax
   }
@@ -69,5 +72,6 @@ const emptySegmentBytesMax = fileHeaderBytes + frameHeaderBytes + 20 + 16
 /** Files that only a database that was once complete can have left. */
 export const dataFiles = (state: DirectoryState): ReadonlyArray<OwnFile> => [
   ...state.tables,
+  ...state.valueFiles,
   ...state.logs.filter(({ bytes }) => bytes > emptySegmentBytesMax)
 ]

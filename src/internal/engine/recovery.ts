@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import type { RecoveryReport } from "../../services/Database.ts"
 import { Corruption, type DatabaseError, fail, Unsupported } from "../../services/DatabaseError.ts"
 import type { JobsService } from "../../services/Jobs.ts"
-import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
+import type { ManifestService, TableMeta, ValueFileMeta } from "../../services/Manifest.ts"
 import type { MemtableService } from "../../services/Memtable.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
@@ -166,7 +166,7 @@ export const recover = Effect.fn("Database.open")(function* (parts: RecoveryPart
   } else {
     const reserved = sequence + options.sequencesReserved
     yield* persist(parts, replayer, { reserved })
-    filesRemoved = yield* manifest.removeOrphans(isLive(live, live.oldest.segment))
+    filesRemoved = yield* manifest.removeOrphans(isLive(live, manifest.state().valueFiles))
     oracle.start({ sequence, reserved, commitMillisMax })
   }
   const millis = Math.max(0, (yield* Clock.currentTimeMillis) - startedMillis)
@@ -218,9 +218,12 @@ const contentOf = ({ memtable }: Slot): ReadonlyArray<Uint8Array> => {
   return used === 0 ? [] : [bytes.subarray(0, used)]
 }
 
-const isLive = (live: LiveView, segment: number): ((kind: "log" | "table", number: number) => boolean) => {
+const isLive = (live: LiveView, valueFiles: ReadonlyArray<ValueFileMeta>) => {
+  const { segment } = live.oldest
   const tables = new Set(live.tables.map(({ meta }) => meta.number))
-  return (kind, number) => (kind === "log" ? number >= segment : tables.has(number))
+  const values = new Set(valueFiles.map(({ number }) => number))
+  return (kind: "log" | "table" | "value", number: number): boolean =>
+    kind === "log" ? number >= segment : (kind === "table" ? tables : values).has(number)
 }
 
 const logReport = (report: RecoveryReport, replay: ReplayReport): Effect.Effect<void> => {

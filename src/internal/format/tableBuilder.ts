@@ -220,7 +220,8 @@ export class TableBuilder {
       hiddenCount: this.hiddenCount,
       sequenceMin,
       sequenceMax,
-      epoch
+      epoch,
+      valueRefs: []
     }
   }
 
