@@ -3,16 +3,24 @@ import { assert, describe, it } from "@effect/vitest"
 import { crashRun, judgeAll, newCampaign } from "./support/crashRun.ts"
 
 const imagesMin = Number(process.env.STRATA_IMAGES ?? 20_000)
+/** Of runs with value files. */
+const valueImagesMin = imagesMin / 2
 const firstSeed = Number(process.env.STRATA_SEED ?? 1)
 
 describe("power loss", () => {
   it(`${imagesMin} images lose no acknowledged commit and hold a prefix`, () => {
     const campaign = newCampaign()
-    for (let seed = firstSeed; campaign.images < imagesMin; seed++) {
+    const isEnough = () => campaign.images >= imagesMin && campaign.valueImages >= valueImagesMin
+    for (let seed = firstSeed; !isEnough(); seed++) {
       judgeAll(crashRun(seed, campaign), campaign, { seed, nestedEvery: 50 })
     }
     const steps = [...campaign.steps].map(([name, count]) => `${name} ${count}`).sort()
-    console.log(`images: ${campaign.images}; cuts after: ${steps.join(", ")}`)
+    console.log(
+      `images: ${campaign.images}, with value files: ${campaign.valueImages}; cuts after: ${steps.join(", ")}`
+    )
     assert.isAtLeast(campaign.images, imagesMin)
+    for (const step of ["create", "append", "sync", "remove"]) {
+      assert.isTrue(campaign.steps.has(`${step} value`), `no cut after ${step} of a value file`)
+    }
   }, 1_800_000)
 })

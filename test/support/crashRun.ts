@@ -9,6 +9,8 @@
 //   2  what it holds is exactly the model's state after some prefix of the commits
 //   3  the prefix contains every commit that was acknowledged as durable before the cut
 //   4  it takes writes, whose sequences are above all that were ever given out, and holds them when it is opened again
+//
+// Every other seed is a run with value files (`crashValues.ts`): its images are judged for those too.
 import { createHash } from "node:crypto"
 import { assert } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Logger, Scope, Stream } from "effect"
@@ -23,7 +25,16 @@ import { Database, type DatabaseService } from "../../src/services/Database.ts"
 import type { Disk } from "../../src/services/Disk.ts"
 import { Maintenance, type MaintenanceService } from "../../src/services/Maintenance.ts"
 import type { Durability, OptionsInput } from "../../src/services/Options.ts"
-import { bytes, hex, Model, type ModelWrite, toModelEntry } from "./model.ts"
+import {
+  actOnValues,
+  hasValues,
+  judgeValues,
+  sparesStreams,
+  valueJudgeOptions,
+  valueRunOptions
+} from "./crashValues.ts"
+import { markOf } from "./faultLedger.ts"
+import { bytes, Model, type ModelWrite, toModelEntry } from "./model.ts"
 import { Dice, randomKey, randomWrites, toOperation } from "./randomPlan.ts"
 
 export type Image = ReadonlyMap<string, Uint8Array>
@@ -42,17 +53,18 @@ export interface Cut {
 export interface Campaign {
   /** Images opened, each once. */
   images: number
+  /** Those of runs with value files. */
+  valueImages: number
   readonly seen: Set<string>
   /** How often each kind of device call was cut after. */
   readonly steps: Map<string, number>
 }
 
-export const newCampaign = (): Campaign => ({ images: 0, seen: new Set(), steps: new Map() })
+export const newCampaign = (): Campaign => ({ images: 0, valueImages: 0, seen: new Set(), steps: new Map() })
 
 const directory = "/db"
 /** Written by the judge. */
 const after = "7e7e7e7e"
-const marker = (id: number): string => hex(new TextEncoder().encode(`!${String(id).padStart(6, "0")}`))
 
 const databaseOn = (disk: Layer.Layer<Disk>, options: OptionsInput) =>
   Effect.map(
@@ -63,7 +75,7 @@ const databaseOn = (disk: Layer.Layer<Disk>, options: OptionsInput) =>
 const quiet = Effect.provide(Logger.layer([]))
 
 /** What was submitted and acknowledged, in the order in which it happened. */
-class History {
+export class History {
   readonly model = new Model()
   durable = 0
   told = 0
@@ -86,7 +98,7 @@ class History {
 }
 
 /** Options at their extremes: small enough that a short run rotates, flushes and rewrites. */
-export const randomOptions = (dice: Dice): OptionsInput => ({
+const randomOptions = (dice: Dice): OptionsInput => ({
   arenaBytes: dice.pick([1024, 2048, 4096]),
   arenaCount: dice.pick([2, 3]),
   valueBytesMax: 400,
@@ -107,12 +119,20 @@ export const randomOptions = (dice: Dice): OptionsInput => ({
   tableBytesMax: dice.pick([1024, 4096])
 })
 
+export interface Actor {
+  readonly history: History
+  readonly dice: Dice
+  /** Whether the run is one with value files. */
+  readonly values: boolean
+}
+
 const act = Effect.fnUntraced(function* (
   parts: { readonly database: DatabaseService; readonly maintenance: MaintenanceService },
-  history: History,
-  dice: Dice
+  actor: Actor
 ) {
   const { database, maintenance } = parts
+  const { dice, history, values } = actor
+  if (values && dice.chance(25)) return yield* actOnValues(parts, actor)
   const kind = dice.below(100)
   if (kind < 6) {
     history.synced(yield* database.sync)
@@ -125,11 +145,11 @@ const act = Effect.fnUntraced(function* (
     yield* maintenance.compact(dice.chance(50) ? undefined : { prefix: bytes(randomKey(dice).slice(0, 2)) })
   } else {
     const durability = dice.pick(["disk", "disk", "os", "buffered"] as const)
-    const random = randomWrites(dice, { now: 0, longest: 300 })
+    const random = randomWrites(dice, { now: 0, longest: values ? "values" : 300 })
     // The marker comes last, so that of the last commit it is there, whatever ranges were removed.
     const writes = [
-      ...random.map((write) => ("removed" in write ? write : { ...write, expiresAt: undefined })),
-      { key: marker(history.newId()), value: "" }
+      ...random.map((write) => ("removed" in write ? sparesStreams(write) : { ...write, expiresAt: undefined })),
+      { key: markOf(history.newId()), value: "" }
     ]
     const commit = yield* database.write(writes.map(toOperation), { durability })
     history.acknowledged(commit.sequence, writes, durability)
@@ -139,6 +159,7 @@ const act = Effect.fnUntraced(function* (
 interface RunResult {
   readonly cuts: Array<Cut>
   readonly history: History
+  readonly values: boolean
 }
 
 interface Promised {
@@ -184,13 +205,15 @@ const copyOf = (image: Image): Image => new Map([...image].map(([path, content])
 /** Runs the actors of the seed and returns all cuts. */
 export const crashRun = (seed: number, campaign: Campaign): RunResult => {
   const dice = new Dice(seed)
-  const options = randomOptions(dice)
+  const values = hasValues(seed)
+  const options = { ...randomOptions(dice), ...(values ? valueRunOptions(dice) : {}) }
   const history = new History()
   const { cuts, onOperation } = cutter(campaign, { seed, promised: history, level: 0 })
   const device: SimDisk.SimDisk = SimDisk.make({ onOperation: (...call) => onOperation(() => device)(...call) })
   const actor = (parts: { readonly database: DatabaseService; readonly maintenance: MaintenanceService }) => {
     const own = new Dice(dice.below(1e9))
-    return Effect.forEach(Array.from({ length: 3 + own.below(6) }), () => act(parts, history, own), { discard: true })
+    const steps = Array.from({ length: 3 + own.below(6) })
+    return Effect.forEach(steps, () => act(parts, { history, dice: own, values }), { discard: true })
   }
   const session = Effect.scoped(
     Effect.gen(function* () {
@@ -208,18 +231,20 @@ export const crashRun = (seed: number, campaign: Campaign): RunResult => {
   const exit = SimScheduler.run(quiet(program), { seed })
   if (Exit.isFailure(exit)) throw new Error(`seed ${seed}: the run itself failed`, { cause: exit.cause })
   assert.deepStrictEqual(device.openHandles(), [], `seed ${seed}: handles left open`)
-  return { cuts, history }
+  return { cuts, history, values }
 }
 
 const contents = (database: DatabaseService) =>
   Effect.map(Stream.runCollect(database.scan()), (entries) => Array.from(entries, toModelEntry))
 
 /** Opens the image as a user would, and holds it against the history. */
-const judge = Effect.fnUntraced(function* (cut: Cut, disk: Layer.Layer<Disk>, history: History) {
+const judge = Effect.fnUntraced(function* (cut: Cut, disk: MemoryDisk.MemoryDisk, run: RunResult) {
+  const { history, values } = run
   const scope = yield* Effect.scope
+  const small = { arenaBytes: 4096, valueBytesMax: 400, cacheBytes: 0 }
   const first = yield* Effect.scoped(
     Effect.gen(function* () {
-      const { database, maintenance } = yield* databaseOn(disk, { arenaBytes: 4096, valueBytesMax: 400, cacheBytes: 0 })
+      const { database, maintenance } = yield* databaseOn(disk.layer, values ? valueJudgeOptions : small)
       const found = yield* contents(database)
       const last = found.reduce((highest, entry) => Math.max(highest, entry.sequence), 0)
       assert.isAtLeast(last, cut.durable === 0 ? 0 : cut.durable, "an acknowledged commit is lost")
@@ -230,11 +255,12 @@ const judge = Effect.fnUntraced(function* (cut: Cut, disk: Layer.Layer<Disk>, hi
       return found
     })
   )
-  const again = yield* Scope.provide(databaseOn(disk, { arenaBytes: 4096 }), scope)
+  const again = yield* Scope.provide(databaseOn(disk.layer, values ? valueJudgeOptions : { arenaBytes: 4096 }), scope)
   const second = yield* contents(again.database)
   const others = (entry: { readonly key: string }) => entry.key !== after
   assert.deepStrictEqual(second.filter(others), first.filter(others), "the second open differs")
   assert.lengthOf(second, first.filter(others).length + 1)
+  if (values) yield* judgeValues(again, disk)
 })
 
 /**
@@ -242,10 +268,11 @@ const judge = Effect.fnUntraced(function* (cut: Cut, disk: Layer.Layer<Disk>, hi
  */
 const recoveryRun = (
   cut: Cut,
-  history: History,
+  run: RunResult,
   campaign: Campaign,
   place: { readonly seed: number; readonly level: number }
 ): RunResult => {
+  const options = run.values ? valueJudgeOptions : { arenaBytes: 1024, valueBytesMax: 400 }
   const promised = { durable: cut.durable, told: cut.told }
   const taken = cutter(campaign, { ...place, promised })
   const device: SimDisk.SimDisk = SimDisk.make({
@@ -254,7 +281,7 @@ const recoveryRun = (
   })
   const program = Effect.scoped(
     Effect.gen(function* () {
-      const { database } = yield* databaseOn(device.layer, { arenaBytes: 1024, valueBytesMax: 400 })
+      const { database } = yield* databaseOn(device.layer, options)
       const found = yield* contents(database)
       promised.durable = found.reduce((highest, entry) => Math.max(highest, entry.sequence), promised.durable)
       yield* Effect.sleep(100)
@@ -262,7 +289,7 @@ const recoveryRun = (
   )
   const exit = SimScheduler.run(quiet(program), { seed: place.seed })
   if (Exit.isFailure(exit)) throw new Error(`seed ${place.seed}, cut after ${cut.where}`, { cause: exit.cause })
-  return { cuts: taken.cuts, history }
+  return { ...run, cuts: taken.cuts }
 }
 
 /** A deadlock is thrown, not an exit: it is told with the place too. */
@@ -291,11 +318,12 @@ export const judgeAll = (
   const { level = 1, nestedEvery, seed } = options
   run.cuts.forEach((cut, index) => {
     campaign.images += 1
-    const disk = MemoryDisk.fromImage(cut.image).layer
-    const exit = runOrThrow(judge(cut, disk, run.history), { seed: seed + index, where: cut.where })
+    if (run.values) campaign.valueImages += 1
+    const disk = MemoryDisk.fromImage(cut.image)
+    const exit = runOrThrow(judge(cut, disk, run), { seed: seed + index, where: cut.where })
     if (Exit.isFailure(exit)) throw new Error(`seed ${seed}, cut after ${cut.where}`, { cause: exit.cause })
     if (level > levelMax || index % nestedEvery !== nestedEvery - 1) return
-    const nested = recoveryRun(cut, run.history, campaign, { seed: seed + index, level })
+    const nested = recoveryRun(cut, run, campaign, { seed: seed + index, level })
     judgeAll(nested, campaign, { seed: seed + index, nestedEvery: Math.max(1, nested.cuts.length), level: level + 1 })
   })
 }
