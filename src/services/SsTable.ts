@@ -132,9 +132,9 @@ export interface Table {
  *    readable.
  * 3. `mayContain` has no false negatives.
  * 4. `attach` and `handle` read nothing of a table. What is wrong with one fails what is read of it, and nothing else.
- * 5. At most `openFilesMax` files are open, whatever is read, and what is kept in memory of indexes and filters has a
- *    limit. What was given up for another table is read again when it is needed; parts and blocks that somebody holds
- *    stay as they are.
+ * 5. At most `openFilesMax` files are open, those of values with them, whatever is read, and what is kept in memory of
+ *    indexes and filters has a limit. What was given up for another table is read again when it is needed; parts and
+ *    blocks that somebody holds stay as they are.
  * 6. `remove` waits for reads that are under way, gives back all that is kept of the table, and then removes the file.
  *
  * @since 0.1.0
@@ -155,7 +155,7 @@ export class SsTable extends Context.Service<
      * log says so.
      */
     readonly remove: (meta: TableMeta) => Effect.Effect<void>
-    /** How many files are open. */
+    /** How many files are open, those of values with them: one bound holds for both. */
     readonly openFiles: () => number
     /** Reads the whole file and reports what is wrong with it. */
     readonly verify: (

@@ -6,7 +6,8 @@ import { FormatError } from "../format/formatError.ts"
 import type { JobFailure } from "../structure/jobMessages.ts"
 import { ofDisk, ofFormat } from "./diskErrors.ts"
 import type { JobParts } from "./jobSetup.ts"
-import { missingTable, ofRead, tablePath } from "./tableFile.ts"
+import { ofRead } from "./opening.ts"
+import { missingTable, tablePath } from "./tableFile.ts"
 
 export const ofFailure = (parts: JobParts, failure: JobFailure): Effect.Effect<never, DatabaseError> => {
   switch (failure._tag) {

@@ -15,7 +15,8 @@ import { JobKernel } from "../structure/jobKernel.ts"
 import type { JobAnswer, JobRequest } from "../structure/jobRequest.ts"
 import { fromDisk, ofDisk, ofFormat } from "./diskErrors.ts"
 import { type JobParts, jobSetup, moreFiles } from "./jobSetup.ts"
-import { missingTable, ofRead, tablePath } from "./tableFile.ts"
+import { ofRead } from "./opening.ts"
+import { missingTable, tablePath } from "./tableFile.ts"
 
 /** Bytes that jobs have moved. */
 export interface JobCounters {

@@ -1,6 +1,6 @@
 // Opening: from what is on disk to a view that can be read, and for a writer to a log that can be written.
 //
-//   1  see that the tables which the manifest names are there
+//   1  see that the tables and value files which the manifest names are there
 //   2  replay the log into memtables; a memtable more than the pool holds becomes a table at once
 //   3  a writer re-persists all of it before it takes writes: each memtable as the first group of a new segment, and
 //      the full ones become tables later, as ever. After a failed sync the page cache may show what is not on disk, so
@@ -20,6 +20,7 @@ import type { MemtableService } from "../../services/Memtable.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { SsTableService } from "../../services/SsTable.ts"
+import type { ValueLogService } from "../../services/ValueLog.ts"
 import type { ReplayReport, WalService } from "../../services/Wal.ts"
 import { commitHeaderBytes, CommitReader } from "../format/commit.ts"
 import { FormatError } from "../format/formatError.ts"
@@ -34,6 +35,7 @@ export interface RecoveryParts {
   readonly wal: WalService
   readonly jobs: JobsService
   readonly tables: SsTableService
+  readonly values: ValueLogService
   readonly memtables: MemtableService
   readonly oracle: OracleService
 }
@@ -148,11 +150,11 @@ export interface Recovered {
 }
 
 export const recover = Effect.fn("Database.open")(function* (parts: RecoveryParts) {
-  const { manifest, memtables, oracle, options, tables, wal } = parts
+  const { manifest, memtables, oracle, options, tables, values, wal } = parts
   const startedMillis = yield* Clock.currentTimeMillis
   const state = manifest.state()
   const live = new LiveView(memtables, memtables.acquireUnsafe()!)
-  live.start(yield* tables.attach(state.tables))
+  live.start(yield* tables.attach(state.tables), yield* values.attach(state.valueFiles))
   const replayer = new Replayer(parts, live)
   const replay = yield* wal.replay(replayer.take)
   const lastSequence = Math.max(replayer.lastSequence, state.cleanShutdown?.lastSequence ?? 0)

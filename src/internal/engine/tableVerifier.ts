@@ -9,7 +9,9 @@ import { Layout } from "../format/storedBlock.ts"
 import { decodeProperties } from "../format/table.ts"
 import { TableAudit } from "../structure/tableAudit.ts"
 import { openStored } from "../structure/tableOpening.ts"
-import { ofRead, openTableFile, type OpenedTable, readSection, type TableParts } from "./tableFile.ts"
+import { asDamage, orDamage } from "./damage.ts"
+import { ofRead } from "./opening.ts"
+import { openTableFile, type OpenedTable, readSection, type TableParts } from "./tableFile.ts"
 
 export interface TableReport {
   readonly blocks: number
@@ -19,19 +21,6 @@ export interface TableReport {
 
 /** Read and checked between two yields: about a millisecond. */
 const sliceBytesMax = 128 * 1024
-
-/** What the disk cannot read (`EIO`) is damage; what a later try may do better (`EMFILE`) is not. */
-const asDamage = ({ reason }: DatabaseError): Damage | undefined => {
-  if (reason._tag !== "Corruption" && (reason._tag !== "Io" || reason.isRetryable)) return undefined
-  return { file: reason.file, offset: reason.offset ?? 0, message: reason.message }
-}
-
-/** The error as a value, if it is damage. */
-const orDamage = <A>(effect: Effect.Effect<A, DatabaseError>): Effect.Effect<A | Damage, DatabaseError> =>
-  Effect.catch(effect, (error): Effect.Effect<Damage, DatabaseError> => {
-    const damage = asDamage(error)
-    return damage === undefined ? Effect.fail(error) : Effect.succeed(damage)
-  })
 
 const readBlocks = Effect.fnUntraced(function* (table: OpenedTable, audit: TableAudit) {
   const { file, index, sealer } = table

@@ -29,7 +29,7 @@ const without = (...numbers: ReadonlyArray<number>) => new Set(numbers)
 describe("the live view", () => {
   it("shows tables in runs: each of level 0 from the newest, then each level in the order of keys", () => {
     const { view } = live()
-    view.start([table(7, 2, "62"), table(3, 0), table(4, 0), table(6, 2, "61"), table(5, 1)])
+    view.start([table(7, 2, "62"), table(3, 0), table(4, 0), table(6, 2, "61"), table(5, 1)], [])
     view.install(table(8, 0), undefined)
     assert.deepStrictEqual(shown(view), ["0: 8", "0: 4", "0: 3", "1: 5", "2: 6 7"])
     view.replaceTables({ remove: without(4, 3, 5), add: [table(9, 1, "61"), table(10, 1, "62")] })
@@ -38,7 +38,7 @@ describe("the live view", () => {
 
   it("calls a table obsolete when no view that is current or pinned names it, once", () => {
     const { obsolete, view } = live()
-    view.start([table(1, 0), table(2, 0)])
+    view.start([table(1, 0), table(2, 0)], [])
     const first = view.pin()
     // Shares its tables with the view before it.
     view.freeze()
@@ -60,7 +60,7 @@ describe("the live view", () => {
   it("keeps a table that only moves to another level", () => {
     const { obsolete, view } = live()
     const moved = table(1, 0)
-    view.start([moved, table(2, 0)])
+    view.start([moved, table(2, 0)], [])
     view.replaceTables({ remove: without(1), add: [moved] })
     assert.deepStrictEqual(obsolete, [])
     view.replaceTables({ remove: without(1), add: [] })
