@@ -5,8 +5,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { fromDisk } from "../internal/engine/diskErrors.ts"
+import { findValueFile } from "../internal/engine/foundValueFile.ts"
+import { SharedSync } from "../internal/engine/sharedSync.ts"
 import type { ValueParts } from "../internal/engine/valueFile.ts"
 import { valueFileHandles } from "../internal/engine/valueFileHandles.ts"
+import { createValueFile } from "../internal/engine/valueFileWriter.ts"
 import { verifyValueFile } from "../internal/engine/valueVerifier.ts"
 import { BlockCache } from "../services/BlockCache.ts"
 import { Disk } from "../services/Disk.ts"
@@ -34,6 +38,10 @@ export const layerNoDeps: Layer.Layer<ValueLog, never, Disk | Manifest | Encrypt
         encryption: yield* Encryption,
         cache: yield* BlockCache
       }
+      const { disk, manifest } = parts
+      const { directory } = manifest
+      const own = { disk, manifest, directory, encryption: parts.encryption, readOnly: parts.options.readOnly }
+      const names = new SharedSync(disk.syncDirectory(directory))
       const open = yield* OpenFiles
       const files = valueFileHandles(parts, open)
       yield* Effect.addFinalizer(() => files.close)
@@ -41,6 +49,9 @@ export const layerNoDeps: Layer.Layer<ValueLog, never, Disk | Manifest | Encrypt
         attach: (metas) => files.attach(metas),
         handle: (meta) => files.handle(meta),
         remove: (meta) => files.remove(meta),
+        create: createValueFile(own),
+        syncNames: fromDisk(names.run),
+        find: (number) => Effect.map(findValueFile(own, number), (meta) => files.handle(meta)),
         openFiles: () => open.openCount,
         verify: (meta) => verifyValueFile(parts, meta)
       })

@@ -218,6 +218,12 @@ export interface Snapshot extends Reader {
 export interface Transaction extends Reader {
   readonly sequence: number
   readonly set: (key: Bytes, value: Bytes, options?: SetOptions) => Effect.Effect<void, DatabaseError>
+  /** The value is what the stream gives, as with the database's `setStream`. It is read at once, not at the commit. */
+  readonly setStream: <E, R>(
+    key: Bytes,
+    value: Stream.Stream<Uint8Array, E, R>,
+    options?: SetOptions
+  ) => Effect.Effect<void, E | DatabaseError, R>
   readonly remove: (key: Bytes) => Effect.Effect<void, DatabaseError>
   /** Hides what the transaction sees between the bounds, its own earlier writes included. */
   readonly removeRange: (bounds: Bounds) => Effect.Effect<void, DatabaseError>
@@ -299,6 +305,31 @@ export interface DatabaseService extends Reader {
   readonly options: OptionsShape
   readonly recovery: RecoveryReport
   readonly set: (key: Bytes, value: Bytes, options?: SetOptions & WriteOptions) => Effect.Effect<void, DatabaseError>
+  /**
+   * Sets the key to all that the stream gives, in one commit when it ends. The value is written while it comes and is
+   * never in memory as a whole; its length, up to `valueBytesMax`, need not be known.
+   *
+   * **Details**
+   *
+   * A stream that fails, is interrupted or gives one byte too many (`Invalid`) writes nothing and leaves nothing. A
+   * piece may be used again when the next one is asked for. At most 128 streams are written at once; of others little is
+   * read before it is their turn.
+   *
+   * **Example** (Keeping an upload)
+   *
+   * ```ts
+   * import { Effect, Stream } from "effect"
+   * import { Database } from "effect-strata"
+   *
+   * const keep = <E>(name: string, body: Stream.Stream<Uint8Array, E>) =>
+   *   Effect.flatMap(Database.Database, (database) => database.setStream(`upload/${name}`, body))
+   * ```
+   */
+  readonly setStream: <E, R>(
+    key: Bytes,
+    value: Stream.Stream<Uint8Array, E, R>,
+    options?: SetOptions & WriteOptions
+  ) => Effect.Effect<void, E | DatabaseError, R>
   readonly remove: (key: Bytes, options?: WriteOptions) => Effect.Effect<void, DatabaseError>
   /**
    * Removes every key between the bounds, at a cost that does not depend on how many there are: one record is written,

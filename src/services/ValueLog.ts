@@ -80,6 +80,29 @@ export interface ValueFile {
 }
 
 /**
+ * A value file of a commit's own, written before the commit is. One fiber at a time.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ValueWriter {
+  /** The logical id that handles of its values name. */
+  readonly id: number
+  /** Of the file so far. */
+  readonly bytes: number
+  /** Begins a value, of the key and whatever sequence its commit will have, and returns its index. */
+  readonly begin: (owner: ValueOwner) => number
+  /** The next bytes of the value; they are free again when it completes. */
+  readonly push: (bytes: Uint8Array) => Effect.Effect<void, DatabaseError>
+  /** Ends the value and returns its length. */
+  readonly end: () => number
+  /** Ends the file, which has one value at least. Its bytes are durable; its name is after `syncNames`. */
+  readonly finish: Effect.Effect<ValueFileMeta, DatabaseError>
+  /** Removes the file if it was not finished. */
+  readonly discard: Effect.Effect<void>
+}
+
+/**
  * Reads value files. Flushes, collections and commits of large values write them.
  *
  * Invariants every layer keeps, checked by `test/suites/valueLogSuite.ts`:
@@ -110,6 +133,15 @@ export class ValueLog extends Context.Service<
      * says so.
      */
     readonly remove: (meta: ValueFileMeta) => Effect.Effect<void>
+    /** A new value file, to be finished or discarded by the caller. */
+    readonly create: Effect.Effect<ValueWriter, DatabaseError>
+    /** Makes the names of the files durable that were finished before the call. */
+    readonly syncNames: Effect.Effect<void, DatabaseError>
+    /**
+     * The value file of this number, which a commit in the log names and the manifest does not. A missing one is
+     * `Corruption`, or `Stale` in a read-only database.
+     */
+    readonly find: (number: number) => Effect.Effect<ValueFile, DatabaseError>
     /** How many files are open, those of tables with them: one bound holds for both. */
     readonly openFiles: () => number
     /** Reads the whole file and reports what is wrong with it. */

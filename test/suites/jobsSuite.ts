@@ -5,7 +5,7 @@ import { tableFileName } from "../../src/internal/format/fileName.ts"
 import { Kind } from "../../src/internal/format/record.ts"
 import type { JobWork } from "../../src/internal/structure/jobWork.ts"
 import type { DiskService } from "../../src/services/Disk.ts"
-import type { Job, JobsService } from "../../src/services/Jobs.ts"
+import type { JobsService, MergeJob } from "../../src/services/Jobs.ts"
 import type { ManifestService, TableMeta } from "../../src/services/Manifest.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import { plain } from "../internal/format/entries.ts"
@@ -76,7 +76,7 @@ const heldBy = (under: JobsUnderTest, disk: DiskService, metas: ReadonlyArray<Ta
     return metas.map((meta) => files.held(meta))
   })
 
-const simple: Omit<Job, "runs"> = {
+const simple: Omit<MergeJob, "runs"> = {
   memtables: [],
   from: undefined,
   to: undefined,
@@ -85,7 +85,8 @@ const simple: Omit<Job, "runs"> = {
   nowMillis: 0,
   deeper: [],
   grandparents: [],
-  tableBytesMax: 256 * 1024
+  tableBytesMax: 256 * 1024,
+  values: undefined
 }
 
 /** Two runs of many versions: a job of many slices and several tables. */
@@ -95,12 +96,12 @@ const longJob = (under: JobsUnderTest, count = 20_000) =>
     const newer = older.filter((_, index) => index % 3 === 0).map((entry) => ({ ...entry, sequence: 5000 }))
     const runs = []
     for (const points of [newer, older]) runs.push([yield* place(under, { points, removals: [] })])
-    return { ...simple, runs } satisfies Job
+    return { ...simple, runs } satisfies MergeJob
   })
 
 const startNow = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
 
-const flushJob = (count: number): Job => {
+const flushJob = (count: number): MergeJob => {
   const versions = memtableOf({ points: numbered(count), removals: [] })
   return { ...simple, runs: [], memtables: [versions], level: 0, tableBytesMax: Number.MAX_SAFE_INTEGER }
 }
@@ -122,7 +123,7 @@ const keeping = (use: Use): void => {
           const metas = new Map<Held, TableMeta>()
           for (const held of [...plan.deeper, ...plan.runs.flat()]) metas.set(held, yield* place(under, held, 128))
           const work: JobWork = workOf(plan, (held) => metas.get(held)!)
-          const made = yield* jobs.run(work)
+          const { tables: made } = yield* jobs.run(work)
           const disk = under.afterPowerCut?.() ?? under.disk
           const held = yield* heldBy(under, disk, made)
           yield* Effect.try({
@@ -140,7 +141,12 @@ const keeping = (use: Use): void => {
       )
       const run = [yield* place(under, { points, removals: [] })]
       const snapshots = Array.from({ length: 20 }, (_, index) => 81 + index)
-      const made = yield* (yield* under.jobs()).run({ ...simple, runs: [run], snapshots, tableBytesMax: 8 * 1024 })
+      const { tables: made } = yield* (yield* under.jobs()).run({
+        ...simple,
+        runs: [run],
+        snapshots,
+        tableBytesMax: 8 * 1024
+      })
       const held = yield* heldBy(under, under.disk, made)
       assert.deepStrictEqual(
         held.flatMap(({ points }) => points),
@@ -161,8 +167,8 @@ const keeping = (use: Use): void => {
       const removed = plain("a", { kind: Kind.remove, sequence: 9 })
       const run = [yield* place(under, { points: [removed], removals: [] })]
       const jobs = yield* under.jobs()
-      assert.deepStrictEqual(yield* jobs.run({ ...simple, runs: [run] }), [])
-      assert.deepStrictEqual(yield* jobs.run({ ...simple, runs: [] }), [])
+      assert.deepStrictEqual(yield* jobs.run({ ...simple, runs: [run] }), { tables: [], valueFiles: [] })
+      assert.deepStrictEqual(yield* jobs.run({ ...simple, runs: [] }), { tables: [], valueFiles: [] })
       assert.lengthOf(yield* names(under), 1)
       assert.deepInclude(jobs.stats(), { running: 0, waiting: 0, done: 2, failed: 0 })
     })
@@ -187,7 +193,7 @@ const failing = (use: Use): void => {
         assert.strictEqual(jobs.stats().running, 0)
       }
       assert.isAbove(seen, 0)
-      assert.isAbove((yield* jobs.run(job)).length, 3)
+      assert.isAbove((yield* jobs.run(job)).tables.length, 3)
     })
   )
 
@@ -214,7 +220,7 @@ const failing = (use: Use): void => {
       const jobs = yield* under.jobs()
       const file = pathOf(under, run[0]!.number)
       const sound = yield* contentsOf(under.disk, file)
-      assert.lengthOf(yield* jobs.run(job), 1)
+      assert.lengthOf((yield* jobs.run(job)).tables, 1)
       assert.deepStrictEqual(yield* contentsOf(under.disk, file), sound)
       const before = yield* names(under)
       for (const place of [0, 20, 96, 700, sound.length >> 1, sound.length - 300, sound.length - 1]) {
@@ -255,7 +261,7 @@ const dying = (use: Use): void => {
         assert.deepStrictEqual(yield* names(under), before)
         assert.deepInclude(jobs.stats(), { running: 0, replaced: death })
       }
-      assert.isAbove((yield* jobs.run(job)).length, 3)
+      assert.isAbove((yield* jobs.run(job)).tables.length, 3)
     })
   )
 
@@ -290,7 +296,7 @@ const queueing = (use: Use): void => {
       assert.deepInclude(jobs.stats(), { running: jobs.concurrency, waiting: 2 })
       yield* Fiber.interrupt(fibers.at(-1)!)
       assert.deepInclude(jobs.stats(), { running: jobs.concurrency, waiting: 1 })
-      for (const fiber of fibers.slice(0, -1)) assert.isAbove((yield* Fiber.join(fiber)).length, 0)
+      for (const fiber of fibers.slice(0, -1)) assert.isAbove((yield* Fiber.join(fiber)).tables.length, 0)
       assert.deepInclude(jobs.stats(), { running: 0, waiting: 0, done: fibers.length - 1, failed: 0 })
       const { bytesRead, bytesWritten } = jobs.stats()
       assert.isAbove(bytesRead, 1000)
@@ -303,7 +309,7 @@ const queueing = (use: Use): void => {
       const job = yield* longJob(under, 60_000)
       const jobs = yield* under.jobs()
       const ended: Array<string> = []
-      const start = (name: string, work: Job) =>
+      const start = (name: string, work: MergeJob) =>
         startNow(Effect.tap(jobs.run(work), () => Effect.sync(() => ended.push(name))))
       const all = []
       for (let index = 0; index < jobs.concurrency; index++) all.push(yield* start("running", job))

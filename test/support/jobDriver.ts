@@ -19,13 +19,13 @@ export class MemoryFiles {
   /** The number of the next file beyond those of the setup. */
   next = 1000
   private readonly lanes = new Map<number, Uint8Array>()
-  private writing: { readonly number: number; readonly chunks: Array<Uint8Array> } | undefined
+  private readonly writing = new Map<number, Array<Uint8Array>>()
 
   answer(request: JobRequest): JobAnswer {
     this.requests.push(request._tag)
     switch (request._tag) {
       case "Open":
-        return this.files.get(request.number)!.length
+        return this.files.get(request.file.number)!.length
       case "Read":
         return this.read(request)
       case "Sealer":
@@ -33,15 +33,14 @@ export class MemoryFiles {
       case "Files":
         return [this.newFile()]
       case "Create":
-        assert.isFalse(this.files.has(request.number), "a file is made once")
-        this.writing = { number: request.number, chunks: [] }
+        assert.isFalse(this.files.has(request.file.number), "a file is made once")
+        this.writing.set(request.file.number, [])
         return undefined
       case "Append":
-        this.writing!.chunks.push(...request.chunks.map((chunk) => chunk.slice()))
+        this.writing.get(request.file.number)!.push(...request.chunks.map((chunk) => chunk.slice()))
         return undefined
       case "Publish":
-        this.files.set(this.writing!.number, concatBytes([new Uint8Array(0), ...this.writing!.chunks]))
-        this.writing = undefined
+        this.publish(request.file.number)
         return undefined
       default:
         return undefined
@@ -94,11 +93,16 @@ export class MemoryFiles {
   }
 
   /** What was read before in the same lane is spoilt. */
-  private read({ lane = -1, length, number, offset }: Extract<JobRequest, { readonly _tag: "Read" }>): Uint8Array {
-    const bytes = this.files.get(number)!.slice(offset, offset + length)
+  private read({ file, lane = -1, length, offset }: Extract<JobRequest, { readonly _tag: "Read" }>): Uint8Array {
+    const bytes = this.files.get(file.number)!.slice(offset, offset + length)
     this.lanes.get(lane)?.fill(0xee)
     if (lane >= 0) this.lanes.set(lane, bytes)
     return bytes
+  }
+
+  private publish(number: number): void {
+    this.files.set(number, concatBytes([new Uint8Array(0), ...this.writing.get(number)!]))
+    this.writing.delete(number)
   }
 
   private newFile(): NewFile {

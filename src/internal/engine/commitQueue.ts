@@ -17,6 +17,9 @@ import type { OracleService } from "../../services/Oracle.ts"
 import { commitHeaderBytes, writeCommitHeader } from "../format/commit.ts"
 import { assert } from "../format/formatError.ts"
 import { Kind, readRecord, RecordView } from "../format/record.ts"
+import { readHandleLength } from "../format/valueHandle.ts"
+import type { ValueFile } from "../../services/ValueLog.ts"
+import type { CommitValues } from "./commitValues.ts"
 import { userKeyStart } from "./userKeys.ts"
 import type { LiveView, Slot } from "./view.ts"
 
@@ -26,6 +29,8 @@ export interface CommitRequest {
   readonly count: number
   /** Writes exactly `recordBytes` bytes. */
   readonly encode: (target: Uint8Array, offset: number) => void
+  /** Files that the records' handles name. */
+  readonly values?: CommitValues | undefined
 }
 
 export interface Ticket extends Commit {
@@ -37,6 +42,8 @@ export interface Ticket extends Commit {
   readonly durability: Durability
   state: "waiting" | "writing" | "visible" | "failed"
   error: DatabaseError | undefined
+  /** Files that came with it, which the slot has. */
+  readonly files: ReadonlyArray<ValueFile>
   onResolved: (() => void) | undefined
 }
 
@@ -95,12 +102,13 @@ export class CommitQueue {
     const target = slot.memtable.arena.bytes
     writeCommitHeader(target, offset, { bytes, count: request.count, sequence, commitMillis })
     request.encode(target, offset + commitHeaderBytes)
+    const files = request.values?.enter(slot) ?? noFiles
     if (commitMillis > slot.commitMillisMax) slot.commitMillisMax = commitMillis
     this.commits += 1
     const immediate = durability === "buffered" && this.unresolved === 0
     if (!immediate || this.oracle.learning()) this.learn(slot, offset, sequence)
     if (immediate) return this.enterVisible(slot, offset, { bytes, sequence, commitMillis })
-    return this.push({ slot, offset, bytes, sequence, commitMillis, durability })
+    return this.push({ slot, offset, bytes, sequence, commitMillis, durability, files })
   }
 
   /** An empty `disk` commit: resolved when everything before it is on disk. Not counted, not visible. */
@@ -112,7 +120,8 @@ export class CommitQueue {
       bytes: 0,
       sequence: this.oracle.assigned(),
       commitMillis: this.oracle.commitMillisMax(),
-      durability: "disk"
+      durability: "disk",
+      files: noFiles
     })
   }
 
@@ -177,7 +186,7 @@ export class CommitQueue {
     for (const ticket of tickets) if (ticket.state === "waiting") this.fail(ticket, waiting)
   }
 
-  private push(parts: Pick<Ticket, "slot" | "offset" | "bytes" | "sequence" | "commitMillis" | "durability">): Ticket {
+  private push(parts: Omit<Ticket, "state" | "error" | "onResolved">): Ticket {
     const ticket: Ticket = { ...parts, state: "waiting", error: undefined, onResolved: undefined }
     this.waiting.push(ticket)
     this.unresolved += 1
@@ -207,6 +216,7 @@ export class CommitQueue {
       durability: "buffered",
       state: "visible",
       error: undefined,
+      files: noFiles,
       onResolved: undefined
     }
     this.waiting.push(ticket)
@@ -234,6 +244,8 @@ export class CommitQueue {
   private fail(ticket: Ticket, error: DatabaseError): void {
     ticket.state = "failed"
     ticket.error = error
+    // Its records are not in the index, and its frame is not in the log: nothing names the files.
+    if (isDefinite(error)) for (const file of ticket.files) this.live.removeDirect(ticket.slot, file)
     this.resolve(ticket)
     ticket.onResolved?.()
   }
@@ -253,7 +265,10 @@ export class CommitQueue {
     for (let at = offset + commitHeaderBytes; at < end; at = record.end) {
       readRecord(memtable.arena.bytes, at, end, record)
       memtable.put(at, sequence)
-      userBytes += record.keyEnd - userKeyStart(record.keyStart) + record.valueEnd - record.valueStart
+      const { kind, valueEnd, valueStart } = record
+      userBytes += record.keyEnd - userKeyStart(record.keyStart)
+      userBytes +=
+        kind === Kind.valueHandle ? readHandleLength(memtable.arena.bytes, valueStart, valueEnd) : valueEnd - valueStart
     }
     this.userBytes += userBytes
   }
@@ -269,6 +284,12 @@ export class CommitQueue {
     }
   }
 }
+
+const noFiles: ReadonlyArray<ValueFile> = []
+
+/** The commit did not happen, and will not be there after a crash either. */
+const isDefinite = ({ reason }: DatabaseError): boolean =>
+  reason._tag !== "CommitOutcomeUnknown" && reason._tag !== "Poisoned"
 
 /** The group's bytes as they lie in the arena, neighbours joined. */
 export const groupChunks = (group: Group): ReadonlyArray<Uint8Array> => {

@@ -2,7 +2,7 @@
 // dead; only then readers see them. Whatever fails before the edit leaves the tables as they were.
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
-import type { Job, JobsService } from "../../services/Jobs.ts"
+import type { JobsService, MergeJob } from "../../services/Jobs.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { SsTableService, Table } from "../../services/SsTable.ts"
 import type { Choice, Merge } from "../structure/compactionChoice.ts"
@@ -74,13 +74,14 @@ const merge = Effect.fnUntraced(function* (
     ...horizon,
     deeper: metas(work.deeper),
     grandparents: metas(work.grandparents),
-    tableBytesMax
+    tableBytesMax,
+    values: undefined
   }
   const made: Array<TableMeta> = []
   yield* Effect.forEach(
     work.slices,
     ({ from, to }) =>
-      Effect.map(parts.jobs.run({ ...rest, from, to } satisfies Job), (tables) => void made.push(...tables)),
+      Effect.map(parts.jobs.run({ ...rest, from, to } satisfies MergeJob), ({ tables }) => void made.push(...tables)),
     { concurrency: parts.jobs.concurrency, discard: true }
   ).pipe(Effect.onError(() => discard(parts, made)))
   return made

@@ -2,39 +2,30 @@
 // users hold.
 import * as Effect from "effect/Effect"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
-import type { Commit, DatabaseService, Operation, RecoveryReport, WriteOptions } from "../../services/Database.ts"
-import { Closed, type DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
+import type { DatabaseService, RecoveryReport } from "../../services/Database.ts"
+import { Closed, type DatabaseError, fail, ReadOnly } from "../../services/DatabaseError.ts"
 import type { Counters, MaintenanceService } from "../../services/Maintenance.ts"
 import type { MemoryShape } from "../../services/Memory.ts"
-import type { Durability } from "../../services/Options.ts"
 import { successor } from "../structure/removalStripes.ts"
 import type { KeyRange } from "../structure/keyRange.ts"
-import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
 import { checkpoint } from "./checkpoint.ts"
-import type { CommitRequest } from "./commitQueue.ts"
 import { Committer } from "./committer.ts"
 import { Compactor } from "./compactor.ts"
+import { DirectValues } from "./directValues.ts"
 import { Flusher } from "./flusher.ts"
 import { ObsoleteTables } from "./obsoleteTables.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
-import {
-  checkedDurability,
-  type Limits,
-  operationFields,
-  removeFields,
-  removeRangeFields,
-  setFields,
-  SingleRequest
-} from "./requests.ts"
+import type { Limits } from "./requests.ts"
 import { EngineStats, type StatsParts } from "./stats.ts"
 import { Transactions } from "./transactions.ts"
 import { toKeyRange } from "./userKeys.ts"
 import { ValueSlab } from "./valueSlab.ts"
 import { verify } from "./verify.ts"
 import type { LiveView } from "./view.ts"
+import { Writes } from "./writes.ts"
 
 export interface EngineParts extends RecoveryParts {
   readonly cache: BlockCacheService
@@ -57,6 +48,7 @@ export class Engine {
   private readonly limits: Limits
   private readonly reads: ReadParts
   private readonly transactions: Transactions
+  private readonly writes: Writes
   private readonly look: EngineStats
   private closed = false
 
@@ -77,12 +69,10 @@ export class Engine {
     const crowded = (range: KeyRange) => this.compactor.crowd(range)
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), crowded }
     this.look = new EngineStats(this.statsParts())
-    this.transactions = new Transactions({
-      reads: this.reads,
-      limits: this.limits,
-      committer: this.committer,
-      check: () => this.check()
-    })
+    const direct = new DirectValues(parts)
+    const writing = { live, limits: this.limits, committer: this.committer, direct }
+    this.transactions = new Transactions({ ...writing, reads: this.reads, check: () => this.check() })
+    this.writes = new Writes({ ...writing, oracle, check: () => this.checkWritable() })
   }
 
   /** Starts the background fibers in the current scope. */
@@ -111,15 +101,7 @@ export class Engine {
       ...makeReader(this.reads, reading),
       options,
       recovery: this.recovery,
-      set: (key, value, set) =>
-        this.commit(() => new SingleRequest(setFields(this.limits, key, { value, options: set })), set?.durability),
-      remove: (key, write) => this.commit(() => new SingleRequest(removeFields(key)), write?.durability),
-      removeRange: (bounds, write) =>
-        this.commit(() => {
-          const fields = removeRangeFields(bounds)
-          return fields && new SingleRequest(fields)
-        }, write?.durability),
-      write: (operations, write) => this.write(operations, write),
+      ...this.writes.service(),
       transaction: (body, settings) => Effect.suspend(() => this.transactions.run(body, settings ?? {})),
       begin: (settings) => Effect.suspend(() => this.transactions.begin(settings ?? {})),
       snapshot: this.snapshot,
@@ -202,46 +184,6 @@ export class Engine {
     if (this.parts.options.readOnly) {
       throw fail(new ReadOnly({ message: "the database was opened with readOnly; open it without to write" }))
     }
-  }
-
-  /** Nothing is to be done without a request. */
-  private commit(
-    make: () => CommitRequest | undefined,
-    durability: Durability | undefined
-  ): Effect.Effect<Commit, DatabaseError> {
-    return attempt(() => {
-      this.checkWritable()
-      const request = make()
-      const chosen = checkedDurability(durability) ?? this.parts.options.durability
-      return request === undefined ? this.nothing() : this.committer.commit(request, chosen)
-    })
-  }
-
-  /** The commit of no records. */
-  private nothing(): Effect.Effect<Commit> {
-    const { oracle } = this.parts
-    return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
-  }
-
-  private write(
-    operations: ReadonlyArray<Operation>,
-    write: WriteOptions | undefined
-  ): Effect.Effect<Commit, DatabaseError> {
-    return this.commit(() => {
-      if (operations.length === 1) {
-        const fields = operationFields(this.limits, operations[0]!)
-        return fields && new SingleRequest(fields)
-      }
-      const { transactionBytesMax } = this.parts.options
-      const buffer = new WriteBuffer(transactionBytesMax)
-      for (const operation of operations) {
-        const fields = operationFields(this.limits, operation)
-        if (fields === undefined || buffer.add(fields)) continue
-        throw invalid(`the batch needs more than transactionBytesMax (${transactionBytesMax}); split it`)
-      }
-      if (buffer.isEmpty) return undefined
-      return { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) }
-    }, write?.durability)
   }
 
   private readonly snapshot = Effect.map(

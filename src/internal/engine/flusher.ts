@@ -4,21 +4,18 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
-import type { JobsService } from "../../services/Jobs.ts"
-import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
+import type { TableMeta, ValueFileMeta } from "../../services/Manifest.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { SsTableService, Table } from "../../services/SsTable.ts"
 import type { WalService } from "../../services/Wal.ts"
 import type { Committer } from "./committer.ts"
-import { MemtableFlush } from "./memtableFlush.ts"
+import { type FlushingParts, MemtableFlush } from "./memtableFlush.ts"
 import type { LiveView, Slot } from "./view.ts"
 
-export interface FlushParts {
+export interface FlushParts extends FlushingParts {
   readonly live: LiveView
   readonly oracle: OracleService
-  readonly jobs: JobsService
   readonly tables: SsTableService
-  readonly manifest: ManifestService
   readonly wal: WalService
   readonly committer: Committer
   /** Called when a table was made of a memtable. */
@@ -31,11 +28,12 @@ const retrySchedule = Schedule.min([Schedule.exponential("10 millis"), Schedule.
 /** Nobody is told of a worker that died with a flush, for it is replaced; from so many in a row on it is a failure. */
 const deathsTold = 3
 
-/** A table that is written and not yet published: kept for the next try. */
+/** What is written and not yet published: kept for the next try. */
 interface Written {
   readonly slot: Slot
   readonly meta: TableMeta | undefined
   readonly table: Table | undefined
+  readonly valueFiles: ReadonlyArray<ValueFileMeta>
   /** What has expired by then was taken to be removed. */
   readonly nowMillis: number
 }
@@ -167,24 +165,28 @@ const flushSlot = Effect.fn("Flush.run")(function* (
   const { live, manifest, wal } = parts
   const { segment } = live.newerThan(slot)!
   const written = memory.kept ?? (yield* writeSlot(parts, slot))
-  const { meta, nowMillis, table } = written
+  const { meta, nowMillis, table, valueFiles } = written
   memory.keep(written)
   yield* manifest.publish({
     ...(meta === undefined ? {} : { addTables: [meta] }),
+    ...(valueFiles.length === 0 ? {} : { addValueFiles: valueFiles }),
     logNumberMin: segment,
     commitMillisMax: Math.max(slot.commitMillisMax, nowMillis),
     lsnDurable: wal.syncedLsn()
   })
   live.install(table, slot)
-  return { bytes: meta?.bytes ?? 0, segment }
+  return { bytes: bytesOf(written), segment }
 })
+
+const bytesOf = ({ meta, valueFiles }: Written): number =>
+  valueFiles.reduce((sum, { bytes }) => sum + bytes, meta?.bytes ?? 0)
 
 const writeSlot = Effect.fnUntraced(function* (parts: SlotParts, slot: Slot) {
   const { memtables, oracle, tables } = parts
   const horizon = oracle.horizon()
-  const meta = yield* memtables.run(slot.memtable, horizon, [])
+  const { table: meta, valueFiles } = yield* memtables.run(slot.memtable, horizon, [])
   const table = meta === undefined ? undefined : tables.handle(meta)
-  return { slot, meta, table, nowMillis: horizon.nowMillis } satisfies Written
+  return { slot, meta, table, valueFiles, nowMillis: horizon.nowMillis } satisfies Written
 })
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the flush had ended" }))

@@ -3,7 +3,8 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
-import type { Job } from "../../services/Jobs.ts"
+import { isFlush } from "../structure/jobWork.ts"
+import type { Job } from "./jobSetup.ts"
 
 interface Waiter {
   readonly isFlush: boolean
@@ -40,7 +41,7 @@ export class JobQueue {
   /** Runs the work when it is its turn. */
   run<A>(job: Job, work: Effect.Effect<A, DatabaseError>): Effect.Effect<A, DatabaseError> {
     return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(this.turn(job.memtables.length > 0, restore), () =>
+      Effect.flatMap(this.turn(isFlush(job), restore), () =>
         Effect.onExit(restore(work), (exit) =>
           Effect.sync(() => {
             if (exit._tag === "Success") this.done += 1

@@ -44,6 +44,7 @@ export interface RecoveryParts {
 class Replayer {
   readonly live: LiveView
   readonly flushed: Array<TableMeta> = []
+  readonly flushedValues: Array<ValueFileMeta> = []
   commits = 0
   lastSequence: number
   commitMillisMax: number
@@ -129,10 +130,10 @@ class Replayer {
       // A worker that died is replaced; one that dies with every try is a failure of the open.
       Effect.retry({ times: 2, while: ({ reason }) => reason._tag === "JobFailed" })
     )
-    return Effect.flatMap(written, (meta) => {
-      if (meta === undefined) return Effect.sync(() => this.live.install(undefined, slot))
-      this.flushed.push(meta)
-      return Effect.sync(() => this.live.install(tables.handle(meta), slot))
+    return Effect.map(written, ({ table, valueFiles }) => {
+      this.flushedValues.push(...valueFiles)
+      if (table !== undefined) this.flushed.push(table)
+      this.live.install(table === undefined ? undefined : tables.handle(table), slot)
     })
   })
 }
@@ -207,6 +208,7 @@ const persist = Effect.fnUntraced(function* (
   for (const slot of live.current.slots) slot.sealed = slot !== live.active
   yield* manifest.begin({
     addTables: replayer.flushed,
+    addValueFiles: replayer.flushedValues,
     logNumberMin: live.oldest.segment,
     sequencesReserved: next.reserved,
     commitMillisMax: replayer.commitMillisMax,

@@ -69,7 +69,7 @@ export const missingTable = (parts: Pick<TableParts, "disk" | "manifest" | "opti
 const openingOf = (
   { manifest }: TableParts,
   file: ReadFile,
-  wanted: { readonly meta: TableMeta; readonly withPartitions: boolean }
+  wanted: { readonly meta: TableMeta; readonly withPartitions: boolean; readonly withValueRefs?: boolean }
 ): TableOpening =>
   new TableOpening({ ...wanted, fileBytes: file.size, databaseId: manifest.state().databaseId, withFilter: true })
 
@@ -104,7 +104,7 @@ export const openTableFile = (parts: TableParts, meta: TableMeta): Effect.Effect
       Effect.mapError(parts.disk.open(tablePath(parts, meta.number)), (error) => ofOpen(parts, meta, error)),
       (file) =>
         restore(
-          decoding(file.path, () => openingOf(parts, file, { meta, withPartitions: true })).pipe(
+          decoding(file.path, () => openingOf(parts, file, { meta, withPartitions: true, withValueRefs: true })).pipe(
             Effect.flatMap((opening) => drive(parts.encryption, file, opening)),
             Effect.map((opening) => ({ file, ...opening.opened }))
           )

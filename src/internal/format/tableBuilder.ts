@@ -23,6 +23,7 @@ import {
 import { encodeIndexTop } from "./indexTop.ts"
 import { TableIndexBuilder } from "./tableIndex.ts"
 import type { TableMeta } from "./tableMeta.ts"
+import { encodeValueRefs, type FileRefs, summaryOf, ValueRefsBuilder } from "./valueRefs.ts"
 
 /** Of a partition: few enough that a search in one that is not in memory costs little more than the read. */
 const partitionBytesMax = 16 * 1024
@@ -42,6 +43,7 @@ export class TableBuilder {
   private readonly index = new TableIndexBuilder()
   private readonly filter = new FilterBuilder()
   private readonly removals: Array<RangeRemoval> = []
+  private readonly refs = new ValueRefsBuilder()
   private chunks: Array<Uint8Array> = []
   private offset = fileHeaderBytes
   private blockTagsCrc = 0
@@ -122,6 +124,7 @@ export class TableBuilder {
     }
     this.lastSequence = sequence
     if (isHidden) this.hiddenCount += 1
+    if (entry.kind === Kind.valueHandle) this.refs.add(bytes, entry.valueStart, entry.valueEnd)
     this.block.add(entry)
     this.countEntry(sequence, entry.kind === Kind.remove)
     facts.keyBytes += keyEnd - keyStart
@@ -169,6 +172,8 @@ export class TableBuilder {
     this.removals.sort(removalOrder)
     const rangeRemovalsBytes =
       this.removals.length === 0 ? 0 : this.section(Layout.rangeRemovals, encodeRangeRemovals(this.removals)).length
+    const refs = this.refs.finish()
+    const valueRefsBytes = refs.length === 0 ? 0 : this.section(Layout.valueRefs, encodeValueRefs(refs)).length
     const propertiesBytes = this.section(Layout.properties, encodeProperties(facts)).length
     const footer = encodeFooter(
       {
@@ -177,6 +182,7 @@ export class TableBuilder {
         partitionsBytes,
         indexBytes,
         rangeRemovalsBytes,
+        valueRefsBytes,
         propertiesBytes,
         blockCount: this.index.count,
         blockTagsCrc: this.blockTagsCrc,
@@ -188,7 +194,7 @@ export class TableBuilder {
       { fileHeader: this.fileHeader, sealer: this.sealer }
     )
     this.push(footer.chunks, footerBytes(this.sealer.tagBytes))
-    return { chunks: this.take(), facts: this.tableFacts(footer.footerCrc) }
+    return { chunks: this.take(), facts: this.tableFacts(footer.footerCrc, refs) }
   }
 
   private indexSections(): { readonly partitionsBytes: number; readonly indexBytes: number } {
@@ -203,7 +209,7 @@ export class TableBuilder {
     return { partitionsBytes, indexBytes: this.section(Layout.indexTop, encodeIndexTop(partitions, lengths)).length }
   }
 
-  private tableFacts(footerCrc: number): TableFacts {
+  private tableFacts(footerCrc: number, refs: ReadonlyArray<FileRefs>): TableFacts {
     const { entryCount, rangeRemovalCount, removeCount, sequenceMax, sequenceMin } = this.facts
     const { epoch, fileId, fileNumber } = this.header
     const { largest, smallest } = this.bounds()
@@ -221,7 +227,7 @@ export class TableBuilder {
       sequenceMin,
       sequenceMax,
       epoch,
-      valueRefs: []
+      valueRefs: summaryOf(refs)
     }
   }
 
