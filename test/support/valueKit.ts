@@ -1,7 +1,7 @@
 // What tests of value files share: options with which values of a few bytes go to files, and words for those files.
 import { Effect, type Scope, Stream } from "effect"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
-import type { Cursor, DatabaseService, Range, Reader, SetOptions, WriteOptions } from "../../src/services/Database.ts"
+import type { Cursor, DatabaseService, Range, Reader } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { MaintenanceService } from "../../src/services/Maintenance.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
@@ -77,13 +77,7 @@ export interface LazyCursor extends Cursor {
   readonly readValue: Effect.Effect<Uint8Array, DatabaseError>
 }
 
-export interface ValueDatabase extends DatabaseService, Omit<ValueReader, keyof Reader> {
-  readonly setStream: <E>(
-    key: string | Uint8Array,
-    value: Stream.Stream<Uint8Array, E>,
-    options?: SetOptions & WriteOptions
-  ) => Effect.Effect<void, DatabaseError | E>
-}
+export interface ValueDatabase extends DatabaseService, Omit<ValueReader, keyof Reader> {}
 
 export interface ValueMaintenance extends MaintenanceService {
   readonly collectValues: (options?: {
