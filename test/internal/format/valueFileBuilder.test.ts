@@ -117,7 +117,7 @@ describe("valueFileBuilder", () => {
       const built = buildValues(values)
       const parts = openValues(built)
       const kept = values.filter((_, index) => index === 0 || dice.chance(0.6))
-      const builder = builderOf(checksumSealer, 8)
+      const builder = builderOf(checksumSealer, { fileNumber: 8 })
       const ids = [...new Set(values.map(({ id }) => id))]
       for (const id of ids) {
         // Also where none of it is kept.
@@ -127,7 +127,7 @@ describe("valueFileBuilder", () => {
         }
       }
       const copied = finishValues(builder)
-      const direct = buildValues(kept, builderOf(checksumSealer, 8))
+      const direct = buildValues(kept, builderOf(checksumSealer, { fileNumber: 8 }))
       same(Buffer.compare(copied.bytes, direct.bytes), 0)
       expect(copied.meta).toEqual(direct.meta)
       const sparse = openValues(copied)
