@@ -106,8 +106,8 @@ export interface CollectJob {
  * 3. The sources are only read. Damage in them is `Corruption` with file and offset.
  * 4. A worker that dies or does not answer fails its job with `JobFailed`, which is retryable, and is replaced.
  * 5. When the scope closes, no thread and no file is left.
- * 6. Value files that `collect` returned are durable, names included, and were read back. They hold exactly those values
- *    of the job's files that its tables name, with the same ids and indexes, each checked before it was copied.
+ * 6. Value files that `collect` returned are durable, names included, and were read back. They hold exactly those
+ *    values of the job's files that its tables name, with the same ids and indexes, each checked before it was copied.
  *
  * @since 0.1.0
  * @category services

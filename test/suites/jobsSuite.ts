@@ -1,137 +1,62 @@
 // The contract of `Jobs`, one test for each numbered invariant in the contract's words.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { tableFileName } from "../../src/internal/format/fileName.ts"
 import { Kind } from "../../src/internal/format/record.ts"
 import type { JobWork } from "../../src/internal/structure/jobWork.ts"
-import type { DiskService } from "../../src/services/Disk.ts"
-import type { JobsService, MergeJob } from "../../src/services/Jobs.ts"
-import type { ManifestService, TableMeta } from "../../src/services/Manifest.ts"
-import type { OptionsInput } from "../../src/services/Options.ts"
+import type { MergeJob } from "../../src/services/Jobs.ts"
+import type { TableMeta } from "../../src/services/Manifest.ts"
 import { plain } from "../internal/format/entries.ts"
 import { Dice } from "../internal/format/support.ts"
 import { checkTables, workOf } from "../support/jobCheck.ts"
-import { MemoryFiles } from "../support/jobDriver.ts"
-import { type Held, header, memtableOf, randomPlan, tableOf } from "../support/jobPlan.ts"
-import { numbered, reasonOf, rewrite, tableNames } from "../support/tables.ts"
-
-export interface JobsUnderTest {
-  readonly disk: DiskService
-  readonly manifest: ManifestService
-  /** The layer on the manifest's directory. */
-  readonly jobs: (options?: OptionsInput) => Effect.Effect<JobsService, never, Scope.Scope>
-  /** The disk after a power cut, where that can be told: all that was not made durable is lost. */
-  readonly afterPowerCut?: () => DiskService
-  /** Threads of the layers so far that are alive. */
-  readonly threads?: () => number
-  /** Ends one of them, as if it had died. */
-  readonly kill?: () => void
-}
-
-/** What a manifest must say for the tables of these tests. */
-export const manifestIds = { databaseId: header.databaseId, incarnation: header.incarnation }
-
-type Use = (name: string, body: (under: JobsUnderTest) => Effect.Effect<void, unknown, Scope.Scope>) => void
+import { type Held, randomPlan } from "../support/jobPlan.ts"
+import {
+  contentsOf,
+  flushJob,
+  heldBy,
+  type JobsUnderTest,
+  longJob,
+  names,
+  pathOf,
+  place,
+  simple,
+  startNow,
+  untilWriting,
+  type Use
+} from "../support/jobsKit.ts"
+import { numbered, reasonOf, rewrite } from "../support/tables.ts"
+import { collecting, leavingNothing, separating } from "./jobsValueSuite.ts"
 
 export const jobsSuite = (layerName: string, make: Effect.Effect<JobsUnderTest, unknown, Scope.Scope>): void => {
   const use: Use = (name, body) => it.live(name, () => Effect.flatMap(make, body))
   describe(`Jobs (${layerName})`, () => {
     keeping(use)
+    separating(use)
     failing(use)
+    leavingNothing(use)
     dying(use)
+    collecting(use)
     queueing(use)
   })
 }
 
-/** Writes the table as a file of the directory. */
-const place = (under: JobsUnderTest, held: Held, blockBytes = 4096) =>
-  Effect.gen(function* () {
-    const number = under.manifest.allocateFileNumber()
-    const { bytes, meta } = tableOf(held, { number, blockBytes })
-    const file = yield* under.disk.create(pathOf(under, number))
-    yield* file.append([bytes])
-    yield* file.sync
-    yield* file.close
-    yield* under.disk.syncDirectory(under.manifest.directory)
-    return meta
-  })
-
-const pathOf = ({ disk, manifest }: JobsUnderTest, number: number): string =>
-  disk.join(manifest.directory, tableFileName(number))
-
-const contentsOf = (disk: DiskService, path: string) =>
-  Effect.gen(function* () {
-    const file = yield* disk.open(path)
-    const bytes = yield* file.read(0, file.size)
-    yield* file.close
-    return bytes
-  })
-
-const names = ({ disk, manifest }: JobsUnderTest) => tableNames(disk, manifest.directory)
-
-const heldBy = (under: JobsUnderTest, disk: DiskService, metas: ReadonlyArray<TableMeta>) =>
-  Effect.gen(function* () {
-    const files = new MemoryFiles()
-    for (const { number } of metas) files.files.set(number, yield* contentsOf(disk, pathOf(under, number)))
-    return metas.map((meta) => files.held(meta))
-  })
-
-const simple: Omit<MergeJob, "runs"> = {
-  memtables: [],
-  from: undefined,
-  to: undefined,
-  level: 1,
-  snapshots: [10_000],
-  nowMillis: 0,
-  deeper: [],
-  grandparents: [],
-  tableBytesMax: 256 * 1024,
-  values: undefined
-}
-
-/** Two runs of many versions: a job of many slices and several tables. */
-const longJob = (under: JobsUnderTest, count = 20_000) =>
-  Effect.gen(function* () {
-    const older = numbered(count, 60)
-    const newer = older.filter((_, index) => index % 3 === 0).map((entry) => ({ ...entry, sequence: 5000 }))
-    const runs = []
-    for (const points of [newer, older]) runs.push([yield* place(under, { points, removals: [] })])
-    return { ...simple, runs } satisfies MergeJob
-  })
-
-const startNow = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
-
-const flushJob = (count: number): MergeJob => {
-  const versions = memtableOf({ points: numbered(count), removals: [] })
-  return { ...simple, runs: [], memtables: [versions], level: 0, tableBytesMax: Number.MAX_SAFE_INTEGER }
-}
-
-/** Goes on once the job has a file. */
-const untilWriting = (under: JobsUnderTest, before: number): Effect.Effect<void, unknown> =>
-  Effect.flatMap(names(under), (found) =>
-    found.length > before ? Effect.void : Effect.andThen(Effect.yieldNow, untilWriting(under, before))
-  )
-
 const keeping = (use: Use): void => {
-  use(
-    "1. tables that run returned are durable, names included, and hold exactly what the job's snapshots can see",
-    (under) =>
-      Effect.gen(function* () {
-        for (let seed = 1; seed <= 25; seed++) {
-          const plan = randomPlan(new Dice(seed))
-          const jobs = yield* under.jobs({ blockBytes: plan.blockBytes })
-          const metas = new Map<Held, TableMeta>()
-          for (const held of [...plan.deeper, ...plan.runs.flat()]) metas.set(held, yield* place(under, held, 128))
-          const work: JobWork = workOf(plan, (held) => metas.get(held)!)
-          const { tables: made } = yield* jobs.run(work)
-          const disk = under.afterPowerCut?.() ?? under.disk
-          const held = yield* heldBy(under, disk, made)
-          yield* Effect.try({
-            try: () => checkTables(plan, work, { metas: made, held }),
-            catch: (error) => new Error(`seed ${seed}`, { cause: error })
-          })
-        }
-      })
+  use("1. files that run returned are durable, and the tables hold exactly what the job's snapshots can see", (under) =>
+    Effect.gen(function* () {
+      for (let seed = 1; seed <= 25; seed++) {
+        const plan = randomPlan(new Dice(seed))
+        const jobs = yield* under.jobs({ blockBytes: plan.blockBytes })
+        const metas = new Map<Held, TableMeta>()
+        for (const held of [...plan.deeper, ...plan.runs.flat()]) metas.set(held, yield* place(under, held, 128))
+        const work: JobWork = workOf(plan, (held) => metas.get(held)!)
+        const { tables: made } = yield* jobs.run(work)
+        const disk = under.afterPowerCut?.() ?? under.disk
+        const held = yield* heldBy(under, disk, made)
+        yield* Effect.try({
+          try: () => checkTables(plan, work, { metas: made, held }),
+          catch: (error) => new Error(`seed ${seed}`, { cause: error })
+        })
+      }
+    })
   )
 
   use("1. all versions of a key are in one table, and a table ends when it is full", (under) =>

@@ -6,9 +6,9 @@ import { makeEntryView } from "../../src/internal/format/blockEntry.ts"
 import { checksumSealer } from "../../src/internal/format/sealer.ts"
 import { Layout } from "../../src/internal/format/storedBlock.ts"
 import type { TableMeta } from "../../src/internal/format/tableMeta.ts"
-import { JobKernel } from "../../src/internal/structure/jobKernel.ts"
-import type { JobAnswer, JobRequest, NewFile } from "../../src/internal/structure/jobRequest.ts"
-import type { JobSetup, JobWork } from "../../src/internal/structure/jobWork.ts"
+import type { JobAnswer, JobFile, JobRequest, JobResult, NewFile } from "../../src/internal/structure/jobRequest.ts"
+import type { AnyWork, JobSetup, JobWork } from "../../src/internal/structure/jobWork.ts"
+import { kernelOf } from "../../src/internal/structure/kernelOf.ts"
 import { openStored, TableOpening } from "../../src/internal/structure/tableOpening.ts"
 import { fromView, type Plain } from "../internal/format/entries.ts"
 import { fileOf, type Held, header } from "./jobPlan.ts"
@@ -16,6 +16,8 @@ import { fileOf, type Held, header } from "./jobPlan.ts"
 export class MemoryFiles {
   readonly files = new Map<number, Uint8Array>()
   readonly requests: Array<JobRequest["_tag"]> = []
+  readonly reads: Array<Extract<JobRequest, { readonly _tag: "Read" }>> = []
+  onAppend: (file: JobFile, bytes: number) => void = () => {}
   /** The number of the next file beyond those of the setup. */
   next = 1000
   private readonly lanes = new Map<number, Uint8Array>()
@@ -27,6 +29,7 @@ export class MemoryFiles {
       case "Open":
         return this.files.get(request.file.number)!.length
       case "Read":
+        this.reads.push(request)
         return this.read(request)
       case "Sealer":
         return checksumSealer
@@ -37,6 +40,10 @@ export class MemoryFiles {
         this.writing.set(request.file.number, [])
         return undefined
       case "Append":
+        this.onAppend(
+          request.file,
+          request.chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+        )
         this.writing.get(request.file.number)!.push(...request.chunks.map((chunk) => chunk.slice()))
         return undefined
       case "Publish":
@@ -48,10 +55,14 @@ export class MemoryFiles {
   }
 
   run(work: JobWork, setup: JobSetup): ReadonlyArray<TableMeta> {
-    const kernel = new JobKernel(work, setup)
+    return this.perform(work, setup).tables
+  }
+
+  perform(work: AnyWork, setup: JobSetup): JobResult {
+    const kernel = kernelOf(work, setup)
     for (;;) {
       const request = kernel.next()
-      if (request._tag === "Done") return request.tables
+      if (request._tag === "Done") return request
       kernel.feed(this.answer(request))
     }
   }

@@ -30,6 +30,9 @@ import { ByteReader, ByteWriter, readU32 } from "./bytes.ts"
 import { associatedOfFile, fileHeaderBytes } from "./fileHeader.ts"
 import { FormatError } from "./formatError.ts"
 import { openPiece, type Sealer } from "./sealer.ts"
+import { storedKeyBytesMax } from "./record.ts"
+import { storedBlockExtra } from "./storedBlock.ts"
+import { varintBytes, varintBytesMax } from "./varint.ts"
 import type { Section } from "./table.ts"
 import type { ValueSection } from "./valueFileMeta.ts"
 
@@ -37,6 +40,17 @@ import type { ValueSection } from "./valueFileMeta.ts"
 export const pieceBytes = 256 * 1024
 /** Before each stored piece. */
 export const pieceLengthBytes = 4
+
+/** What stands before the key in a value's first piece: its sequence, and the length of the key. */
+const headBytesMax = varintBytesMax + varintBytes(storedKeyBytesMax)
+/** With its length and the longest tag. */
+const pieceExtraMax = pieceLengthBytes + storedBlockExtra(16)
+
+/** At most so long is a value with its key, both together this long, in a file. */
+export const storedValueBytesMax = (plainBytes: number): number => {
+  const bytes = headBytesMax + plainBytes
+  return bytes + pieceExtraMax * Math.ceil(bytes / pieceBytes)
+}
 
 /** An index block in its file. */
 export interface ValueBlock extends Section {

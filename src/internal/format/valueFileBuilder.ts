@@ -71,9 +71,18 @@ export class ValueFileBuilder {
     return this.offset + this.filled
   }
 
+  /** The bytes of the file so far that were taken or can be. */
+  get sealedBytes(): number {
+    return this.offset
+  }
+
   /** Values so far. */
   get count(): number {
     return this.sections.reduce((sum, { index }) => sum + index.count, 0)
+  }
+
+  get sectionCount(): number {
+    return this.sections.length
   }
 
   /** The values that follow are of the logical file. Ids ascend. A section that gets no value is left out. */
@@ -113,15 +122,30 @@ export class ValueFileBuilder {
 
   /** Takes over a value of another file: the plain bytes of its pieces, and how long it is. */
   copyStored(index: number, stored: { readonly pieces: ReadonlyArray<Uint8Array>; readonly length: number }): void {
+    this.beginCopy(index)
+    for (const plain of stored.pieces) this.copyPiece(plain)
+    this.endCopy(stored.length)
+  }
+
+  /** The same, one piece after the other. */
+  beginCopy(index: number): void {
     this.value = this.valueOf(index)
-    for (const plain of stored.pieces) {
-      assert(plain.length <= pieceBytes, "a piece is within its limit")
-      this.piece = pieceFor(plain.length)
-      this.piece.set(plain, pieceLengthBytes)
-      this.filled = plain.length
-      this.seal()
-    }
-    this.value.length = stored.length
+  }
+
+  /** The next piece of the value that is taken over. */
+  copyPiece(plain: Uint8Array): void {
+    assert(this.value !== undefined && this.filled === 0, "a copy was begun")
+    assert(plain.length > 0 && plain.length <= pieceBytes, "a piece is within its limit")
+    this.piece = pieceFor(plain.length)
+    this.piece.set(plain, pieceLengthBytes)
+    this.filled = plain.length
+    this.seal()
+  }
+
+  /** Ends the copy of a value of this length. */
+  endCopy(length: number): void {
+    assert(this.value !== undefined, "a copy was begun")
+    this.value.length = length
     this.end()
   }
 

@@ -1,11 +1,11 @@
-// Collecting value files as a machine that asks for what it needs: the live values of some files are copied to new ones,
-// and the others are left behind.
+// Collecting value files as a machine that asks for what it needs: the live values of some files are copied to new
+// ones, and the others are left behind.
 //
 //   what each table names → open the value files → (a section's live places → its live values)* → the last file → done
 //
 // What is live is asked of the tables alone, and nothing is written to the tree: a value of a key that was removed may
-// be kept too long, by a table that the next compaction replaces, and none that can be read is ever left out. What later
-// tables name is a part of what these do: handles are only made together with their value file.
+// be kept too long, by a table that the next compaction replaces, and none that can be read is ever left out. What
+// later tables name is a part of what these do: handles are only made together with their value file.
 //
 // Sections come by id, keep it, and are never divided; small ones share a new file. A file's indexes stay too, so the
 // tables need not know.
@@ -21,6 +21,9 @@ import { TableOpening } from "./tableOpening.ts"
 import { ValueCopy } from "./valueCopy.ts"
 import { ValueFileOpening, type ValueFileParts } from "./valueFileOpening.ts"
 import { ValueOutput } from "./valueOutput.ts"
+
+/** What is read of a table. */
+const refsAlone = { withIndex: false, withPartitions: false, withFilter: false, withValueRefs: true } as const
 
 interface Asking {
   readonly feed: (answer: JobAnswer) => void
@@ -145,9 +148,9 @@ export class CollectKernel implements Kernel {
     const { databaseId } = this.setup
     return {
       file: { kind: "table", number: meta.number } as const,
-      begin: (fileBytes: number) => new TableOpening({ meta, fileBytes, databaseId, only: "valueRefs" }),
-      opened: (opening: TableOpening) => {
-        for (const named of opening.valueRefs) this.live.add(named)
+      begin: (fileBytes: number) => new TableOpening({ meta, fileBytes, databaseId, ...refsAlone }),
+      opened: ({ valueRefs }: TableOpening) => {
+        for (const named of valueRefs) this.live.add(named)
       },
       closes: true
     }

@@ -1,11 +1,7 @@
 // Which values of some logical files are live: those that at least one table names. What tables name is given one table
 // after the other; a value may be named by several, as versions of a key that were kept for snapshots are.
 
-/** The values of one logical file that a table names: ascending. */
-export interface NamedValues {
-  readonly file: number
-  readonly indexes: Uint32Array
-}
+import type { FileRefs } from "../format/valueRefs.ts"
 
 const none = new Uint32Array(0)
 
@@ -17,7 +13,7 @@ export class LiveValues {
     for (const id of ids) this.indexes.set(id, none)
   }
 
-  add({ file, indexes }: NamedValues): void {
+  add({ file, indexes }: Pick<FileRefs, "file" | "indexes">): void {
     const known = this.indexes.get(file)
     if (known !== undefined) this.indexes.set(file, known.length === 0 ? indexes : union(known, indexes))
   }

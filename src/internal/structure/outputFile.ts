@@ -50,10 +50,10 @@ export class OutputFile {
     return this.given
   }
 
-  /** While it is filled: what the builder has ready, if that is enough for an append. */
-  fill(builder: { readonly bytes: number; readonly take: () => ReadonlyArray<Uint8Array> }): JobRequest | undefined {
-    if (builder.bytes - this.taken < appendBytes) return undefined
-    this.taken = builder.bytes
+  /** While it is filled: what the builder has ready, if that is enough for an append; it has made so many bytes. */
+  fill(bytes: number, builder: { readonly take: () => ReadonlyArray<Uint8Array> }): JobRequest | undefined {
+    if (bytes - this.taken < appendBytes) return undefined
+    this.taken = bytes
     return { _tag: "Append", file: this.file, chunks: builder.take() }
   }
 

@@ -58,7 +58,9 @@ export class TableOutput {
   /** What is needed now; `undefined` if it is to be filled, or is written. */
   next(): JobRequest | undefined {
     if (!this.output.isFilling) return this.output.next()
-    return this.removals === undefined ? this.output.fill(this.filled()) : this.finish(this.removals)
+    if (this.removals !== undefined) return this.finish(this.removals)
+    const builder = this.filled()
+    return this.output.fill(builder.bytes, builder)
   }
 
   feed(answer: JobAnswer): void {

@@ -61,7 +61,8 @@ export class ValueOutput {
   /** What is needed now; `undefined` if it is to be filled, or is written. */
   next(): JobRequest | undefined {
     if (!this.output.isFilling) return this.output.next()
-    return this.isEnding ? this.finish() : this.output.fill(this.builder)
+    const { builder } = this
+    return this.isEnding ? this.finish() : this.output.fill(builder.sealedBytes, builder)
   }
 
   feed(answer: JobAnswer): void {

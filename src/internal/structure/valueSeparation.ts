@@ -1,9 +1,10 @@
 // What a flush does with values that are too long for a table: each moves to a value file, and a handle stands in its
-// place. Their order in the file is that of the table, so that neighbouring keys have neighbouring values; a file's only
-// section has the file's number, and its indexes count up from 0.
+// place. Their order in the file is that of the table, so that neighbouring keys have neighbouring values; a file's
+// only section has the file's number, and its indexes count up from 0.
 import { type EntryView, makeEntryView } from "../format/blockEntry.ts"
 import { ByteWriter } from "../format/bytes.ts"
 import { Kind } from "../format/record.ts"
+import { storedValueBytesMax } from "../format/valueFile.ts"
 import type { ValueFileBuilder } from "../format/valueFileBuilder.ts"
 import type { ValueFileMeta } from "../format/valueFileMeta.ts"
 import { handleBytesMax, type ValueHandle, writeHandle } from "../format/valueHandle.ts"
@@ -105,7 +106,7 @@ export class ValueSeparation {
   private fits(output: ValueOutput, entry: EntryView): boolean {
     if (this.count === 0) return true
     const bytes = entry.valueEnd - entry.valueStart + entry.keyEnd - entry.keyStart
-    return output.bytesWith({ count: 1, storedBytes: storedBytesMax(bytes) }) <= this.fileBytesMax
+    return output.bytesWith({ count: 1, storedBytes: storedValueBytesMax(bytes) }) <= this.fileBytesMax
   }
 
   /** A slice of the value, or all of it if it is short. */
