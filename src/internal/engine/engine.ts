@@ -14,7 +14,7 @@ import { Committer } from "./committer.ts"
 import { Compactor } from "./compactor.ts"
 import { DirectValues } from "./directValues.ts"
 import { Flusher } from "./flusher.ts"
-import { ObsoleteTables } from "./obsoleteTables.ts"
+import { ObsoleteFiles } from "./obsoleteFiles.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
@@ -22,6 +22,7 @@ import type { Limits } from "./requests.ts"
 import { EngineStats, type StatsParts } from "./stats.ts"
 import { Transactions } from "./transactions.ts"
 import { toKeyRange } from "./userKeys.ts"
+import { ValueReads } from "./valueReads.ts"
 import { ValueSlab } from "./valueSlab.ts"
 import { verify } from "./verify.ts"
 import type { LiveView } from "./view.ts"
@@ -44,7 +45,7 @@ export class Engine {
   private readonly committer: Committer
   private readonly flusher: Flusher
   private readonly compactor: Compactor
-  private readonly obsolete: ObsoleteTables
+  private readonly obsolete: ObsoleteFiles
   private readonly limits: Limits
   private readonly reads: ReadParts
   private readonly transactions: Transactions
@@ -53,7 +54,7 @@ export class Engine {
   private closed = false
 
   constructor(parts: EngineParts, live: LiveView, recovery: RecoveryReport) {
-    const { cache, oracle, options } = parts
+    const { cache, manifest, oracle, options } = parts
     this.parts = parts
     this.live = live
     this.recovery = recovery
@@ -63,11 +64,13 @@ export class Engine {
     const flushed = () => this.compactor.changed()
     this.flusher = new Flusher({ ...parts, live, committer: this.committer, flushed })
     this.committer.onGroup = () => this.compactor.active.wake()
-    this.obsolete = new ObsoleteTables({ tables: parts.tables, committer: this.committer })
-    live.onObsolete = (table) => this.obsolete.add(table)
+    this.obsolete = new ObsoleteFiles(this.committer)
+    live.onObsolete = ({ meta }) => this.obsolete.add(parts.tables.remove(meta))
+    live.onObsoleteValue = ({ meta }) => this.obsolete.add(parts.values.remove(meta))
     this.limits = { options, nowMillis: oracle.nowMillis }
     const crowded = (range: KeyRange) => this.compactor.crowd(range)
-    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), crowded }
+    const separated = new ValueReads({ directory: manifest.directory, readOnly: options.readOnly })
+    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), separated, crowded }
     this.look = new EngineStats(this.statsParts())
     const direct = new DirectValues(parts)
     const writing = { live, limits: this.limits, committer: this.committer, direct }
@@ -230,11 +233,14 @@ export class Engine {
     })
   }
 
-  /** A memtable that hides what is in tables keeps their space: its removals must get there to free it. */
+  /**
+   * A memtable that hides what is in tables keeps their space: its removals must get there to free it. One with value
+   * files keeps what was overwritten in them.
+   */
   private readonly flushIdle: Effect.Effect<void> = Effect.suspend(() => {
-    const { memtable } = this.live.active
+    const { memtable, values } = this.live.active
     const isWorth = memtable.arena.used >= idleFlushBytesMin || memtable.removeCount > 0
-    return this.live.tables.length > 0 && isWorth ? Effect.ignore(this.flush()) : Effect.void
+    return (isWorth && this.live.tables.length > 0) || values.length > 0 ? Effect.ignore(this.flush()) : Effect.void
   })
 
   private readonly reserveLoop: Effect.Effect<never> = Effect.suspend(() =>

@@ -1,12 +1,16 @@
 // Frozen memtables become tables, oldest first: write the table, publish it together with the first segment that is
 // still needed, show it to readers in the memtable's place, and only then give back the arena and remove the segments.
 // A failure leaves all as it was, and is tried again.
+//
+// The value files that commits of the memtable brought along are published in the same edit, if the table names anything
+// of them. Otherwise all that they hold was overwritten or removed since: they go with the memtable.
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
 import type { TableMeta, ValueFileMeta } from "../../services/Manifest.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { SsTableService, Table } from "../../services/SsTable.ts"
+import type { ValueFile, ValueLogService } from "../../services/ValueLog.ts"
 import type { WalService } from "../../services/Wal.ts"
 import type { Committer } from "./committer.ts"
 import { type FlushingParts, MemtableFlush } from "./memtableFlush.ts"
@@ -16,6 +20,7 @@ export interface FlushParts extends FlushingParts {
   readonly live: LiveView
   readonly oracle: OracleService
   readonly tables: SsTableService
+  readonly values: ValueLogService
   readonly wal: WalService
   readonly committer: Committer
   /** Called when a table was made of a memtable. */
@@ -33,7 +38,10 @@ interface Written {
   readonly slot: Slot
   readonly meta: TableMeta | undefined
   readonly table: Table | undefined
+  /** Made of values that were in the memtable. */
   readonly valueFiles: ReadonlyArray<ValueFileMeta>
+  /** What the table names, those files among it. */
+  readonly named: ReadonlyArray<ValueFile>
   /** What has expired by then was taken to be removed. */
   readonly nowMillis: number
 }
@@ -165,16 +173,16 @@ const flushSlot = Effect.fn("Flush.run")(function* (
   const { live, manifest, wal } = parts
   const { segment } = live.newerThan(slot)!
   const written = memory.kept ?? (yield* writeSlot(parts, slot))
-  const { meta, nowMillis, table, valueFiles } = written
+  const { meta, named, nowMillis, table } = written
   memory.keep(written)
   yield* manifest.publish({
     ...(meta === undefined ? {} : { addTables: [meta] }),
-    ...(valueFiles.length === 0 ? {} : { addValueFiles: valueFiles }),
+    ...(named.length === 0 ? {} : { addValueFiles: named.map((file) => file.meta) }),
     logNumberMin: segment,
     commitMillisMax: Math.max(slot.commitMillisMax, nowMillis),
     lsnDurable: wal.syncedLsn()
   })
-  live.install(table, slot)
+  live.install(table, slot, { addValues: named })
   return { bytes: bytesOf(written), segment }
 })
 
@@ -182,12 +190,20 @@ const bytesOf = ({ meta, valueFiles }: Written): number =>
   valueFiles.reduce((sum, { bytes }) => sum + bytes, meta?.bytes ?? 0)
 
 const writeSlot = Effect.fnUntraced(function* (parts: SlotParts, slot: Slot) {
-  const { memtables, oracle, tables } = parts
+  const { memtables, oracle, tables, values } = parts
   const horizon = oracle.horizon()
   const { table: meta, valueFiles } = yield* memtables.run(slot.memtable, horizon, [])
   const table = meta === undefined ? undefined : tables.handle(meta)
-  return { slot, meta, table, valueFiles, nowMillis: horizon.nowMillis } satisfies Written
+  const named = [...valueFiles.map((file) => values.handle(file)), ...directFilesOf(slot, meta)]
+  return { slot, meta, table, valueFiles, named, nowMillis: horizon.nowMillis } satisfies Written
 })
+
+/** Of the files that the memtable's commits brought along, those that the table names. */
+export const directFilesOf = ({ values }: Slot, table: TableMeta | undefined): ReadonlyArray<ValueFile> => {
+  if (values.length === 0 || table === undefined) return []
+  const ids = new Set(table.valueRefs.map(({ file }) => file))
+  return values.filter(({ meta }) => meta.sections.some(({ id }) => ids.has(id)))
+}
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the flush had ended" }))
 

@@ -1,7 +1,8 @@
 // Opening: from what is on disk to a view that can be read, and for a writer to a log that can be written.
 //
 //   1  see that the tables and value files which the manifest names are there
-//   2  replay the log into memtables; a memtable more than the pool holds becomes a table at once
+//   2  replay the log into memtables, and find the value files that its commits name; a memtable more than the pool
+//      holds becomes a table at once
 //   3  a writer re-persists all of it before it takes writes: each memtable as the first group of a new segment, and
 //      the full ones become tables later, as ever. After a failed sync the page cache may show what is not on disk, so
 //      what was replayed counts for nothing until it is written again
@@ -24,8 +25,10 @@ import type { ValueLogService } from "../../services/ValueLog.ts"
 import type { ReplayReport, WalService } from "../../services/Wal.ts"
 import { commitHeaderBytes, CommitReader } from "../format/commit.ts"
 import { FormatError } from "../format/formatError.ts"
-import { RecordView } from "../format/record.ts"
+import { Kind, RecordView } from "../format/record.ts"
+import { readHandle } from "../format/valueHandle.ts"
 import { attempt } from "./attempt.ts"
+import { directFilesOf } from "./flusher.ts"
 import { MemtableFlush } from "./memtableFlush.ts"
 import { LiveView, type Slot } from "./view.ts"
 
@@ -54,6 +57,9 @@ class Replayer {
   private readonly record = new RecordView()
   /** The reader's commit has no room yet. */
   private waiting = false
+  /** Logical value files that are known, and those of commits that were not looked at. */
+  private readonly files: Set<number>
+  private readonly unread: Array<{ readonly slot: Slot; readonly id: number }> = []
 
   constructor(parts: RecoveryParts, live: LiveView) {
     const state = parts.manifest.state()
@@ -61,6 +67,7 @@ class Replayer {
     this.flush = new MemtableFlush(parts)
     this.live = live
     this.commitMillisMax = state.commitMillisMax
+    this.files = new Set(state.valueFiles.flatMap(({ sections }) => sections.map(({ id }) => id)))
     this.lastSequence = state.tables.reduce((last, table) => Math.max(last, table.sequenceMax), 0)
   }
 
@@ -75,9 +82,11 @@ class Replayer {
       try {
         while (this.waiting || this.reader.next()) {
           this.waiting = !this.enter()
-          if (this.waiting) return Effect.flatMap(this.makeRoom(), () => this.takeCommits())
+          if (this.waiting) {
+            return Effect.flatMap(Effect.andThen(this.findFiles, this.makeRoom()), () => this.takeCommits())
+          }
         }
-        return Effect.void
+        return this.findFiles
       } catch (error) {
         if (!(error instanceof FormatError)) throw error
         return Effect.fail(damaged(error, this.parts.manifest.directory))
@@ -98,6 +107,7 @@ class Replayer {
     arena.bytes.set(reader.bytes.subarray(reader.start, reader.end), offset)
     for (let at = reader.start + commitHeaderBytes; reader.nextRecord(record); at = record.end) {
       memtable.put(offset + at - reader.start, reader.sequence)
+      if (record.kind === Kind.valueHandle) this.note(readHandle(reader.bytes, record.valueStart, record.valueEnd).file)
     }
     this.commits += 1
     this.lastSequence = reader.sequence
@@ -105,6 +115,21 @@ class Replayer {
     this.commitMillisMax = Math.max(this.commitMillisMax, reader.commitMillis)
     return true
   }
+
+  private note(id: number): void {
+    if (this.files.has(id)) return
+    this.files.add(id)
+    this.unread.push({ slot: this.live.active, id })
+  }
+
+  /** The value files that the commits brought along: each is there, or the log is damaged. */
+  private readonly findFiles: Effect.Effect<void, DatabaseError> = Effect.suspend(() =>
+    Effect.forEach(
+      this.unread.splice(0),
+      ({ id, slot }) => Effect.map(this.parts.values.find(id), (file) => this.live.addDirect(slot, file)),
+      { discard: true }
+    )
+  )
 
   /**
    * A fresh memtable in front: from the pool, or beyond it for a reader, who cannot flush, and for a commit of a time
@@ -123,7 +148,7 @@ class Replayer {
 
   private readonly flushOldest: Effect.Effect<void, DatabaseError> = Effect.suspend(() => {
     const slot = this.live.oldest
-    const { tables } = this.parts
+    const { tables, values } = this.parts
     // Nobody reads yet: only the newest versions are wanted.
     const horizon = { snapshots: [this.lastSequence], nowMillis: 0 }
     const written = this.flush.run(slot.memtable, horizon, this.flushed).pipe(
@@ -131,9 +156,10 @@ class Replayer {
       Effect.retry({ times: 2, while: ({ reason }) => reason._tag === "JobFailed" })
     )
     return Effect.map(written, ({ table, valueFiles }) => {
-      this.flushedValues.push(...valueFiles)
+      const addValues = [...valueFiles.map((file) => values.handle(file)), ...directFilesOf(slot, table)]
+      for (const { meta } of addValues) this.flushedValues.push(meta)
       if (table !== undefined) this.flushed.push(table)
-      this.live.install(table === undefined ? undefined : tables.handle(table), slot)
+      this.live.install(table === undefined ? undefined : tables.handle(table), slot, { addValues })
     })
   })
 }
@@ -226,6 +252,8 @@ const isLive = (live: LiveView, valueFiles: ReadonlyArray<ValueFileMeta>) => {
   const { segment } = live.oldest
   const tables = new Set(live.tables.map(({ meta }) => meta.number))
   const values = new Set(valueFiles.map(({ number }) => number))
+  // Named by commits that were replayed.
+  for (const slot of live.current.slots) for (const { meta } of slot.values) values.add(meta.number)
   return (kind: "log" | "table" | "value", number: number): boolean =>
     kind === "log" ? number >= segment : (kind === "table" ? tables : values).has(number)
 }
