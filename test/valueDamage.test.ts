@@ -18,7 +18,7 @@ import {
   using,
   withFiles
 } from "./support/scenario.ts"
-import { longValue, separatedOptions, streamed, valueOptions, valuesOf } from "./support/valueKit.ts"
+import { longValue, separatedOptions, streamed, valueOptions } from "./support/valueKit.ts"
 
 const keys = numbered(9)
 const value = (key: string): string => longValue(key, 30 + 10 * (Number(key.slice(-1)) % 5))
@@ -77,7 +77,7 @@ const readEach = (image: Image, options: OptionsInput) =>
             reads.some(({ error }) => error !== undefined),
             "a scan"
           )
-          const lazy = yield* Stream.runCount(valuesOf({ database, maintenance }).database.scanLazy())
+          const lazy = yield* Stream.runCount(database.scanLazy())
           assert.strictEqual(lazy, keys.length)
           return { reads, damage: (yield* maintenance.verify).damage }
         }),

@@ -5,7 +5,7 @@ import { Effect, Exit, Scope, Stream } from "effect"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import type { DatabaseError } from "../src/services/DatabaseError.ts"
-import { contentsOf, directory, open, visibleImage } from "./support/opened.ts"
+import { contentsOf, directory, type Opened, open, visibleImage } from "./support/opened.ts"
 import { onLog, startAndInterrupt } from "./support/regressionKit.ts"
 import {
   allKept,
@@ -22,21 +22,13 @@ import {
   using,
   withFiles
 } from "./support/scenario.ts"
-import {
-  onValues,
-  piecesOf,
-  separatedOptions,
-  valueFilesOf,
-  type ValueOpened,
-  valueOptions,
-  valuesOf
-} from "./support/valueKit.ts"
+import { onValues, piecesOf, separatedOptions, valueFilesOf, valueOptions } from "./support/valueKit.ts"
 import { keys, setAll, soundState, stateAt, tidy, value } from "./support/valueLog.ts"
 
 describe("a commit that does not happen leaves its value files", () => {
   const leavesNothing = (
     name: string,
-    body: (opened: ValueOpened, device: SimDisk.SimDisk) => Effect.Effect<void, DatabaseError, Scope.Scope>
+    body: (opened: Opened, device: SimDisk.SimDisk) => Effect.Effect<void, DatabaseError, Scope.Scope>
   ) =>
     it(
       name,
@@ -150,13 +142,7 @@ describe("a commit that does not happen leaves its value files", () => {
 describe("the directory", () => {
   const closed = (): Image => {
     const device = SimDisk.make()
-    simulate(
-      using(
-        device,
-        (given) => Effect.andThen(setAll(valuesOf(given)), valuesOf(given).maintenance.flush),
-        separatedOptions
-      )
-    )
+    simulate(using(device, (opened) => Effect.andThen(setAll(opened), opened.maintenance.flush), separatedOptions))
     return visibleImage(device)
   }
 
@@ -165,7 +151,7 @@ describe("the directory", () => {
     const bytes = new TextEncoder().encode("not yours")
     const beside = Object.fromEntries(foreign.map((name) => [`${directory}/${name}`, bytes]))
     const disk = MemoryDisk.fromImage(withFiles(closed(), beside))
-    simulate(using(disk, (given) => tidy(valuesOf(given)), separatedOptions))
+    simulate(using(disk, (opened) => tidy(opened), separatedOptions))
     for (const name of foreign) assert.deepStrictEqual(disk.image().get(`${directory}/${name}`), bytes, name)
   })
 
@@ -199,9 +185,8 @@ describe("the directory", () => {
       simulate(
         using(
           device,
-          (given) =>
+          (opened) =>
             Effect.gen(function* () {
-              const opened = valuesOf(given)
               yield* setAll(opened, round)
               yield* tidy(opened)
             }),
@@ -222,9 +207,8 @@ describe("the directory", () => {
     simulate(
       using(
         device,
-        (given) =>
+        (opened) =>
           Effect.gen(function* () {
-            const opened = valuesOf(given)
             yield* setAll(opened, 0, keys.slice(0, 6))
             yield* opened.maintenance.flush
             yield* setAll(opened, 0)

@@ -3,7 +3,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
-import { visibleImage } from "./support/opened.ts"
+import { type Opened, visibleImage } from "./support/opened.ts"
 import { range, start } from "./support/regressionKit.ts"
 import {
   allKept,
@@ -17,14 +17,14 @@ import {
   stateOf,
   using
 } from "./support/scenario.ts"
-import { piecesOf, separatedOptions, type ValueOpened, valueOptions, valuesOf } from "./support/valueKit.ts"
+import { piecesOf, separatedOptions, valueOptions } from "./support/valueKit.ts"
 import { keys, modes, setAll, soundState, stateAt, tidy, value } from "./support/valueLog.ts"
 
 describe("value-log collection resurrects a removed key", () => {
   const steps = {
-    flush: ({ maintenance }: ValueOpened) => maintenance.flush,
-    compact: ({ maintenance }: ValueOpened) => maintenance.compact(),
-    collect: ({ maintenance }: ValueOpened) => Effect.asVoid(maintenance.collectValues({ garbageRatioMin: 0 }))
+    flush: ({ maintenance }: Opened) => maintenance.flush,
+    compact: ({ maintenance }: Opened) => maintenance.compact(),
+    collect: ({ maintenance }: Opened) => Effect.asVoid(maintenance.collectValues({ garbageRatioMin: 0 }))
   }
   const names = ["flush", "compact", "collect"] as const
   const orders = names.flatMap((a) => names.flatMap((b) => names.map((c) => [a, b, c])))
@@ -38,9 +38,8 @@ describe("value-log collection resurrects a removed key", () => {
         simulate(
           using(
             device,
-            (given) =>
+            (opened) =>
               Effect.gen(function* () {
-                const opened = valuesOf(given)
                 yield* setAll(opened)
                 yield* opened.maintenance.flush
                 for (const [index, key] of keys.entries()) {
@@ -71,9 +70,8 @@ describe("value-log collection resurrects a removed key", () => {
       simulate(
         using(
           device,
-          (given) =>
+          (opened) =>
             Effect.gen(function* () {
-              const opened = valuesOf(given)
               const { database, maintenance } = opened
               yield* setAll(opened, 0)
               yield* maintenance.flush
@@ -119,9 +117,8 @@ describe("value files deleted after a failed manifest sync", () => {
       const failedAt = simulate(
         using(
           device,
-          (given) =>
+          (opened) =>
             Effect.gen(function* () {
-              const opened = valuesOf(given)
               yield* setAll(opened, 0)
               yield* opened.maintenance.flush
               yield* setAll(opened, 1, keys.slice(0, 6))
@@ -164,9 +161,8 @@ describe("missing directory sync", () => {
         simulate(
           using(
             device,
-            (given) =>
+            (opened) =>
               Effect.gen(function* () {
-                const opened = valuesOf(given)
                 const images: Array<Image> = []
                 yield* setAll(opened)
                 images.push(crashOf(device, names))
@@ -195,9 +191,9 @@ describe("a commit names a value that is not on the disk", () => {
     simulate(
       using(
         device,
-        (given) =>
+        (opened) =>
           Effect.gen(function* () {
-            const { database } = valuesOf(given)
+            const { database } = opened
             for (const [index, key] of keys.slice(0, 6).entries()) {
               if (index % 2 === 0) yield* database.set(key, value(key))
               else yield* database.setStream(key, piecesOf(new TextEncoder().encode(value(key)), [7, 60]))
@@ -242,7 +238,7 @@ describe("a commit names a value that is not on the disk", () => {
 })
 
 describe("a collection that does not end", () => {
-  const prepared = Effect.fnUntraced(function* (opened: ValueOpened) {
+  const prepared = Effect.fnUntraced(function* (opened: Opened) {
     yield* setAll(opened, 0)
     yield* opened.maintenance.flush
     yield* setAll(opened, 1, keys.slice(0, 8))
@@ -263,9 +259,8 @@ describe("a collection that does not end", () => {
       const ended = simulate(
         using(
           device,
-          (given) =>
+          (opened) =>
             Effect.gen(function* () {
-              const opened = valuesOf(given)
               yield* prepared(opened)
               left = calls
               const fiber = yield* start(opened.maintenance.collectValues({ garbageRatioMin: 0 }))
@@ -295,9 +290,8 @@ describe("a collection that does not end", () => {
         simulate(
           using(
             device,
-            (given) =>
+            (opened) =>
               Effect.gen(function* () {
-                const opened = valuesOf(given)
                 yield* prepared(opened)
                 device.addFault({ code, match: (called, path) => called === operation && path.includes("/value-") })
                 yield* Effect.exit(opened.maintenance.collectValues({ garbageRatioMin: 0 }))

@@ -5,13 +5,11 @@ import { Effect, Exit, Scope, Stream } from "effect"
 import type { Opened } from "./support/opened.ts"
 import { numbered, reasonOf, textOf } from "./support/scenario.ts"
 import {
-  lazyCursor,
   longValue,
   onValues,
   separatedOptions,
   valueFileBytes,
   valueFilesOf,
-  type ValueOpened,
   valueOptions,
   withValues
 } from "./support/valueKit.ts"
@@ -132,7 +130,7 @@ describe("space comes back without a call", () => {
 })
 
 /** Everything is overwritten but for the last keys, which are removed; no older version is needed by a new reader. */
-const replaceAll = Effect.fnUntraced(function* (opened: ValueOpened, keys: ReadonlyArray<string>) {
+const replaceAll = Effect.fnUntraced(function* (opened: Opened, keys: ReadonlyArray<string>) {
   for (const key of keys.slice(0, -2)) yield* opened.database.set(key, longValue(`${key} new`, 100))
   for (const key of keys.slice(-2)) yield* opened.database.remove(key)
   yield* opened.maintenance.flush
@@ -209,7 +207,7 @@ describe("a reader keeps what it saw across collections", () => {
         (opened) =>
           Effect.gen(function* () {
             yield* prepared(opened)
-            const cursor = yield* lazyCursor(opened.database)
+            const cursor = yield* opened.database.cursor({ lazy: true })
             for (const key of keys) {
               assert.isTrue(yield* cursor.next)
               assert.isUndefined(cursor.value)
@@ -245,7 +243,7 @@ describe("a reader keeps what it saw across collections", () => {
     onValues((opened) =>
       Effect.gen(function* () {
         yield* prepared(opened)
-        const cursor = yield* Effect.scoped(Effect.tap(lazyCursor(opened.database), (cursor) => cursor.next))
+        const cursor = yield* Effect.scoped(Effect.tap(opened.database.cursor({ lazy: true }), (cursor) => cursor.next))
         assert.strictEqual((yield* reasonOf(cursor.readValue))._tag, "Closed")
       })
     )

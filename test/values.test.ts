@@ -19,7 +19,6 @@ import {
   separatedOptions,
   valueFilesOf,
   valueOptions,
-  valuesOf,
   withValues
 } from "./support/valueKit.ts"
 import { seenByAll } from "./support/valueReads.ts"
@@ -62,7 +61,7 @@ describe("a value of every size comes back whole", () => {
           device,
           (opened) =>
             Effect.gen(function* () {
-              const { database, maintenance } = valuesOf(opened)
+              const { database, maintenance } = opened
               yield* database.set("set", value)
               yield* database.setStream("streamed", piecesOf(value, [1, 70_000, 333]))
               yield* database.transaction((tx) =>

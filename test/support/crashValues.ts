@@ -16,7 +16,7 @@ import { markOf } from "./faultLedger.ts"
 import { bytes, hex, inRange, type ModelRemoval } from "./model.ts"
 import { contentsOf, type Opened } from "./opened.ts"
 import { type Dice, randomLongValue, randomWrites, toOperation, writeIn } from "./randomPlan.ts"
-import { piecesOf, tinyValues, valuesOf } from "./valueKit.ts"
+import { piecesOf, tinyValues } from "./valueKit.ts"
 
 /** Whether the seed is one of a run with value files. */
 export const hasValues = (seed: number): boolean => seed % 2 === 0
@@ -43,7 +43,7 @@ export const sparesStreams = (write: ModelRemoval): ModelRemoval =>
     : { removed: { ...write.removed, to: bytes(streamPrefix.slice(0, 2)), toInclusive: false } }
 
 const stream = Effect.fnUntraced(function* (opened: Opened, { dice, history }: Actor) {
-  const { database } = valuesOf(opened)
+  const { database } = opened
   const [key, value] = [streamKey(history.newId()), randomLongValue(dice)]
   const durability = dice.pick(["disk", "os", "buffered"] as const)
   const lengths = [1 + dice.below(100), 1 + dice.below(1000)]
@@ -76,7 +76,7 @@ const transact = Effect.fnUntraced(function* (opened: Opened, { dice, history }:
 export const actOnValues = Effect.fnUntraced(function* (opened: Opened, actor: Actor) {
   const { dice } = actor
   const kind = dice.below(10)
-  if (kind < 4) yield* valuesOf(opened).maintenance.collectValues({ garbageRatioMin: dice.pick([0, 0.2, 0.5]) })
+  if (kind < 4) yield* opened.maintenance.collectValues({ garbageRatioMin: dice.pick([0, 0.2, 0.5]) })
   else if (kind < 6) yield* stream(opened, actor)
   else if (kind < 9) yield* Effect.scoped(transact(opened, actor))
   // Long enough for collection to come by itself.
@@ -87,7 +87,7 @@ const valueNames = (disk: MemoryDisk.MemoryDisk) => [...disk.image().keys()].fil
 
 /** Holds the value files of an open database against what it says of them. */
 export const judgeValues = Effect.fnUntraced(function* (opened: Opened, disk: MemoryDisk.MemoryDisk) {
-  const { database, maintenance } = valuesOf(opened)
+  const { database, maintenance } = opened
   yield* maintenance.flush
   const before = yield* contentsOf(database)
   assert.deepStrictEqual((yield* maintenance.verify).damage, [], "value files, flushed")

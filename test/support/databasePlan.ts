@@ -2,12 +2,12 @@
 import { assert } from "@effect/vitest"
 import { Clock, Effect, Exit, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import type { Cursor, DatabaseService, Reader } from "../../src/services/Database.ts"
+import type { Cursor, DatabaseService, LazyEntry, Reader } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { MaintenanceService } from "../../src/services/Maintenance.ts"
 import { bytes, hex, inRange, Model, type ModelEntry, toModelEntry } from "./model.ts"
 import { Dice, randomKey, randomLongValue, randomRange, randomWrites, toOperation, writeIn } from "./randomPlan.ts"
-import { lazyCursor, type LazyCursor, type LazyEntry, piecesOf, streamed, valueReader, valuesOf } from "./valueKit.ts"
+import { piecesOf, streamed } from "./valueKit.ts"
 
 export interface Opened {
   readonly database: DatabaseService
@@ -53,7 +53,7 @@ const compareReads = Effect.fnUntraced(function* (reader: Reader, expected: Read
   const inside = inRange(expected, range)
   const scanned = yield* Stream.runCollect(reader.scan(range))
   assert.deepStrictEqual(Array.from(scanned, toModelEntry), inside, `scan ${describeRange(range)}`)
-  const lazy = yield* Stream.runCollect(Stream.mapEffect(valueReader(reader).scanLazy(range), readLazy))
+  const lazy = yield* Stream.runCollect(Stream.mapEffect(reader.scanLazy(range), readLazy))
   assert.deepStrictEqual(
     Array.from(lazy),
     inside.map(({ key, sequence, value }) => ({ key, sequence, value })),
@@ -71,8 +71,8 @@ const compareReads = Effect.fnUntraced(function* (reader: Reader, expected: Read
   if (dice.chance(50)) {
     yield* Effect.scoped(Effect.flatMap(reader.cursor(whole), (cursor) => compareCursor(cursor, all, dice)))
   } else {
-    const walk = (cursor: LazyCursor) => compareCursor(cursor, all, dice, compareUnread(cursor))
-    yield* Effect.scoped(Effect.flatMap(lazyCursor(reader, whole), walk))
+    const walk = (cursor: Cursor) => compareCursor(cursor, all, dice, compareUnread(cursor))
+    yield* Effect.scoped(Effect.flatMap(reader.cursor({ ...whole, lazy: true }), walk))
   }
 })
 
@@ -83,7 +83,7 @@ const readLazy = (entry: LazyEntry) =>
   })
 
 /** Compares an entry whose value may be read or not. */
-const compareUnread = (cursor: LazyCursor) =>
+const compareUnread = (cursor: Cursor) =>
   Effect.fnUntraced(function* (expected: ModelEntry | undefined) {
     assert.strictEqual(cursor.key && hex(cursor.key), expected?.key, "lazy cursor")
     if (expected === undefined) return
@@ -135,7 +135,7 @@ const write = Effect.fnUntraced(function* (opened: Opened, model: Model, dice: D
 
 /** One value in pieces, of a size that is not known before. */
 const writeStream = Effect.fnUntraced(function* (opened: Opened, model: Model, dice: Dice) {
-  const { database } = valuesOf(opened)
+  const { database } = opened
   const [key, value] = [randomKey(dice), randomLongValue(dice)]
   const userMeta = dice.below(256)
   yield* database.setStream(bytes(key), piecesOf(bytes(value), [1 + dice.below(50), 1 + dice.below(999)]), { userMeta })
@@ -194,7 +194,7 @@ export const runPlan = Effect.fnUntraced(function* (options: PlanOptions) {
     } else if (kind < 92) yield* opened.maintenance.flush
     else if (kind < 93) yield* opened.database.sync
     else if (kind < 94) yield* opened.maintenance.compact()
-    else if (kind < 95) yield* valuesOf(opened).maintenance.collectValues({ garbageRatioMin: dice.pick([0, 0.3]) })
+    else if (kind < 95) yield* opened.maintenance.collectValues({ garbageRatioMin: dice.pick([0, 0.3]) })
     else if (kind < 97) yield* TestClock.adjust(dice.chance(10) ? "2 minutes" : dice.below(500))
     else {
       yield* release

@@ -8,7 +8,7 @@ import { type Ledger, markOf, type Submitted } from "./faultLedger.ts"
 import { bytes, hex, inRange, lastOf, type ModelWrite, toModelEntry } from "./model.ts"
 import { contentsOf, type Opened, smallOptions } from "./opened.ts"
 import { type Dice, randomBounds, randomKey, randomLongValue, toOperation, writeIn } from "./randomPlan.ts"
-import { piecesOf, streamed, valuesOf } from "./valueKit.ts"
+import { piecesOf, streamed } from "./valueKit.ts"
 
 /** The marks of commits are below all else that bounds over them cover. */
 const besideMarks = (bounds: Bounds): Bounds =>
@@ -110,7 +110,7 @@ export class Session {
 
   /** One value in pieces: that of the commit's mark. */
   readonly stream: Effect.Effect<void> = Effect.suspend(() => {
-    const { database } = valuesOf(this.opened)
+    const { database } = this.opened
     const value = randomLongValue(this.dice)
     const commit = this.ledger.submit([], "disk", value)
     const key = bytes(markOf(commit.id))
@@ -131,7 +131,7 @@ export class Session {
   })
 
   readonly collect: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.asVoid(this.step("collect", valuesOf(this.opened).maintenance.collectValues({ garbageRatioMin: 0 })))
+    Effect.asVoid(this.step("collect", this.opened.maintenance.collectValues({ garbageRatioMin: 0 })))
   )
 
   readonly compact: Effect.Effect<void> = Effect.suspend(() =>

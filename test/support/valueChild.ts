@@ -6,10 +6,9 @@
 import { strict as assert } from "node:assert"
 import { Context, Effect, Layer, Stream } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
-import { Database, type Reader } from "../../src/services/Database.ts"
+import { Database, type DatabaseService, type Reader } from "../../src/services/Database.ts"
 import { Maintenance } from "../../src/services/Maintenance.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
-import { lazyCursor, type ValueDatabase, valueReader, valuesOf } from "./valueKit.ts"
 
 export interface ChildTask {
   readonly directory: string
@@ -94,19 +93,19 @@ const compare = (found: Uint8Array | undefined, name: number, bytes: number): vo
 const compareStream = (reader: Reader, key: string, name: number) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const stream = yield* valueReader(reader).getStream(key)
+      const stream = yield* reader.getStream(key)
       const comparison = new Comparison(name, task.bytes)
       yield* Stream.runForEach(stream!, (piece) => Effect.sync(() => comparison.feed(piece)))
       comparison.end()
     })
   )
 
-const setWhole = Effect.fnUntraced(function* (database: ValueDatabase) {
+const setWhole = Effect.fnUntraced(function* (database: DatabaseService) {
   yield* database.set("a", whole(1, task.bytes))
 })
 
 /** By every way in which a value comes whole. */
-const readWhole = Effect.fnUntraced(function* (database: ValueDatabase) {
+const readWhole = Effect.fnUntraced(function* (database: DatabaseService) {
   compare(yield* database.get("a"), 1, task.bytes)
   const [scanned] = yield* Stream.runCollect(database.scan())
   compare(scanned!.value, 1, task.bytes)
@@ -115,7 +114,7 @@ const readWhole = Effect.fnUntraced(function* (database: ValueDatabase) {
       const cursor = yield* database.cursor()
       assert.ok(yield* cursor.next)
       compare(cursor.value, 1, task.bytes)
-      const lazy = yield* lazyCursor(database)
+      const lazy = yield* database.cursor({ lazy: true })
       assert.ok(yield* lazy.next)
       assert.equal(lazy.valueBytes, task.bytes)
       compare(yield* lazy.readValue, 1, task.bytes)
@@ -125,29 +124,29 @@ const readWhole = Effect.fnUntraced(function* (database: ValueDatabase) {
   compare(entry, 1, task.bytes)
 })
 
-const setStreamed = Effect.fnUntraced(function* (database: ValueDatabase) {
+const setStreamed = Effect.fnUntraced(function* (database: DatabaseService) {
   yield* database.setStream("a", pieces(1, task.bytes))
 })
 
-const readStreamed = Effect.fnUntraced(function* (database: ValueDatabase) {
+const readStreamed = Effect.fnUntraced(function* (database: DatabaseService) {
   yield* compareStream(database, "a", 1)
   yield* compareStream(database, "a", 1)
   assert.equal(yield* database.count(), 1)
 })
 
 /** One array of the caller's for all of them: the memory that is measured is the engine's. */
-const setConcurrently = Effect.fnUntraced(function* (database: ValueDatabase) {
+const setConcurrently = Effect.fnUntraced(function* (database: DatabaseService) {
   const value = whole(1, task.bytes)
   const keys = Array.from({ length: task.count! }, (_, index) => `key${index}`)
   yield* Effect.forEach(keys, (key) => database.set(key, value), { concurrency: "unbounded", discard: true })
 })
 
-const readConcurrent = Effect.fnUntraced(function* (database: ValueDatabase) {
+const readConcurrent = Effect.fnUntraced(function* (database: DatabaseService) {
   assert.equal(yield* database.count(), task.count)
   for (let index = 0; index < task.count!; index += 97) yield* compareStream(database, `key${index}`, 1)
 })
 
-const refuseTooLong = Effect.fnUntraced(function* (database: ValueDatabase) {
+const refuseTooLong = Effect.fnUntraced(function* (database: DatabaseService) {
   const attempts = [
     database.set("a", new Uint8Array(task.bytes)),
     database.setStream("a", pieces(1, task.bytes)),
@@ -167,7 +166,7 @@ const bodies = {
 
 const opened = Effect.map(
   Layer.build(Layer.fresh(LsmDatabase.layer({ ...task.options, directory: task.directory }))),
-  (context) => valuesOf({ database: Context.get(context, Database), maintenance: Context.get(context, Maintenance) })
+  (context) => ({ database: Context.get(context, Database), maintenance: Context.get(context, Maintenance) })
 )
 
 const program = Effect.gen(function* () {

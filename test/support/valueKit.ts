@@ -1,9 +1,8 @@
 // What tests of value files share: options with which values of a few bytes go to files, and words for those files.
 import { Effect, type Scope, Stream } from "effect"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
-import type { Cursor, DatabaseService, Range, Reader } from "../../src/services/Database.ts"
+import type { Reader } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
-import type { MaintenanceService } from "../../src/services/Maintenance.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import { directory, type Opened, smallOptions } from "./opened.ts"
 import { simulate, using } from "./scenario.ts"
@@ -44,61 +43,18 @@ export const valueFilesOf = (device: SimDisk.SimDisk): ReadonlyArray<string> =>
 export const valueFileBytes = (device: SimDisk.SimDisk): number =>
   filesOf(device).reduce((sum, { bytes, name }) => (name.startsWith("value-") ? sum + bytes : sum), 0)
 
-type Body = (opened: ValueOpened, device: SimDisk.SimDisk) => Effect.Effect<void, DatabaseError, Scope.Scope>
+type Body = (opened: Opened, device: SimDisk.SimDisk) => Effect.Effect<void, DatabaseError, Scope.Scope>
 
 /** A test of one database on a simulated disk. */
 export const onValues =
   (body: Body, options: OptionsInput = separatedOptions): (() => void) =>
   () => {
     const device = SimDisk.make()
-    simulate(using(device, (opened) => body(valuesOf(opened), device), options))
+    simulate(using(device, (opened) => body(opened, device), options))
   }
 
 /** A value that tells which it is, as long as wanted. */
 export const longValue = (name: string, bytes: number): string => `${name} `.padEnd(bytes, `${name}.`).slice(0, bytes)
-
-/** Everything below is planned, and is the service's own when it is there. */
-export interface LazyEntry {
-  readonly key: Uint8Array
-  readonly valueBytes: number
-  readonly sequence: number
-  readonly value: Effect.Effect<Uint8Array, DatabaseError>
-}
-
-type Pieces = Stream.Stream<Uint8Array, DatabaseError>
-
-export interface ValueReader extends Reader {
-  readonly scanLazy: (range?: Range) => Stream.Stream<LazyEntry, DatabaseError>
-  readonly getStream: (key: string | Uint8Array) => Effect.Effect<Pieces | undefined, DatabaseError, Scope.Scope>
-}
-
-export interface LazyCursor extends Cursor {
-  readonly valueBytes: number | undefined
-  readonly readValue: Effect.Effect<Uint8Array, DatabaseError>
-}
-
-export interface ValueDatabase extends DatabaseService, Omit<ValueReader, keyof Reader> {}
-
-export interface ValueMaintenance extends MaintenanceService {
-  readonly collectValues: (options?: {
-    readonly garbageRatioMin?: number
-  }) => Effect.Effect<{ readonly files: number; readonly bytes: number }, DatabaseError>
-}
-
-export interface ValueOpened {
-  readonly database: ValueDatabase
-  readonly maintenance: ValueMaintenance
-}
-
-export const valuesOf = ({ database, maintenance }: Opened): ValueOpened => ({
-  database: database as unknown as ValueDatabase,
-  maintenance: maintenance as unknown as ValueMaintenance
-})
-
-export const valueReader = (reader: Reader): ValueReader => reader as unknown as ValueReader
-
-export const lazyCursor = (reader: Reader, range: Range = {}): Effect.Effect<LazyCursor, DatabaseError, Scope.Scope> =>
-  reader.cursor({ ...range, lazy: true } as Range) as unknown as Effect.Effect<LazyCursor, DatabaseError, Scope.Scope>
 
 /** The bytes in pieces of the lengths, by turns. */
 export const piecesOf = (bytes: Uint8Array, lengths: ReadonlyArray<number>): Stream.Stream<Uint8Array> => {
@@ -121,7 +77,7 @@ export const streamed = (
   key: string | Uint8Array
 ): Effect.Effect<Uint8Array | undefined, DatabaseError> =>
   Effect.scoped(
-    Effect.flatMap(valueReader(reader).getStream(key), (pieces) =>
+    Effect.flatMap(reader.getStream(key), (pieces) =>
       pieces === undefined ? Effect.succeed(undefined) : joinedPieces(pieces)
     )
   )

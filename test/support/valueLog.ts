@@ -4,19 +4,20 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
+import type { Opened } from "./opened.ts"
 import { type Image, numbered, simulate, stateOf, using } from "./scenario.ts"
-import { longValue, separatedOptions, type ValueOpened, valueOptions, valuesOf } from "./valueKit.ts"
+import { longValue, separatedOptions, valueOptions } from "./valueKit.ts"
 
 export const keys = numbered(12)
 export const value = (key: string, round = 0): string => longValue(`${key} ${round}`, 100)
 export const stateAt = (round: number): Record<string, string> =>
   Object.fromEntries(keys.map((key) => [key, value(key, round)]))
 
-export const setAll = ({ database }: ValueOpened, round = 0, which: ReadonlyArray<string> = keys) =>
+export const setAll = ({ database }: Opened, round = 0, which: ReadonlyArray<string> = keys) =>
   Effect.forEach(which, (key) => database.set(key, value(key, round)), { discard: true })
 
 /** Nothing that is not needed is left when it is done. */
-export const tidy = ({ maintenance }: ValueOpened): Effect.Effect<void, DatabaseError> =>
+export const tidy = ({ maintenance }: Opened): Effect.Effect<void, DatabaseError> =>
   maintenance.flush.pipe(
     Effect.andThen(maintenance.compact()),
     Effect.andThen(maintenance.collectValues({ garbageRatioMin: 0 })),
@@ -34,7 +35,7 @@ export const soundState = (image: Image, where: string): Record<string, string> 
         Effect.gen(function* () {
           const found = yield* stateOf(opened.database)
           assert.deepStrictEqual((yield* opened.maintenance.verify).damage, [], where)
-          yield* tidy(valuesOf(opened))
+          yield* tidy(opened)
           assert.deepStrictEqual(yield* stateOf(opened.database), found, `${where}, tidied up`)
           assert.deepStrictEqual((yield* opened.maintenance.verify).damage, [], `${where}, tidied up`)
           return found

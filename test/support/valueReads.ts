@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import type { Reader } from "../../src/services/Database.ts"
-import { lazyCursor, streamed, valueReader } from "./valueKit.ts"
+import { streamed } from "./valueKit.ts"
 
 /** Found by every kind of read, lazy ones too. */
 export const seenByAll = Effect.fnUntraced(function* (reader: Reader, key: string, expected: Uint8Array) {
@@ -11,12 +11,10 @@ export const seenByAll = Effect.fnUntraced(function* (reader: Reader, key: strin
   const unsafe = reader.getUnsafe(key)
   if (typeof unsafe !== "symbol") found.push(unsafe)
   for (const { value } of yield* Stream.runCollect(reader.scan({ prefix: key }))) found.push(value)
-  found.push(
-    ...(yield* Stream.runCollect(Stream.mapEffect(valueReader(reader).scanLazy({ prefix: key }), (one) => one.value)))
-  )
+  found.push(...(yield* Stream.runCollect(Stream.mapEffect(reader.scanLazy({ prefix: key }), (one) => one.value))))
   yield* Effect.scoped(
     Effect.gen(function* () {
-      const [cursor, lazy] = [yield* reader.cursor(), yield* lazyCursor(reader)]
+      const [cursor, lazy] = [yield* reader.cursor(), yield* reader.cursor({ lazy: true })]
       assert.isTrue((yield* cursor.seekExact(key)) && (yield* lazy.seekExact(key)))
       found.push(cursor.value?.slice(), cursor.entry?.value.slice(), yield* lazy.readValue)
       assert.strictEqual(lazy.valueBytes, expected.length)
