@@ -19,22 +19,30 @@ export interface ChildTask {
   readonly options?: OptionsInput
 }
 
+/** Resident bytes: when the database was open, and the most so far after each step. */
 export interface ChildResult {
   readonly openBytes: number
-  readonly peakBytes: number
+  readonly writtenBytes: number
+  /** Then it was read, flushed and read again; then the next process read it; then it was verified. */
+  readonly readBytes: number
+  readonly reopenedBytes: number
+  readonly verifiedBytes: number
 }
 
 const task = JSON.parse(process.argv[2]!) as ChildTask
 /** Not a divisor of anything, so that the caller's pieces and the file's do not end together. */
 const pieceBytes = 100_003
 
-/** Part of the endless noise that is value `name`. */
 const noise = Uint8Array.from(
   { length: pieceBytes + 251 },
   (_, index) => (Math.imul(index ^ 0x5bd1e995, 0x9e3779b1) >>> 13) & 255
 )
-const pieceAt = (name: number, piece: number, length: number): Uint8Array => {
-  const copy = noise.slice((name + piece) % 251, ((name + piece) % 251) + length)
+
+/** A piece of a value, in the same array each time: garbage of the test would hide what is measured. */
+const pieceAt = (into: Uint8Array, { name, piece, length }: { name: number; piece: number; length: number }) => {
+  const copy = into.subarray(0, length)
+  const from = (name + piece) % 251
+  copy.set(noise.subarray(from, from + length))
   if (length >= 8) new DataView(copy.buffer).setUint32(0, piece + name * 1000)
   return copy
 }
@@ -43,18 +51,28 @@ const pieceLengths = (bytes: number): ReadonlyArray<number> =>
   Array.from({ length: Math.ceil(bytes / pieceBytes) }, (_, piece) => Math.min(pieceBytes, bytes - piece * pieceBytes))
 
 const pieces = (name: number, bytes: number): Stream.Stream<Uint8Array> =>
-  Stream.map(Stream.fromIterable(pieceLengths(bytes).entries()), ([piece, length]) => pieceAt(name, piece, length))
+  Stream.suspend(() => {
+    const own = new Uint8Array(pieceBytes)
+    return Stream.fromIterable(pieceLengths(bytes).entries()).pipe(
+      // One at a time: the array is free again when the next is asked for.
+      Stream.rechunk(1),
+      Stream.map(([piece, length]) => pieceAt(own, { name, piece, length }))
+    )
+  })
 
 const whole = (name: number, bytes: number): Uint8Array => {
   const value = new Uint8Array(bytes)
-  for (const [piece, length] of pieceLengths(bytes).entries())
-    value.set(pieceAt(name, piece, length), piece * pieceBytes)
+  const own = new Uint8Array(pieceBytes)
+  for (const [piece, length] of pieceLengths(bytes).entries()) {
+    value.set(pieceAt(own, { name, piece, length }), piece * pieceBytes)
+  }
   return value
 }
 
 /** Compares pieces of any lengths with the value, as they come. */
 class Comparison {
   private at = 0
+  private readonly own = new Uint8Array(pieceBytes)
   private readonly name: number
   private readonly bytes: number
 
@@ -68,14 +86,13 @@ class Comparison {
     for (let from = 0; from < found.length;) {
       const piece = Math.floor(this.at / pieceBytes)
       const inPiece = this.at - piece * pieceBytes
-      const expected = pieceAt(this.name, piece, Math.min(pieceBytes, this.bytes - piece * pieceBytes)).subarray(
-        inPiece
-      )
-      const length = Math.min(expected.length, found.length - from)
-      const part = found.subarray(from, from + length)
-      assert.equal(Buffer.compare(part, expected.subarray(0, length)), 0, `other bytes at ${this.at} of ${this.bytes}`)
-      this.at += length
-      from += length
+      const length = Math.min(pieceBytes, this.bytes - piece * pieceBytes)
+      const expected = pieceAt(this.own, { name: this.name, piece, length }).subarray(inPiece)
+      const common = Math.min(expected.length, found.length - from)
+      const part = found.subarray(from, from + common)
+      assert.equal(Buffer.compare(part, expected.subarray(0, common)), 0, `other bytes at ${this.at} of ${this.bytes}`)
+      this.at += common
+      from += common
     }
   }
 
@@ -169,30 +186,32 @@ const opened = Effect.map(
   (context) => ({ database: Context.get(context, Database), maintenance: Context.get(context, Maintenance) })
 )
 
+const peak = (): number => process.resourceUsage().maxRSS * 1024
+
 const program = Effect.gen(function* () {
   const [write, read] = bodies[task.what]
-  const openBytes = yield* Effect.scoped(
+  const first = yield* Effect.scoped(
     Effect.gen(function* () {
       const { database, maintenance } = yield* opened
       const openBytes = process.memoryUsage.rss()
       yield* write(database)
+      const writtenBytes = peak()
       yield* read(database)
       yield* maintenance.flush
       yield* read(database)
-      return openBytes
+      return { openBytes, writtenBytes, readBytes: peak() }
     })
   )
   // As the next process finds it.
-  yield* Effect.scoped(
+  return yield* Effect.scoped(
     Effect.gen(function* () {
       const { database, maintenance } = yield* opened
       yield* read(database)
+      const reopenedBytes = peak()
       assert.deepEqual((yield* maintenance.verify).damage, [])
+      return { ...first, reopenedBytes, verifiedBytes: peak() } satisfies ChildResult
     })
   )
-  return openBytes
 })
 
-const openBytes = await Effect.runPromise(program)
-const result: ChildResult = { openBytes, peakBytes: process.resourceUsage().maxRSS * 1024 }
-process.stdout.write(JSON.stringify(result))
+process.stdout.write(JSON.stringify(await Effect.runPromise(program)))
