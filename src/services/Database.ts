@@ -397,8 +397,8 @@ export interface DatabaseService extends Reader {
    * **Details**
    *
    * A stream that fails, is interrupted or gives one byte too many (`Invalid`) writes nothing and leaves nothing. A
-   * piece may be used again when the next one is asked for. At most 128 streams are written at once; of others little is
-   * read before it is their turn.
+   * piece may be used again when the next one is asked for. At most 128 streams are written at once; of the others
+   * little is read before it is their turn.
    *
    * **Example** (Keeping an upload)
    *

@@ -9,17 +9,16 @@
 //   7  after everything is compacted and collected there is no garbage, and every value is as it was
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import type * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
+import type { DatabaseError } from "../../src/services/DatabaseError.ts"
+import type { DiskService } from "../../src/services/Disk.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import type { Actor } from "./crashRun.ts"
 import { markOf } from "./faultLedger.ts"
 import { bytes, hex, inRange, type ModelRemoval } from "./model.ts"
-import { contentsOf, type Opened } from "./opened.ts"
+import { contentsOf, directory, type Opened } from "./opened.ts"
+import { type Directory, noOrphansSettled, orphansIn } from "./orphans.ts"
 import { type Dice, randomLongValue, randomWrites, toOperation, writeIn } from "./randomPlan.ts"
 import { piecesOf, tinyValues } from "./valueKit.ts"
-
-/** Whether the seed is one of a run with value files. */
-export const hasValues = (seed: number): boolean => seed % 2 === 0
 
 const valueBytesMax = 8192
 
@@ -83,17 +82,25 @@ export const actOnValues = Effect.fnUntraced(function* (opened: Opened, actor: A
   else yield* Effect.sleep("2 minutes")
 })
 
-const valueNames = (disk: MemoryDisk.MemoryDisk) => [...disk.image().keys()].filter((path) => path.includes("/value-"))
+/** What a state does not name; a value of a commit that is only in the log is named by that. */
+export const namedBy = (at: Directory, values: boolean): Effect.Effect<void, DatabaseError> =>
+  Effect.map(orphansIn(at), (names) => {
+    const orphans = values ? names.filter((name) => !name.startsWith("value-")) : names
+    assert.deepStrictEqual(orphans, [], "files that no state names, after the close")
+  })
 
-/** Holds the value files of an open database against what it says of them. */
-export const judgeValues = Effect.fnUntraced(function* (opened: Opened, disk: MemoryDisk.MemoryDisk) {
+/** Holds the value files of an open database, with nothing in its memtables, against what it says of them. */
+export const judgeValues = Effect.fnUntraced(function* (opened: Opened, disk: DiskService) {
   const { database, maintenance } = opened
-  yield* maintenance.flush
   const before = yield* contentsOf(database)
   assert.deepStrictEqual((yield* maintenance.verify).damage, [], "value files, flushed")
   yield* maintenance.compact()
   yield* maintenance.collectValues({ garbageRatioMin: 0 })
   assert.deepStrictEqual(yield* contentsOf(database), before, "collected")
   assert.deepStrictEqual((yield* maintenance.verify).damage, [], "value files, collected")
-  assert.isAtMost(valueNames(disk).length, before.length, "value files without a value")
+  const { valueFiles } = yield* maintenance.stats
+  assert.strictEqual(valueFiles.garbageBytes, 0, "garbage that a collection leaves")
+  assert.strictEqual(valueFiles.liveValues, valueFiles.values)
+  assert.isAtMost(valueFiles.values, before.length, "values without a key")
+  yield* noOrphansSettled(disk, { directory, maintenance })
 })

@@ -51,7 +51,7 @@ export const writeValues = Effect.fnUntraced(function* (
   file: { readonly number: number; readonly values: ReadonlyArray<PlainValue> }
 ) {
   const { number, values } = file
-  const built: BuiltValues = buildValues(values, builderOf(undefined, number))
+  const built: BuiltValues = buildValues(values, builderOf(undefined, { fileNumber: number }))
   const created = yield* disk.create(disk.join(directory, valueFileName(number)))
   yield* created.append([built.bytes])
   yield* created.sync

@@ -7,9 +7,10 @@
 // the commit definitely failed (commitQueue.ts), never when its frame may be in the log.
 import * as Effect from "effect/Effect"
 import type { ValueFile } from "../../services/ValueLog.ts"
+import type { ValueSource } from "./valueReads.ts"
 import type { LiveView, Slot } from "./view.ts"
 
-export class CommitValues {
+export class CommitValues implements ValueSource {
   private readonly live: LiveView
   private readonly held = new Map<ValueFile, () => void>()
 
@@ -26,7 +27,7 @@ export class CommitValues {
   }
 
   /** The file with the values of this logical id. */
-  find(id: number): ValueFile | undefined {
+  valueFile(id: number): ValueFile | undefined {
     for (const file of this.held.keys()) if (file.meta.sections.some((section) => section.id === id)) return file
     return undefined
   }

@@ -221,11 +221,12 @@ export class Compactor {
   }
 
   private work(work: Work, horizon: Horizon): Effect.Effect<void> {
-    return perform(this.parts, work, horizon).pipe(
-      Effect.matchEffect({
-        onFailure: (error) => this.failed(work, error),
-        onSuccess: ({ bytesWritten }) => Effect.sync(() => this.succeeded(work, bytesWritten))
-      }),
+    const performed = Effect.matchEffect(perform(this.parts, work, horizon), {
+      onFailure: (error) => this.failed(work, error),
+      onSuccess: ({ bytesWritten }) => Effect.sync(() => this.succeeded(work, bytesWritten))
+    })
+    // The stop may have come when the work was chosen and its fiber, which it ends, not there yet.
+    return Effect.suspend(() => (this.stopped ? Effect.void : performed)).pipe(
       Effect.ensuring(
         Effect.sync(() => {
           this.running.delete(work)

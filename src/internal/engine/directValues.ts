@@ -6,10 +6,10 @@
 // So whatever of a frame a power cut leaves, what it names is there. A commit of any durability waits for these syncs:
 // a frame without its value would be damage.
 //
-// At most `writersMax` files are written at once, each a piece of 256 KiB at a time; who comes later waits without having
-// read its value. So a thousand long values at once cost the memory of a few pieces, besides the users' own. A stream
-// cannot hold a writer's place while it waits for its source (the source may itself be writing to this database): it
-// takes one for each append, and what is bounded beside that is how many streams have an open file.
+// At most `writersMax` files are written at once, each a piece of 256 KiB at a time; who comes later waits, its value
+// unread. So a thousand long values at once cost the memory of a few pieces, besides the users' own. A stream cannot
+// hold a writer's place while it waits for its source (the source may itself be writing to this database): it takes one
+// for each append, and what is bounded beside that is how many streams have an open file.
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Bytes } from "../../services/Database.ts"

@@ -47,8 +47,8 @@ export const planValues = (writes: ReadonlyArray<Write>, roomBytes: number): Rea
   const chosen = chooseSpilled(writes.map(spillable), roomBytes)
   if (chosen === undefined) {
     throw invalid(
-      `the commit needs more than ${roomBytes} bytes, even with its values in files of their own; ` +
-        `split it, or open the database with larger arenas`
+      `the commit needs more than ${roomBytes} bytes, with its values in files of their own; split it, or open the ` +
+        `database with a larger arenaBytes and transactionBytesMax`
     )
   }
   if (chosen.length === 0) return writes

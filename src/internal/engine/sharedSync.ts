@@ -1,5 +1,5 @@
-// One sync for all who ask while another runs: they share the next. It says the same to each of them as one of their own
-// would, for it begins after they came.
+// One sync for all who ask while another runs: they share the next. It tells each what one of their own would tell,
+// for it begins after they came.
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { DiskError } from "../../services/Disk.ts"

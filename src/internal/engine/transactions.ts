@@ -145,6 +145,7 @@ class Running {
       nowMillis: () => moment.nowMillis,
       moment,
       writes: this.writes,
+      direct: this.values,
       tracker: this.tracker,
       check: () => this.check()
     }

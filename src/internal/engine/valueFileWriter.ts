@@ -2,7 +2,7 @@
 //
 //   create → append … → finish: sync, close → (the owner syncs the directory) → the commit's frame
 //
-// Values are handed on in pieces, so what is in memory of one is a piece or two, however long it is. A file that was not
+// Values are handed on in pieces, so what is in memory of one is a few pieces, however long it is. A file that was not
 // finished is removed again, also after a failed sync: what it was for has failed too, and definitely.
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"

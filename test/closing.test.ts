@@ -1,0 +1,64 @@
+// A database that is closed while it flushes and compacts, at any call of the disk: no file is left that its state does
+// not name, no handle stays open, and nothing is lost.
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber } from "effect"
+import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
+import * as SimDisk from "../src/layers/SimDisk.ts"
+import * as SimScheduler from "../src/layers/SimScheduler.ts"
+import { contentsOf, directory, open, type Opened, quiet, smallOptions, visibleImage } from "./support/opened.ts"
+import { assertNoOrphans } from "./support/orphans.ts"
+import { simulate } from "./support/scenario.ts"
+
+const options = { ...smallOptions, level0TablesMin: 2, baseLevelBytes: 1024, levelRatio: 2, tableBytesMax: 1024 }
+const schedules = 6
+
+/** Overlapping tables, merged as they come, and all of them in the end. */
+const work = ({ database, maintenance }: Opened) =>
+  Effect.gen(function* () {
+    for (let round = 0; round < 3; round++) {
+      for (let key = 0; key < 6; key++) yield* database.set(`k${key}`, `${round}`.repeat(100))
+      yield* maintenance.flush
+    }
+    yield* maintenance.compact()
+  })
+
+/** The work, ended with its scope at this call of the disk; the number of calls. */
+const closedAt = (at: number, seed: number): number => {
+  let fiber: Fiber.Fiber<unknown, unknown> | undefined
+  const device = SimDisk.make({
+    onOperation: (index) => {
+      if (index === at) fiber!.interruptUnsafe()
+    }
+  })
+  const program = Effect.gen(function* () {
+    fiber = yield* Effect.forkChild(Effect.scoped(Effect.flatMap(open(device.layer, options), work)))
+    yield* Fiber.await(fiber)
+  })
+  const exit = SimScheduler.run(quiet(program), { seed })
+  assert.isTrue(Exit.isSuccess(exit))
+  const place = `call ${at}, seed ${seed}`
+  assert.deepStrictEqual(device.openHandles(), [], place)
+  const { disk, layer } = MemoryDisk.fromImage(visibleImage(device))
+  try {
+    simulate(assertNoOrphans({ disk, directory, logSegments: undefined }))
+  } catch (cause) {
+    throw new Error(place, { cause })
+  }
+  simulate(Effect.flatMap(open(layer, options), ({ database }) => contentsOf(database)))
+  return device.log.length
+}
+
+describe("a close", () => {
+  it("at any call of a flush or a compaction leaves no handle and no file that no state names", () => {
+    const first = SimDisk.make()
+    simulate(Effect.scoped(open(first.layer, options)))
+    let closes = 0
+    for (let seed = 1; seed <= schedules; seed++) {
+      const last = closedAt(-1, seed)
+      for (let at = first.log.length; at < last; at++) closedAt(at, seed)
+      closes += last - first.log.length
+    }
+    console.log(`closes: ${closes}`)
+    assert.isAbove(closes, 500)
+  })
+})
