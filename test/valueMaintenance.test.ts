@@ -145,28 +145,33 @@ describe("collecting values by hand", () => {
       )
     ))
 
-  it("drops what nothing names any more, and a reader that began before keeps it", () => {
-    const device = SimDisk.make()
+  it("takes nothing that a cursor sees, and all of it when that has ended", () =>
     simulate(
       using(
-        device,
+        SimDisk.make(),
         (opened) =>
           Effect.gen(function* () {
+            const { maintenance } = opened
+            const collected = Effect.andThen(
+              Effect.andThen(maintenance.compact(), maintenance.collectValues()),
+              Effect.map(maintenance.stats, ({ valueFiles }) => valueFiles.values)
+            )
             yield* setAll(opened, 0)
-            yield* opened.maintenance.flush
-            const cursor = yield* opened.database.cursor()
-            yield* cursor.next
-            yield* setAll(opened, 1)
-            yield* opened.maintenance.compact()
-            yield* opened.maintenance.collectValues()
-            yield* Effect.sleep("100 millis")
-            assert.strictEqual(textOf(cursor.value), valueOf("10", 0))
-            assert.strictEqual((yield* opened.maintenance.stats).valueFiles.values, 30)
+            yield* maintenance.flush
+            const reading = Effect.gen(function* () {
+              const cursor = yield* opened.database.cursor()
+              yield* cursor.next
+              yield* setAll(opened, 1)
+              assert.strictEqual(yield* collected, 60)
+              yield* cursor.next
+              assert.strictEqual(textOf(cursor.value), valueOf("11", 0))
+            })
+            yield* Effect.scoped(reading)
+            assert.strictEqual(yield* collected, 30)
           }),
         options
       )
-    )
-  })
+    ))
 
   it("refuses shares that are none, databases that are only read, and those that are closed", () => {
     const device = SimDisk.make()

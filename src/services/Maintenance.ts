@@ -205,7 +205,7 @@ export interface Counters {
   readonly logBytesWritten: number
   readonly manifestBytesWritten: number
   readonly tableBytesWritten: number
-  /** By flushes and collections. */
+  /** By flushes and collections, and before commits. */
   readonly valueBytesWritten: number
   /** By flushes, compactions and collections, of value files too. */
   readonly tableBytesRead: number
@@ -347,8 +347,8 @@ export class Maintenance extends Context.Service<
     readonly stats: Effect.Effect<Stats>
     /**
      * Reads every live file and checks: checksums, key order, block bounds against index and manifest, filters without
-     * false negatives, counts; that every value that a table names is there, with the key and sequence of its entry, and
-     * that the manifest's sums of them are exact. Changes nothing. Damage is in the report, not in the error.
+     * false negatives, counts; that every value that a table names is there, with the key and sequence of its entry,
+     * and that the manifest's sums of them are exact. Changes nothing. Damage is in the report, not in the error.
      */
     readonly verify: Effect.Effect<VerifyReport, DatabaseError>
   }

@@ -7,9 +7,9 @@
 //
 // A line is a level; of level 0 the newest table comes first. A table is its first and last key and its size in MiB;
 // `*` says that a running merge reads it. Behind it may stand: `d60`, 60 % of its entries are removals; `h10`, 10 % are
-// hidden by newer ones in it; `r`, it holds range removals; `v8`, it names 8 MiB in value files; `@7`, its sequences are
-// 7. Without it, tables that come earlier have higher ones, from 900 down. Tables are numbered from 1 as they come. An
-// entry with a value is 1 KiB.
+// hidden by newer ones in it; `r`, it holds range removals; `v8`, it names 8 MiB in value files; `@7`, its sequences
+// are 7. Without it, tables that come earlier have higher ones, from 900 down. Tables are numbered from 1 as they come.
+// An entry with a value is 1 KiB.
 import type { Choice, PickerInput, PickerTable } from "../../src/internal/structure/compactionChoice.ts"
 import { runsOf } from "../../src/internal/structure/levels.ts"
 

@@ -52,6 +52,7 @@ export class Engine {
   private readonly obsolete: ObsoleteFiles
   private readonly limits: Limits
   private readonly reads: ReadParts
+  private readonly direct: DirectValues
   private readonly transactions: Transactions
   private readonly writes: Writes
   private readonly look: EngineStats
@@ -86,9 +87,9 @@ export class Engine {
     const crowded = (range: KeyRange) => this.compactor.crowd(range)
     const separated = new ValueReads({ directory: manifest.directory, readOnly: options.readOnly })
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), separated, crowded }
+    this.direct = new DirectValues(parts)
     this.look = new EngineStats(this.statsParts())
-    const direct = new DirectValues(parts)
-    const writing = { live, limits: this.limits, committer: this.committer, direct }
+    const writing = { live, limits: this.limits, committer: this.committer, direct: this.direct }
     this.transactions = new Transactions({ ...writing, reads: this.reads, check: () => this.check() })
     this.writes = new Writes({ ...writing, oracle, check: () => this.checkWritable() })
   }
@@ -308,6 +309,7 @@ export class Engine {
       jobs: this.parts.jobs.stats,
       compaction: () => compactor.counters,
       collection: () => collector.counters,
+      directBytes: () => this.direct.bytesWritten,
       targets: (levelBytes) => compactor.targets(levelBytes),
       troubles: () => [committer.refusal, flusher.failing, compactor.failing, collector.failing]
     }

@@ -54,6 +54,8 @@ export interface StatsParts {
   readonly jobs: () => JobStats
   readonly compaction: () => CompactionCounters
   readonly collection: () => CollectionCounters
+  /** Of value files that were written before their commits. */
+  readonly directBytes: () => number
   /** What each level should hold at most, from what each holds; `undefined` or infinite without a target. */
   readonly targets: (levelBytes: ReadonlyArray<number>) => ReadonlyArray<number | undefined>
   /** Why something is refused or fails, the gravest first. */
@@ -68,7 +70,7 @@ export class EngineStats {
   }
 
   readonly counters = (): Counters => {
-    const { cache, collection, committer, compaction, flusher, jobs, manifest, recovery, wal } = this.parts
+    const { cache, collection, committer, compaction, directBytes, flusher, jobs, manifest, recovery, wal } = this.parts
     const { stallMillisOf } = committer.admission
     const { bytesWritten, syncs } = wal.stats()
     const { bytes, evictions, hits, misses } = cache.stats()
@@ -94,7 +96,7 @@ export class EngineStats {
       manifestBytesWritten: manifest.bytesWritten(),
       // A job of a flush or a collection writes value files with its tables, or alone.
       tableBytesWritten: job.bytesWritten - valueBytes,
-      valueBytesWritten: valueBytes,
+      valueBytesWritten: valueBytes + directBytes(),
       tableBytesRead: job.bytesRead,
       cacheHits: hits,
       cacheMisses: misses,
