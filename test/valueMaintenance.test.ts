@@ -191,6 +191,27 @@ describe("collecting values by hand", () => {
   })
 })
 
+describe("garbage that a process left", () => {
+  it("is collected by the next one, which writes nothing, when that is at rest", () => {
+    const device = SimDisk.make()
+    simulate(using(device, withGarbage, { ...options, valueFileBytesMax: 64 * 1024 }))
+    const stats = simulate(
+      using(
+        device,
+        ({ maintenance }) =>
+          Effect.gen(function* () {
+            assert.strictEqual((yield* maintenance.stats).valueFiles.garbageBytes, 1000)
+            yield* Effect.sleep("10 seconds")
+            return yield* maintenance.stats
+          }),
+        options
+      )
+    )
+    assert.deepInclude(stats.valueFiles, { values: 30, garbageBytes: 0 })
+    assert.strictEqual(stats.counters.commits, 0)
+  })
+})
+
 /** Of a database whose first value file has a bit flipped in the middle. */
 const damaged = (image: Image): { readonly image: Image; readonly path: string; readonly at: number } => {
   const path = [...image.keys()].find((name) => name.includes("/value-"))!

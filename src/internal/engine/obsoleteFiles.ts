@@ -1,5 +1,5 @@
-// Tables and value files that nothing can read any more: they are given up, and their files removed, one after
-// the other in the background. What is not removed, for the process ends or it cannot be, is removed by the next open.
+// Tables and value files that nothing can read any more: they are given up, and their files removed, one after the
+// other in the background. What is not removed, for the process ends or the file cannot be, is left to the next open.
 import * as Effect from "effect/Effect"
 import type { Committer } from "./committer.ts"
 import { Gate } from "./gate.ts"

@@ -88,7 +88,8 @@ export const chooseCollection = <F extends UsedFile>(
   input: CollectionInput<F>,
   limits: CollectionLimits
 ): CollectionChoice<F> => {
-  const files = input.files.filter(({ file }) => !input.left.has(file.number))
+  const { left } = input
+  const files = left.size === 0 ? input.files : input.files.filter(({ file }) => !left.has(file.number))
   return (
     dead(files) ??
     manual(files, input, limits) ??
@@ -129,9 +130,12 @@ const underLoad = <F extends UsedFile>(
   limits: CollectionLimits
 ): CollectionChoice<F> | undefined => {
   const bytesMax = idle ? Infinity : budgetBytes
-  const aged = agedFiles(files, limits.ageBytesMin)
-  const full = aged.filter((usage) => usage.garbageRatio > limits.garbageRatioLoad && costOf(usage) <= bytesMax)
-  return collect("garbage", byGarbage(full), Math.min(limits.fileBytesMax, bytesMax))
+  const full = files.filter((usage) => usage.garbageRatio > limits.garbageRatioLoad && costOf(usage) <= bytesMax)
+  // Most of the time there is none, and nothing to sort.
+  if (full.length === 0) return undefined
+  const numberBelow = agedBelow(files, limits.ageBytesMin)
+  const aged = full.filter(({ file }) => file.number < numberBelow)
+  return collect("garbage", byGarbage(aged), Math.min(limits.fileBytesMax, bytesMax))
 }
 
 const atRest = <F extends UsedFile>(
@@ -166,15 +170,15 @@ const small = <F extends UsedFile>(
 const tierOf = (bytes: number, { smallBytesMax }: CollectionLimits): number =>
   Math.max(0, tiers - 1 - Math.floor(Math.log(smallBytesMax / Math.max(1, bytes)) / Math.log(tierRatio)))
 
-/** Those after which enough was written. */
-const agedFiles = <F extends UsedFile>(files: Files<F>, ageBytesMin: number): Files<F> => {
-  const newestFirst = [...files].sort((a, b) => b.file.number - a.file.number)
+/** After the files below this number enough was written. */
+const agedBelow = <F extends UsedFile>(files: Files<F>, ageBytesMin: number): number => {
+  const newestFirst = files.toSorted((a, b) => b.file.number - a.file.number)
   let newer = 0
-  return newestFirst.filter(({ file }) => {
-    const isAged = newer >= ageBytesMin
+  for (const { file } of newestFirst) {
+    if (newer >= ageBytesMin) return file.number + 1
     newer += file.bytes
-    return isAged
-  })
+  }
+  return 0
 }
 
 const byGarbage = <F extends UsedFile>(files: Files<F>): Files<F> =>
