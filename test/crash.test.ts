@@ -20,6 +20,7 @@ describe("power loss", () => {
     const steps = [...campaign.steps].map(([name, count]) => `${name} ${count}`).sort()
     console.log(`images: ${campaign.images}, with value files: ${valueImages}; cuts after: ${steps.join(", ")}`)
     assert.isAtLeast(campaign.images, imagesMin)
+    if (imagesMin < 10_000) return
     for (const step of ["create", "append", "sync", "remove"]) {
       assert.isTrue(campaign.steps.has(`${step} value`), `no cut after ${step} of a value file`)
     }

@@ -1,15 +1,16 @@
 // Files in a database's directory that its live state does not name: what unfinished work has left. The state is read
 // from the disk, so this asks nothing of the engine.
 //
-//   named    the newest marker, the manifest that it names, the tables of that, its log from the first segment that is
-//            needed; while it is open, as many segments as the log has and the one that is prepared, and one lock
+//   named    the newest marker, the manifest that it names, the tables and value files of that, its log from the first
+//            segment that is needed; while it is open, as many segments as the log has and the one that is prepared, and
+//            one lock
 //   orphan   everything else, whoever made it
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { directoryState } from "../../src/internal/engine/directoryState.ts"
 import { searchManifest } from "../../src/internal/engine/manifestReader.ts"
 import { readWhole } from "../../src/internal/engine/ownFiles.ts"
-import { manifestFileName, parseFileName, tableFileName } from "../../src/internal/format/fileName.ts"
+import { manifestFileName, parseFileName, tableFileName, valueFileName } from "../../src/internal/format/fileName.ts"
 import { decodeMarker } from "../../src/internal/format/marker.ts"
 import { checksumSealer } from "../../src/internal/format/sealer.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
@@ -47,6 +48,7 @@ export const orphansIn = ({
       marker!.name,
       manifestFileName(manifestNumber),
       ...facts.tables.map(({ number }) => tableFileName(number)),
+      ...facts.valueFiles.map(({ number }) => valueFileName(number)),
       ...segments
         .sort((a, b) => a.number - b.number)
         .slice(-segmentsMax)
