@@ -104,7 +104,7 @@ export const prepare = ({ database, maintenance }: Opened) =>
     for (let round = 0; round < 3; round++) {
       for (let key = 0; key < 6; key++) {
         if ((key + round) % 4 === 3) yield* database.remove(`k${key}`)
-        else yield* database.set(`k${key}`, `${round}`.repeat(40))
+        else yield* database.set(`k${key}`, `${round}`.repeat(40 + (key % 2)))
       }
       if (round === 1) yield* database.removeRange({ from: "k2", to: "k4" })
       if (round < 2) yield* maintenance.flush
@@ -112,16 +112,19 @@ export const prepare = ({ database, maintenance }: Opened) =>
   })
 
 /** A database with a checkpoint, and the disk on which both are. */
-export const withCheckpoint = () => {
+export const withCheckpoint = (options: OptionsInput = smallOptions) => {
   const device = SimDisk.make()
   return simulate(
-    using(device, (opened) =>
-      Effect.gen(function* () {
-        yield* prepare(opened)
-        const before = yield* foundIn(opened)
-        const made = yield* opened.maintenance.checkpoint(target)
-        return { device, before, made }
-      })
+    using(
+      device,
+      (opened) =>
+        Effect.gen(function* () {
+          yield* prepare(opened)
+          const before = yield* foundIn(opened)
+          const made = yield* opened.maintenance.checkpoint(target)
+          return { device, before, made }
+        }),
+      options
     )
   )
 }
