@@ -43,6 +43,8 @@ const encoder = new TextEncoder()
 
 export class DirectValues {
   readonly options: OptionsShape
+  /** In files that are finished. */
+  bytesWritten = 0
   readonly streams = Semaphore.makeUnsafe(streamsMax)
   private readonly values: ValueLogService
   private readonly writers = Semaphore.makeUnsafe(writersMax)
@@ -81,7 +83,12 @@ export class DirectValues {
   }
 
   private finishFile(writer: ValueWriter, into: CommitValues): Effect.Effect<void, DatabaseError> {
-    return Effect.uninterruptible(Effect.map(writer.finish, (meta) => into.add(this.values.handle(meta))))
+    return Effect.uninterruptible(
+      Effect.map(writer.finish, (meta) => {
+        this.bytesWritten += meta.bytes
+        into.add(this.values.handle(meta))
+      })
+    )
   }
 
   /** One file, which is removed again unless it is finished. */
