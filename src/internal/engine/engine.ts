@@ -49,6 +49,7 @@ export class Engine {
   private readonly limits: Limits
   private readonly reads: ReadParts
   private readonly transactions: Transactions
+  private readonly direct: DirectValues
   private readonly writes: Writes
   private readonly look: EngineStats
   private closed = false
@@ -72,8 +73,8 @@ export class Engine {
     const separated = new ValueReads({ directory: manifest.directory, readOnly: options.readOnly })
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), separated, crowded }
     this.look = new EngineStats(this.statsParts())
-    const direct = new DirectValues(parts)
-    const writing = { live, limits: this.limits, committer: this.committer, direct }
+    this.direct = new DirectValues({ ...parts, live, refusal: () => this.committer.refusal })
+    const writing = { limits: this.limits, committer: this.committer, direct: this.direct }
     this.transactions = new Transactions({ ...writing, reads: this.reads, check: () => this.check() })
     this.writes = new Writes({ ...writing, oracle, check: () => this.checkWritable() })
   }
@@ -156,7 +157,9 @@ export class Engine {
   private readonly shutDown: Effect.Effect<void> = Effect.gen({ self: this as Engine }, function* (this: Engine) {
     const { manifest, oracle, options, wal } = this.parts
     yield* this.compactor.stop
+    yield* this.direct.stop
     yield* this.committer.drain
+    this.direct.releaseAll()
     // Those that are frozen: the next open would have to replay them, and there is an arena again for the last.
     yield* Effect.ignore(this.flusher.settled)
     if (this.live.active.memtable.arena.used > options.flushOnCloseBytesMin && this.committer.freeze()) {
