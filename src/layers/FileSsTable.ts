@@ -42,7 +42,7 @@ export const layerNoDeps: Layer.Layer<SsTable, never, Disk | Manifest | Encrypti
         handle: (meta) => tables.handle(meta),
         remove: (meta) => tables.remove(meta),
         openFiles: () => files.openCount,
-        verify: (meta) => verifyTable(parts, meta)
+        verify: (meta, check) => verifyTable(parts, meta, check)
       })
     })
   )

@@ -23,7 +23,7 @@ const arenaBytes = 1024 * 1024
  */
 export const layer = (options: OptionsInput = {}): Layer.Layer<Database | Maintenance, DatabaseError> =>
   Layer.suspend(() =>
-    LsmDatabase.layerWith({ arenaBytes, valueBytesMax: arenaBytes / 2, ...options, directory: "/memory" }).pipe(
+    LsmDatabase.layerWith({ arenaBytes, ...options, directory: "/memory" }).pipe(
       Layer.provide([MemoryDisk.make().layer, NoEncryption.layer])
     )
   )

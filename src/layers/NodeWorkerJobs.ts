@@ -83,7 +83,7 @@ class Pool {
         if (thread === undefined) return this.runHere(job)
         thread.load += 1
         return Effect.ensuring(
-          Effect.flatMap(this.whenReady(thread), (isReady) =>
+          Effect.flatMap(Effect.interruptible(this.whenReady(thread)), (isReady) =>
             isReady || this.queue.isClosing ? this.runThere(thread, job) : this.runHere(job)
           ),
           Effect.sync(() => (thread.load -= 1))
@@ -157,7 +157,7 @@ class Pool {
   }
 
   private runThere(thread: JobThread, job: Job): Effect.Effect<Merged, DatabaseError> {
-    return Effect.uninterruptibleMask((restore) =>
+    return Effect.uninterruptible(
       Effect.suspend(() => {
         const { disk, manifest } = this.parts
         const { files, message } = this.messageOf(job)
@@ -167,7 +167,7 @@ class Pool {
           return given
         }
         const outcome = thread.start(message, more)
-        const ended = Effect.onInterrupt(restore(Deferred.await(outcome)), () => {
+        const ended = Effect.onInterrupt(Effect.interruptible(Deferred.await(outcome)), () => {
           Atomics.store(message.words, JobWord.cancelled, 1)
           return Deferred.await(outcome)
         })
@@ -180,7 +180,7 @@ class Pool {
           const { tables, valueFiles } = end
           const isNothing = tables.length + valueFiles.length === 0
           const synced = isNothing ? Effect.void : fromDisk(disk.syncDirectory(manifest.directory))
-          return Effect.as(restore(synced), { tables, valueFiles })
+          return Effect.as(Effect.interruptible(synced), { tables, valueFiles })
         }).pipe(
           Effect.onError(() =>
             discardFiles(

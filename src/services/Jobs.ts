@@ -117,8 +117,15 @@ export class Jobs extends Context.Service<
   {
     /** How many run at once, and one flush beside them; a further one waits. */
     readonly concurrency: number
+    /**
+     * It can be interrupted where its caller cannot: it fails then, or hands over what it has made just before. A
+     * caller that can be interrupted may lose that on the way.
+     */
     readonly run: (job: MergeJob) => Effect.Effect<Merged, DatabaseError>
-    /** New files, none if no value is left. A section without a live value is in none of them. */
+    /**
+     * New files, none if no value is left. A section without a live value is in none of them. It can be interrupted as
+     * `run` can.
+     */
     readonly collect: (job: CollectJob) => Effect.Effect<ReadonlyArray<ValueFileMeta>, DatabaseError>
     readonly stats: () => {
       readonly running: number

@@ -5,6 +5,8 @@ import * as os from "node:os"
 import * as path from "node:path"
 import * as NodeDisk from "../../src/layers/NodeDisk.ts"
 import type { DiskService } from "../../src/services/Disk.ts"
+import { Encryption } from "../../src/services/Encryption.ts"
+import { invertingSealer } from "../internal/format/support.ts"
 import * as memoryManifest from "../support/memoryManifest.ts"
 import { inMemory, simulated } from "../support/tables.ts"
 import { openValueLogs, storedOf, valuesOf, writeValues } from "../support/valueLogs.ts"
@@ -82,6 +84,30 @@ describe("FileValueLog", () => {
       assert.isAbove(cache.stats().bytes, 2000 * 14)
       yield* values.remove(meta)
       assert.strictEqual(cache.stats().bytes, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("reads what is sealed, when the keys have been waited for", () =>
+    Effect.gen(function* () {
+      const disk = yield* inMemory
+      const plain = [...valuesOf(7, 40, 1000), { ...valuesOf(7, 1, 600_000)[0]!, index: 40 }]
+      const meta = yield* writeValues(disk, "/db", { number: 7, values: plain, sealer: invertingSealer })
+      for (const delay of [Effect.void, Effect.yieldNow]) {
+        const encryption = Encryption.of({
+          name: "inverting",
+          tagBytes: 16,
+          keyGeneration: 5,
+          sealer: () => Effect.as(delay, invertingSealer)
+        })
+        const { values } = yield* openValueLogs({ disk, manifest: memoryManifest.make("/db"), encryption })
+        const file = values.handle(meta)
+        const { handle, owner } = storedOf(plain[3]!)
+        assert.deepStrictEqual(yield* file.read(handle, owner), plain[3]!.value)
+        assert.deepStrictEqual(file.readUnsafe(handle, owner), plain[3]!.value)
+        const read = yield* file.readMany(plain.map(storedOf))
+        for (const [at, value] of read.entries()) assert.isTrue(Buffer.from(value).equals(plain[at]!.value))
+        assert.deepStrictEqual(yield* values.verify(meta), { values: 41, damage: [] })
+      }
     }).pipe(Effect.scoped)
   )
 })

@@ -16,7 +16,15 @@ describe("the database's directory", () => {
   it("is created by set and import alone", () => {
     const root = temporaryDirectory()
     const absent = path.join(root, "absent")
-    for (const parameters of [["get", "a"], ["remove", "a"], ["verify"], ["flush"], ["compact"], ["checkpoint", "x"]]) {
+    for (const parameters of [
+      ["get", "a"],
+      ["remove", "a"],
+      ["verify"],
+      ["flush"],
+      ["compact"],
+      ["gc"],
+      ["checkpoint", "x"]
+    ]) {
       const { code, error } = on(absent)(parameters)
       assert.strictEqual(code, 1, parameters[0])
       assert.match(error, /^strata: .*absent.*\n$/, parameters[0])
@@ -90,6 +98,7 @@ it("prints its version and its help", () => {
     "import",
     "flush",
     "compact",
+    "gc",
     "checkpoint",
     "stats",
     "verify"

@@ -122,6 +122,28 @@ const failing = (use: Use): void => {
     })
   )
 
+  use("2. interrupted where its caller cannot be, it fails, or hands over what it has made", (under) =>
+    Effect.gen(function* () {
+      const job = yield* longJob(under, 5000)
+      const jobs = yield* under.jobs()
+      const before = yield* names(under)
+      let handedOver = 0
+      let interrupted = 0
+      for (let turns = 1; handedOver < 3; turns = Math.ceil(turns * 1.2)) {
+        const made: Array<TableMeta> = []
+        const taken = Effect.map(jobs.run(job), ({ tables }) => void made.push(...tables))
+        const running = yield* Effect.forkChild(Effect.uninterruptible(taken))
+        for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+        yield* Fiber.interrupt(running)
+        assert.lengthOf(yield* names(under), before.length + made.length, `after ${turns} turns`)
+        for (const { number } of made) yield* under.disk.remove(pathOf(under, number))
+        if (made.length === 0) interrupted += 1
+        else handedOver += 1
+      }
+      assert.isAbove(interrupted, 0)
+    })
+  )
+
   use("2. when it fails, none of its files stays", (under) =>
     Effect.gen(function* () {
       const job = yield* longJob(under)

@@ -110,6 +110,9 @@ const reading = (use: Use): void => {
       one.fill(0xee)
       yield* file.readMany([...plain].reverse().map(storedOf))
       for (const [at, value] of first.entries()) assert.deepStrictEqual(value, plain[at]!.value)
+      const [some, twice] = yield* file.readMany([plain[3]!, plain[3]!].map(storedOf))
+      some!.fill(0xee)
+      assert.deepStrictEqual(twice, plain[3]!.value)
     })
   )
 

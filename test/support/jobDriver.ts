@@ -16,6 +16,9 @@ import { fileOf, type Held, header } from "./jobPlan.ts"
 export class MemoryFiles {
   readonly files = new Map<number, Uint8Array>()
   readonly requests: Array<JobRequest["_tag"]> = []
+  /** Numbers of the files that can be read, and how many they were at most. */
+  readonly opened = new Set<number>()
+  openedMax = 0
   readonly reads: Array<Extract<JobRequest, { readonly _tag: "Read" }>> = []
   onAppend: (file: JobFile, bytes: number) => void = () => {}
   /** The number of the next file beyond those of the setup. */
@@ -27,10 +30,15 @@ export class MemoryFiles {
     this.requests.push(request._tag)
     switch (request._tag) {
       case "Open":
+        this.opened.add(request.file.number)
+        this.openedMax = Math.max(this.openedMax, this.opened.size)
         return this.files.get(request.file.number)!.length
       case "Read":
         this.reads.push(request)
         return this.read(request)
+      case "Close":
+        assert.isTrue(this.opened.delete(request.file.number), "what is closed was open")
+        return undefined
       case "Sealer":
         return checksumSealer
       case "Files":
@@ -105,6 +113,7 @@ export class MemoryFiles {
 
   /** What was read before in the same lane is spoilt. */
   private read({ file, lane = -1, length, offset }: Extract<JobRequest, { readonly _tag: "Read" }>): Uint8Array {
+    assert.isTrue(this.opened.has(file.number), "what is read is open")
     const bytes = this.files.get(file.number)!.slice(offset, offset + length)
     this.lanes.get(lane)?.fill(0xee)
     if (lane >= 0) this.lanes.set(lane, bytes)

@@ -4,9 +4,11 @@ import * as FileSsTable from "../../src/layers/FileSsTable.ts"
 import * as FileValueLog from "../../src/layers/FileValueLog.ts"
 import * as SieveBlockCache from "../../src/layers/SieveBlockCache.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
+import type { Sealer } from "../../src/internal/format/sealer.ts"
 import { valueFileName } from "../../src/internal/format/fileName.ts"
 import { BlockCache, type BlockCacheService } from "../../src/services/BlockCache.ts"
 import { Disk, type DiskService } from "../../src/services/Disk.ts"
+import { Encryption, type EncryptionService } from "../../src/services/Encryption.ts"
 import { Manifest, type ManifestService } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
 import { SsTable, type SsTableService } from "../../src/services/SsTable.ts"
@@ -24,10 +26,11 @@ export const openValueLogs = (parts: {
   readonly disk: DiskService
   readonly manifest: ManifestService
   readonly options?: Options.OptionsInput | undefined
+  readonly encryption?: EncryptionService | undefined
 }): Effect.Effect<ValueLogs, never, Scope.Scope> => {
   const options = { ...Options.defaults, ...parts.options } as Options.OptionsShape
   const services = Layer.mergeAll(
-    NoEncryption.layer,
+    parts.encryption === undefined ? NoEncryption.layer : Layer.succeed(Encryption, parts.encryption),
     Layer.succeed(Disk, parts.disk),
     Layer.succeed(Manifest, parts.manifest)
   )
@@ -48,10 +51,10 @@ export const openValueLogs = (parts: {
 export const writeValues = Effect.fnUntraced(function* (
   disk: DiskService,
   directory: string,
-  file: { readonly number: number; readonly values: ReadonlyArray<PlainValue> }
+  file: { readonly number: number; readonly values: ReadonlyArray<PlainValue>; readonly sealer?: Sealer }
 ) {
-  const { number, values } = file
-  const built: BuiltValues = buildValues(values, builderOf(undefined, { fileNumber: number }))
+  const { number, sealer, values } = file
+  const built: BuiltValues = buildValues(values, builderOf(sealer, { fileNumber: number }))
   const created = yield* disk.create(disk.join(directory, valueFileName(number)))
   yield* created.append([built.bytes])
   yield* created.sync
@@ -76,9 +79,13 @@ export const valuesOf = (id: number, count: number, length: number): Array<Plain
     value: patterned(length, id + index)
   }))
 
-/** Bytes that are not the same at any two places nearby. */
+/** Bytes that are the same nowhere else. */
 export const patterned = (length: number, seed: number): Uint8Array => {
   const bytes = new Uint8Array(length)
-  for (let at = 0; at < length; at++) bytes[at] = (at * 31 + (at >>> 8) * 7 + seed * 13) & 255
+  let state = seed + 1
+  for (let at = 0; at < length; at++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    bytes[at] = state >>> 24
+  }
   return bytes
 }

@@ -54,20 +54,21 @@ export const checkpoint = Effect.fn("Database.checkpoint")(function* (
 ): Effect.fn.Return<Checkpoint, DatabaseError> {
   yield* flush
   return yield* Effect.acquireUseRelease(
-    Effect.sync(() => hold({ live, manifest, oracle })),
+    Effect.sync(() => hold(live, oracle)),
     ({ lastSequence, tables, valueFiles }) =>
       Effect.as(manifest.copyTo(directory, { tables, valueFiles, lastSequence }), {
         directory,
         sequence: lastSequence,
         tables: tables.length,
+        valueFiles: valueFiles.length,
         bytes: [...tables, ...valueFiles].reduce((sum, { bytes }) => sum + bytes, 0)
       }),
     ({ release }) => Effect.sync(release)
   )
 })
 
-/** The live tables, whose files stay until they are released. */
-const hold = ({ live, manifest, oracle }: Omit<CheckpointParts, "flush">) => {
+/** The live tables and the value files that they name, all of which stay until they are released. */
+const hold = (live: LiveView, oracle: OracleService) => {
   const lastSequence = lastSequenceInTables(live.current, oracle.visible())
   const pinned = live.pinTables()
   const tables = pinned.tables.map(({ meta }) => meta)
@@ -76,7 +77,8 @@ const hold = ({ live, manifest, oracle }: Omit<CheckpointParts, "flush">) => {
     "tables hold the commits before those of the memtables"
   )
   const ids = new Set(tables.flatMap(({ valueRefs }) => valueRefs.map(({ file }) => file)))
-  const valueFiles = manifest.state().valueFiles.filter(({ sections }) => sections.some(({ id }) => ids.has(id)))
+  const files = pinned.valueFiles.map(({ meta }) => meta)
+  const valueFiles = files.filter(({ sections }) => sections.some(({ id }) => ids.has(id)))
   return { tables, valueFiles, lastSequence, release: pinned.release }
 }
 

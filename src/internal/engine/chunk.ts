@@ -6,8 +6,8 @@ import type { EntryView } from "../structure/entry.ts"
 import { userKeyStart } from "./userKeys.ts"
 import { isSeparated, type Separated } from "./valueReads.ts"
 
-/** What is gathered of an entry. */
-export type Parts = "entries" | "keys" | "count"
+/** What is gathered of an entry: all of it, all but values that are not with their records, its key, or nothing. */
+export type Parts = "entries" | "lazy" | "keys" | "count"
 
 const bytesInitial = 4096
 /** Numbers kept of an entry: key start, value start, value end, sequence, expiry, user meta, place of the value. */
@@ -32,16 +32,16 @@ export class ChunkBuilder {
     this.lengthOf = lengthOf
   }
 
-  /** What the chunk will hold, with all its values. */
+  /** What the chunk will hold, with the values that are read for it. */
   get bytes(): number {
-    return this.filled + this.valueBytes
+    return this.parts === "lazy" ? this.filled : this.filled + this.valueBytes
   }
 
   /** Throws what `lengthOf` does. */
   add(entry: EntryView, own: boolean): void {
     this.count += 1
     if (this.parts === "count") return
-    const withValue = this.parts === "entries"
+    const withValue = this.parts !== "keys"
     const separate = withValue && isSeparated(entry)
     if (separate) {
       this.separate += 1

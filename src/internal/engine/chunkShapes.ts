@@ -53,7 +53,7 @@ export const entryShape: ChunkShape<Entry> = {
 
 /** With values that are read when they are wanted. */
 export const lazyShape: ChunkShape<LazyEntry> = {
-  parts: "entries",
+  parts: "lazy",
   build: (chunk, values) => {
     const bytes = chunk.take()
     const entries: Array<LazyEntry> = []

@@ -51,6 +51,8 @@ export class DirectValues {
   readonly create: Effect.Effect<ValueWriter, DatabaseError>
   /** No value is written any more. */
   readonly stop: Effect.Effect<void>
+  /** In files that are finished. */
+  bytesWritten = 0
   readonly streams = Semaphore.makeUnsafe(streamsMax)
   private readonly values: ValueLogService
   private readonly live: LiveView
@@ -114,7 +116,12 @@ export class DirectValues {
   }
 
   private finishFile(writer: ValueWriter, into: CommitValues): Effect.Effect<void, DatabaseError> {
-    return Effect.uninterruptible(Effect.map(writer.finish, (meta) => into.add(this.values.handle(meta))))
+    return Effect.uninterruptible(
+      Effect.map(writer.finish, (meta) => {
+        this.bytesWritten += meta.bytes
+        into.add(this.values.handle(meta))
+      })
+    )
   }
 
   /** One file, which is removed again unless it is finished. */

@@ -3,13 +3,14 @@
 import * as Effect from "effect/Effect"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import type { DatabaseService, RecoveryReport } from "../../services/Database.ts"
-import { Closed, type DatabaseError, fail, ReadOnly } from "../../services/DatabaseError.ts"
+import { Closed, type DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
 import type { Counters, MaintenanceService } from "../../services/Maintenance.ts"
 import type { MemoryShape } from "../../services/Memory.ts"
 import { successor } from "../structure/removalStripes.ts"
 import type { KeyRange } from "../structure/keyRange.ts"
 import { attempt } from "./attempt.ts"
 import { checkpoint } from "./checkpoint.ts"
+import { Collector } from "./collector.ts"
 import { Committer } from "./committer.ts"
 import { Compactor } from "./compactor.ts"
 import { DirectValues } from "./directValues.ts"
@@ -35,6 +36,8 @@ export interface EngineParts extends RecoveryParts {
 
 /** An idle database flushes its memtable if it holds so much, or anything that is removed. */
 const idleFlushBytesMin = 1024 * 1024
+/** What is collected by hand, if nothing is said. */
+const garbageRatioDefault = 0.05
 /** How long sequences wait for a manifest that could not be written. */
 const reserveRetry = "100 millis"
 
@@ -45,11 +48,12 @@ export class Engine {
   private readonly committer: Committer
   private readonly flusher: Flusher
   private readonly compactor: Compactor
+  private readonly collector: Collector
   private readonly obsolete: ObsoleteFiles
   private readonly limits: Limits
   private readonly reads: ReadParts
-  private readonly transactions: Transactions
   private readonly direct: DirectValues
+  private readonly transactions: Transactions
   private readonly writes: Writes
   private readonly look: EngineStats
   private closed = false
@@ -62,7 +66,18 @@ export class Engine {
     this.committer = new Committer({ ...parts, live })
     live.onRelease = () => this.committer.admission.wake()
     this.compactor = new Compactor({ ...parts, live, committer: this.committer, flushIdle: this.flushIdle })
-    const flushed = () => this.compactor.changed()
+    this.collector = new Collector({
+      ...parts,
+      live,
+      fileBytesMax: options.valueFileBytesMax,
+      committer: this.committer,
+      isAtRest: () => this.compactor.isAtRest
+    })
+    this.compactor.onChange = () => this.collector.changed()
+    const flushed = () => {
+      this.compactor.changed()
+      this.collector.changed()
+    }
     this.flusher = new Flusher({ ...parts, live, committer: this.committer, flushed })
     this.committer.onGroup = () => this.compactor.active.wake()
     this.obsolete = new ObsoleteFiles(this.committer)
@@ -72,8 +87,8 @@ export class Engine {
     const crowded = (range: KeyRange) => this.compactor.crowd(range)
     const separated = new ValueReads({ directory: manifest.directory, readOnly: options.readOnly })
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), separated, crowded }
-    this.look = new EngineStats(this.statsParts())
     this.direct = new DirectValues({ ...parts, live, refusal: () => this.committer.refusal })
+    this.look = new EngineStats(this.statsParts())
     const writing = { limits: this.limits, committer: this.committer, direct: this.direct }
     this.transactions = new Transactions({ ...writing, reads: this.reads, check: () => this.check() })
     this.writes = new Writes({ ...writing, oracle, check: () => this.checkWritable() })
@@ -87,7 +102,7 @@ export class Engine {
         (loop) => Effect.forkScoped(loop, { startImmediately: true }),
         { discard: true }
       ),
-      this.compactor.start
+      Effect.andThen(this.compactor.start, this.collector.start)
     )
   )
 
@@ -129,6 +144,11 @@ export class Engine {
           const end = to !== undefined && toInclusive ? successor(to) : to
           return Effect.andThen(this.flush(), this.compactor.compact({ from, to: end }))
         }),
+      collectValues: (options) =>
+        attempt(() => {
+          this.checkWritable()
+          return this.collector.collect(checkedRatio(options?.garbageRatioMin ?? garbageRatioDefault))
+        }),
       checkpoint: (directory) =>
         attempt(() => {
           this.checkWritable()
@@ -157,6 +177,7 @@ export class Engine {
   private readonly shutDown: Effect.Effect<void> = Effect.gen({ self: this as Engine }, function* (this: Engine) {
     const { manifest, oracle, options, wal } = this.parts
     yield* this.compactor.stop
+    yield* this.collector.stop
     yield* this.direct.stop
     yield* this.committer.drain
     this.direct.releaseAll()
@@ -277,7 +298,7 @@ export class Engine {
   }
 
   private statsParts(): StatsParts {
-    const { committer, compactor, flusher, live } = this
+    const { collector, committer, compactor, flusher, live } = this
     return {
       ...this.parts,
       live,
@@ -289,10 +310,17 @@ export class Engine {
       openFiles: () => this.parts.tables.openFiles(),
       jobs: this.parts.jobs.stats,
       compaction: () => compactor.counters,
+      collection: () => collector.counters,
+      directBytes: () => this.direct.bytesWritten,
       targets: (levelBytes) => compactor.targets(levelBytes),
-      troubles: () => [committer.refusal, flusher.failing, compactor.failing]
+      troubles: () => [committer.refusal, flusher.failing, compactor.failing, collector.failing]
     }
   }
+}
+
+const checkedRatio = (ratio: number): number => {
+  if (ratio >= 0 && ratio <= 1) return ratio
+  throw invalid(`garbageRatioMin is a share from 0 to 1, not ${ratio}`)
 }
 
 /** Recovers and starts an engine that lives as long as the current scope. */

@@ -47,7 +47,7 @@ interface Written {
 }
 
 export class Flusher {
-  readonly counters = { flushes: 0, flushedBytes: 0 }
+  readonly counters = { flushes: 0, flushedBytes: 0, flushedValueBytes: 0 }
   /** Why the last try failed, until one succeeds. */
   failing: DatabaseError | undefined = undefined
   /** Workers that died with a flush, one after the other. */
@@ -146,10 +146,11 @@ export class Flusher {
       }
       return Effect.flatMap(
         flushSlot({ ...this.parts, memtables: this.memtables }, slot, { kept, keep }),
-        ({ bytes, segment }) => {
+        ({ bytes, segment, valueBytes }) => {
           this.written = undefined
           this.counters.flushes += 1
           this.counters.flushedBytes += bytes
+          this.counters.flushedValueBytes += valueBytes
           this.failing = undefined
           this.parts.committer.admission.flushRefused = undefined
           this.parts.flushed()
@@ -173,7 +174,7 @@ const flushSlot = Effect.fn("Flush.run")(function* (
   const { live, manifest, wal } = parts
   const { segment } = live.newerThan(slot)!
   const written = memory.kept ?? (yield* writeSlot(parts, slot))
-  const { meta, named, nowMillis, table } = written
+  const { meta, named, nowMillis, table, valueFiles } = written
   memory.keep(written)
   yield* manifest.publish({
     ...(meta === undefined ? {} : { addTables: [meta] }),
@@ -183,11 +184,9 @@ const flushSlot = Effect.fn("Flush.run")(function* (
     lsnDurable: wal.syncedLsn()
   })
   live.install(table, slot, { addValues: named })
-  return { bytes: bytesOf(written), segment }
+  const valueBytes = valueFiles.reduce((sum, { bytes }) => sum + bytes, 0)
+  return { bytes: valueBytes + (meta?.bytes ?? 0), valueBytes, segment }
 })
-
-const bytesOf = ({ meta, valueFiles }: Written): number =>
-  valueFiles.reduce((sum, { bytes }) => sum + bytes, meta?.bytes ?? 0)
 
 const writeSlot = Effect.fnUntraced(function* (parts: SlotParts, slot: Slot) {
   const { memtables, oracle, tables, values } = parts

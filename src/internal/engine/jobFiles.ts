@@ -45,13 +45,16 @@ export class JobFiles {
     this.counters = counters
   }
 
-  /** Closes what is open. Failures say nothing: what was written was closed before it was read back. */
+  /**
+   * Closes what is open, and is not interrupted half-way. Failures say nothing: what was written was closed before it
+   * was read back.
+   */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     const open = [...this.reading.values(), ...this.writing.values()]
     this.reading.clear()
     this.writing.clear()
     return Effect.forEach(open, (file) => Effect.ignore(file.close), { discard: true })
-  })
+  }).pipe(Effect.uninterruptible)
 
   /** Removes what it made. */
   readonly discard: Effect.Effect<void> = Effect.suspend(() => discardFiles(this.parts, this.created))
@@ -72,9 +75,13 @@ export class JobFiles {
   }
 
   closeInput({ number }: JobFile): Answering {
-    const file = this.reading.get(number)!
-    this.reading.delete(number)
-    return Effect.as(Effect.ignore(file.close), undefined)
+    return Effect.uninterruptible(
+      Effect.suspend(() => {
+        const file = this.reading.get(number)!
+        this.reading.delete(number)
+        return Effect.as(Effect.ignore(file.close), undefined)
+      })
+    )
   }
 
   create(named: JobFile): Answering {

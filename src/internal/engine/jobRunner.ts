@@ -56,7 +56,10 @@ const stepping = <A>(parts: JobParts, step: () => A): Effect.Effect<A, DatabaseE
     }
   })
 
-/** `check` is asked in each slice whether to go on. */
+/**
+ * `check` is asked in each slice whether to go on. The job can be interrupted until its tables are made; run it where
+ * nothing else can be, or they may be lost on their way.
+ */
 export const runJob = Effect.fnUntraced(function* (
   parts: JobParts,
   job: Job,
@@ -80,5 +83,5 @@ export const runJob = Effect.fnUntraced(function* (
     if (tables.length + valueFiles.length > 0) yield* fromDisk(disk.syncDirectory(manifest.directory))
     return { tables, valueFiles }
   })
-  return yield* Effect.onError(steps, () => Effect.andThen(files.close, files.discard))
+  return yield* Effect.onError(Effect.interruptible(steps), () => Effect.andThen(files.close, files.discard))
 })

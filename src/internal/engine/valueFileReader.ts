@@ -207,9 +207,14 @@ export class ValueFileReader implements ValueFile, FileHolder {
     }
     return Effect.flatMap(this.readNew(batch), (bytes) =>
       attemptNow(() => {
+        let before = -1
         for (const member of batch.members) {
           const found = founds[member]!
-          into[member] = this.mapping(() => valueIn(found, bytes, found.place.offset - batch.offset))
+          const { offset } = found.place
+          const value = this.mapping(() => valueIn(found, bytes, offset - batch.offset))
+          // One that was asked for twice is two values, each its caller's.
+          into[member] = offset === before ? value.slice() : value
+          before = offset
         }
         return Effect.void
       })

@@ -10,8 +10,8 @@
 //                                          done | failed        once for each job; its files are closed
 //
 // Shared memory of a thread: `progress` counts its answers. Shared memory of a job: `cancelled` is set by the owner and
-// looked at before each request; `created` counts the files that the job has begun to make, in the order in which it
-// was given them, so that the owner can remove them also after the worker's death.
+// looked at before each request; `created` counts the files, of whatever kind, that the job has begun to make, in the
+// order in which it was given them, so that the owner can remove them also after the worker's death.
 import type { JobFile, JobResult, NewFile } from "./jobRequest.ts"
 import type { AnyWork, JobSetup } from "./jobWork.ts"
 

@@ -24,6 +24,8 @@ export class LivePlaces {
   private at = 0
   private end = 0
   private seen = 0
+  /** A slice is over after each read. */
+  private rested = true
 
   constructor(options: { readonly parts: ValueFileParts; readonly id: number; readonly live: Uint32Array }) {
     const { id, live, parts } = options
@@ -38,6 +40,7 @@ export class LivePlaces {
   next(): JobRequest | undefined {
     const { at, blocks, file } = this
     if (this.seen === this.live.length) return undefined
+    if (!this.rested) return { _tag: "Pause" }
     if (at === blocks.length) throw this.missing()
     const { offset } = blocks[at]!
     let length = 0
@@ -50,12 +53,17 @@ export class LivePlaces {
   }
 
   feed(answer: JobAnswer): void {
+    if (!this.rested) {
+      this.rested = true
+      return
+    }
     const bytes = answer as Uint8Array
     const { offset } = this.blocks[this.at]!
     for (; this.at < this.end; this.at++) {
       const block = this.blocks[this.at]!
       this.take(block, { bytes, start: block.offset - offset })
     }
+    this.rested = false
   }
 
   private take(block: ValueBlock, stored: { readonly bytes: Uint8Array; readonly start: number }): void {

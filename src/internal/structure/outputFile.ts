@@ -1,7 +1,7 @@
 // One new file, from its number to the proof that it can be read: it asks for its sealer, is created, filled by its
 // owner, synced, closed, and what a reader will look at first is read back. It asks for all of this with values.
 //
-//   sealer → create → filling → ending → publish → open → check → written
+//   sealer → create → filling → ending → publish → open → check → close → written
 import type { FileHeader, FileKind } from "../format/fileHeader.ts"
 import { assert } from "../format/formatError.ts"
 import type { Sealer } from "../format/sealer.ts"
@@ -12,7 +12,7 @@ import type { JobSetup } from "./jobWork.ts"
 /** Of one append: enough that its fixed cost does not show, and few enough to be written on the calling stack. */
 export const appendBytes = 64 * 1024
 
-type Stage = "sealer" | "create" | "filling" | "ending" | "publish" | "open" | "check" | "written"
+type Stage = "sealer" | "create" | "filling" | "ending" | "publish" | "open" | "check" | "close" | "written"
 
 export class OutputFile {
   readonly file: JobFile
@@ -79,6 +79,8 @@ export class OutputFile {
         return { _tag: "Open", file }
       case "check":
         return this.check()
+      case "close":
+        return { _tag: "Close", file }
       default:
         return undefined
     }
@@ -105,6 +107,9 @@ export class OutputFile {
         return
       case "check":
         inFile(this.file, () => this.opening!.feed(answer as Uint8Array | Sealer))
+        return
+      case "close":
+        this.stage = "written"
         break
       default:
     }
@@ -114,8 +119,8 @@ export class OutputFile {
     const asked = inFile(this.file, () => this.opening!.next())
     if (asked === undefined) {
       this.opening = undefined
-      this.stage = "written"
-      return undefined
+      this.stage = "close"
+      return this.next()
     }
     if (asked._tag === "Sealer") return asked
     return { _tag: "Read", file: this.file, offset: asked.offset, length: asked.length }

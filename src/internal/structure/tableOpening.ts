@@ -162,7 +162,9 @@ export class TableOpening {
   }
 
   get readable(): ReadableParts {
-    return { ...this.common(), index: this.index ?? this.top! }
+    const index = this.index ?? this.top
+    assert(index !== undefined, "the index was wanted")
+    return { ...this.common(), index }
   }
 
   /** Which values of which files its entries name. */

@@ -3,7 +3,7 @@ import { concatBytes } from "../../../src/internal/format/bytes.ts"
 import { storedKeyBytesMax, valueBytesMax } from "../../../src/internal/format/record.ts"
 import { checksumSealer } from "../../../src/internal/format/sealer.ts"
 import { storedBlockExtra } from "../../../src/internal/format/storedBlock.ts"
-import { pieceBytes } from "../../../src/internal/format/valueFile.ts"
+import { pieceBytes, storedValueBytesMax } from "../../../src/internal/format/valueFile.ts"
 import {
   builderOf,
   buildValues,
@@ -135,6 +135,38 @@ describe("valueFileBuilder", () => {
         const named = { ...value, length: value.value.length }
         if (!kept.includes(value)) same(readValue(sparse, copied.bytes, named), undefined)
       }
+    })
+  })
+
+  it("takes over a value piece by piece as it does whole, and seals each piece at once", () => {
+    const value = patterned(2 * pieceBytes + 5)
+    const built = buildValues([{ id: 1, index: 3, key: "key", sequence: 9, value }])
+    const parts = openValues(built)
+    const { length, pieces } = storedValue(parts, built.bytes, placeIn(parts, built.bytes, { id: 1, index: 3 })!)
+    const builder = builderOf()
+    builder.beginSection(1)
+    builder.beginCopy(3)
+    const chunks: Array<Uint8Array> = []
+    for (const piece of pieces) {
+      builder.copyPiece(piece)
+      chunks.push(...builder.take())
+      same(builder.sealedBytes, concatBytes(chunks).length)
+    }
+    builder.endCopy(length)
+    same(Buffer.compare(finishValues(builder, chunks).bytes, built.bytes), 0)
+  })
+
+  it("knows how long a value can become in a file", () => {
+    manySeeds(60, (dice) => {
+      const key = "k".repeat(dice.below(dice.pick([2, 300, storedKeyBytesMax])))
+      const value = patterned(dice.below(dice.pick([2, 300, 3 * pieceBytes])))
+      const values = [{ id: 1, index: 0, key, sequence: dice.whole(), value }]
+      const built = buildValues(values, builderOf(invertingSealer))
+      const { storedBytes } = placeIn(openValues(built, invertingSealer), built.bytes, values[0]!)!
+      const most = storedValueBytesMax(key.length + value.length)
+      expect(storedBytes).toBeLessThanOrEqual(most)
+      // Room for the longest sequence and the longest key's length, which are not known, and a piece that they may add.
+      expect(most - storedBytes).toBeLessThan(50)
     })
   })
 

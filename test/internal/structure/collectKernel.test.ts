@@ -152,16 +152,18 @@ describe("collecting value files", () => {
     for (const { length } of files.reads) assert.isAtMost(length, 1024 * 1024)
   })
 
-  it("closes each table before it opens the next one", () => {
+  it("closes each table before it opens the next one, and each new file when it was read back", () => {
     const files = new MemoryFiles()
-    const work = halfDead(files, numbered(200, 300))
-    files.requests.length = 0
-    collect(files, work)
-    const [opens, closes] = (["Open", "Close"] as const).map(
-      (tag) => files.requests.filter((one) => one === tag).length
+    const work = halfDead(files, numbered(400, 300))
+    assert.isAbove(work.tables.length, work.files.length)
+    files.opened.clear()
+    files.openedMax = 0
+    assert.isAbove(collect(files, { ...work, fileBytesMax: 1 }).length, 10)
+    assert.deepStrictEqual(
+      [...files.opened],
+      work.files.map(({ number }) => number)
     )
-    assert.strictEqual(closes, work.tables.length)
-    assert.isAbove(opens!, closes!)
+    assert.strictEqual(files.openedMax, work.files.length + 1)
   })
 
   it("carries no damage on: whatever byte of a live value or of its index is wrong, it fails", () => {

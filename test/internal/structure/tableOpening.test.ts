@@ -38,7 +38,13 @@ const open = (
       opening.feed(bytes.slice(request.offset, request.offset + request.length))
     }
   }
-  return { opening, opened: opening.readable, asked }
+  return {
+    opening,
+    asked,
+    get opened() {
+      return opening.readable
+    }
+  }
 }
 
 const removal = (from: string, to: string, sequence: number): RangeRemoval => ({
@@ -137,6 +143,7 @@ describe("opening a table", () => {
     const only = open(meta, bytes, { withValueRefs: true, withIndex: false })
     assert.deepStrictEqual(only.asked, [...without.asked.slice(0, 3), place])
     assert.deepStrictEqual(only.opening.valueRefs, found)
+    assert.throws(() => only.opened, /was wanted/)
     for (const more of [
       { file: 30, count: 3, bytes: 200 },
       { file: 31, count: 2, bytes: 200 }

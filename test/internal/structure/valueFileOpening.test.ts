@@ -199,6 +199,19 @@ describe("opening a value file", () => {
     })
   })
 
+  it("reads a file with any part of it overwritten or moved as what it was, or refuses it", () => {
+    manySeeds(600, (dice) => {
+      const values = randomValues(dice, [1, 30, 300], 1 + dice.below(12))
+      const sealer = dice.pick([checksumSealer, invertingSealer])
+      const built = buildValues(values, builderOf(sealer))
+      const bytes = built.bytes.slice()
+      const [at, from] = [dice.below(bytes.length), dice.below(bytes.length)]
+      if (dice.chance(0.5)) bytes.set(dice.bytes(Math.min(1 + dice.below(40), bytes.length - at)), at)
+      else bytes.copyWithin(at, from, from + dice.below(400))
+      readable({ bytes, meta: built.meta }, values, sealer)
+    })
+  })
+
   it("finds a flipped byte anywhere in a long value, and says in which piece", () => {
     const value = new Uint8Array(2 * pieceBytes + 1000).fill(7)
     const built = buildValues([{ id: 1, index: 0, key: "long", sequence: 5, value }])
