@@ -1,5 +1,5 @@
-// A database that is closed while it flushes and compacts, at any call of the disk: no file is left that its state does
-// not name, no handle stays open, and nothing is lost.
+// A database that is closed while it flushes, compacts and collects values, at any call of the disk: no file is left
+// that its state does not name, no handle stays open, and nothing is lost.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
@@ -22,6 +22,7 @@ const work = ({ database, maintenance }: Opened) =>
       yield* maintenance.flush
     }
     yield* maintenance.compact()
+    yield* maintenance.collectValues({ garbageRatioMin: 0 })
   })
 
 /** The work, ended with its scope at this call of the disk; the number of calls. */
@@ -53,7 +54,7 @@ const closedAt = (at: number, { options, seed }: { readonly options: OptionsInpu
 describe("a close", () => {
   it.each([
     { name: "a flush or a compaction", options: inTables, schedules: 6 },
-    { name: "a flush that moves values to value files", options: inValueFiles, schedules: 2 }
+    { name: "those of separated values, or a collection", options: inValueFiles, schedules: 2 }
   ])(
     "at any call of $name leaves no handle and no file that no state names",
     ({ options, schedules }) => {
