@@ -1,10 +1,5 @@
-<<<<<<< HEAD
-// A database that is closed while it flushes, compacts and collects values, at any call of the disk: no file is left
-// that its state does not name, no handle stays open, and nothing is lost.
-=======
 // A database that is closed while it flushes, compacts and collects, at any call of the disk: no file is left that its
 // state does not name, no handle stays open, and nothing is lost.
->>>>>>> values-jobs
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
@@ -59,11 +54,7 @@ const closedAt = (at: number, { options, seed }: { readonly options: OptionsInpu
 describe("a close", () => {
   it.each([
     { name: "a flush or a compaction", options: inTables, schedules: 6 },
-<<<<<<< HEAD
-    { name: "those of separated values, or a collection", options: inValueFiles, schedules: 2 }
-=======
     { name: "a flush that moves values, or a collection of them", options: inValueFiles, schedules: 2 }
->>>>>>> values-jobs
   ])(
     "at any call of $name leaves no handle and no file that no state names",
     ({ options, schedules }) => {
