@@ -132,7 +132,10 @@ export class Collector {
       wanted.outcome = "done"
       this.ended.wakeAll()
     }
-    return this.choose(undefined)
+    const work = this.choose(undefined)
+    // What failed was done, or went, in another way.
+    if (work === undefined && this.damaged.files.size + this.damaged.tables.size === 0) this.failing = undefined
+    return work
   }
 
   private choose(manual: ManualCollection | undefined): Collection | undefined {
