@@ -209,7 +209,7 @@ describe("a value file is made", () => {
           assert.isAbove(sizes.length, 8)
           assert.isAbove(sizes.at(-1)!, 3000)
           assert.isBelow(sizes.at(-1)!, 3500)
-          assert.isAtMost(sizes.at(-2)!, 512)
+          assert.isAtMost(sizes.at(-2)!, 1024)
         }),
       withValues({ directValueBytesMin: 64 * 1024 }, { ...separatedOptions, arenaBytes: 64 * 1024 })
     )

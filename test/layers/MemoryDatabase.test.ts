@@ -38,8 +38,11 @@ const extremes: ReadonlyArray<readonly [string, OptionsInput]> = [
 /** Every threshold is crossed, by values that are longer than a memtable too. */
 const withValueFiles: ReadonlyArray<readonly [string, OptionsInput]> = [
   ["the thresholds of value files", {}],
-  ["values of 17 bytes in files of a few", { valueThreshold: 16, directValueBytesMin: 1024, valueFileBytesMax: 512 }],
-  ["values of 64 bytes in files of their own", { valueThreshold: 16, directValueBytesMin: 64, valueFileBytesMax: 512 }],
+  ["values of 17 bytes in files of a few", { valueThreshold: 16, directValueBytesMin: 1024, valueFileBytesMax: 1024 }],
+  [
+    "values of 64 bytes in files of their own",
+    { valueThreshold: 16, directValueBytesMin: 64, valueFileBytesMax: 1024 }
+  ],
   ["every value in a file", { valueThreshold: 0, directValueBytesMin: 1, valueFileBytesMax: 64 }],
   ["every value in a large file, after a flush", { valueThreshold: 0, directValueBytesMin: 4096 }],
   ["value files, and eight files open", { ...tinyValues, openFilesMax: 8, cacheBytes: 0 }],

@@ -26,7 +26,7 @@ export const valueRunOptions = (dice: Dice): OptionsInput => ({
   valueBytesMax,
   valueThreshold: dice.pick([0, 16, 40]),
   directValueBytesMin: dice.pick([64, 64, 200, 1024]),
-  valueFileBytesMax: dice.pick([64, 512, 2048])
+  valueFileBytesMax: dice.pick([64, 1024, 4096])
 })
 
 export const valueJudgeOptions: OptionsInput = { arenaBytes: 4096, cacheBytes: 0, valueBytesMax, ...tinyValues }
