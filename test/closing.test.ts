@@ -1,5 +1,5 @@
-// A database that is closed while it flushes, compacts and collects values, at any call of the disk: no file is left
-// that its state does not name, no handle stays open, and nothing is lost.
+// A database that is closed while it flushes, compacts and collects, at any call of the disk: no file is left that its
+// state does not name, no handle stays open, and nothing is lost.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
@@ -14,11 +14,11 @@ const inTables = { ...smallOptions, level0TablesMin: 2, baseLevelBytes: 1024, le
 /** Every value moves, two or three to a file. */
 const inValueFiles = { ...inTables, valueThreshold: 50, valueFileBytesMax: 600 }
 
-/** Overlapping tables, merged as they come, and all of them in the end. */
+/** Overlapping tables, merged as they come, and all of them in the end. Value files are left with a part of theirs. */
 const work = ({ database, maintenance }: Opened) =>
   Effect.gen(function* () {
     for (let round = 0; round < 3; round++) {
-      for (let key = 0; key < 6; key++) yield* database.set(`k${key}`, `${round}`.repeat(100))
+      for (let key = 0; key < 6; key += 1 + round) yield* database.set(`k${key}`, `${round}`.repeat(100))
       yield* maintenance.flush
     }
     yield* maintenance.compact()
@@ -54,7 +54,7 @@ const closedAt = (at: number, { options, seed }: { readonly options: OptionsInpu
 describe("a close", () => {
   it.each([
     { name: "a flush or a compaction", options: inTables, schedules: 6 },
-    { name: "those of separated values, or a collection", options: inValueFiles, schedules: 2 }
+    { name: "a flush that moves values, or a collection of them", options: inValueFiles, schedules: 2 }
   ])(
     "at any call of $name leaves no handle and no file that no state names",
     ({ options, schedules }) => {

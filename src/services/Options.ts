@@ -67,7 +67,7 @@ const fields = {
   indexBytesMax: bytes(64, 256 * 1024 * 1024),
   /** Blocks, indexes and filters kept in memory. Default 64 MiB; 0 keeps no blocks. */
   cacheBytes: bytes(0, 64 * 1024 * 1024 * 1024),
-  /** Files of tables that are open at once; others are opened again when they are needed. Default 512. */
+  /** Tables and value files that are open at once; others are opened again when they are needed. Default 512. */
   openFilesMax: count(8, 1_048_576),
   /**
    * A closing database flushes its memtable if it holds more than this; below it the log is replayed at the next open.
