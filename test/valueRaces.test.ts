@@ -8,7 +8,7 @@ import type { DatabaseService, LazyEntry } from "../src/services/Database.ts"
 import type { DatabaseError } from "../src/services/DatabaseError.ts"
 import type { OptionsInput } from "../src/services/Options.ts"
 import { Dice } from "./internal/format/support.ts"
-import { type Opened, open } from "./support/opened.ts"
+import { directory, type Opened, open } from "./support/opened.ts"
 import { simulate } from "./support/scenario.ts"
 import { patterned } from "./support/valueLogs.ts"
 
@@ -51,7 +51,14 @@ const writeAll = ({ database, maintenance }: Opened, dice: Dice) =>
       yield* database.write(keys.map((key, at) => ({ type: "set", key, value: valueOf(at, round) })))
       if (dice.chance(0.5)) yield* maintenance.flush
       if (dice.chance(0.4)) yield* maintenance.compact()
-      if (dice.chance(0.5)) yield* maintenance.collectValues({ garbageRatioMin: 0 })
+      for (let left = dice.below(4); left > 0; left--) {
+        // Garbage of its own, beside what others still read.
+        yield* database.set("other", valueOf(3, round))
+        yield* maintenance.flush
+        yield* database.remove("other")
+        yield* maintenance.compact()
+        yield* maintenance.collectValues({ garbageRatioMin: 0 })
+      }
       yield* pause(dice)
     }
   })
@@ -68,10 +75,12 @@ const ways: Record<
 > = {
   getMany: (database) => database.getMany(keys),
   scan: (database) =>
-    Effect.map(Stream.runCollect(database.scan()), (entries) => Array.from(entries, ({ value }) => value)),
+    Effect.map(Stream.runCollect(database.scan({ prefix: "key" })), (entries) =>
+      Array.from(entries, ({ value }) => value)
+    ),
   cursor: (database, dice) =>
     Effect.gen(function* () {
-      const cursor = yield* database.cursor({ lazy: dice.chance(0.5) })
+      const cursor = yield* database.cursor({ prefix: "key", lazy: dice.chance(0.5) })
       const values: Array<Uint8Array> = []
       while (yield* cursor.next) {
         yield* pause(dice)
@@ -82,7 +91,7 @@ const ways: Record<
   snapshot: (database, dice) =>
     Effect.gen(function* () {
       const snapshot = yield* database.snapshot
-      const entries = yield* Stream.runCollect(snapshot.scanLazy())
+      const entries = yield* Stream.runCollect(snapshot.scanLazy({ prefix: "key" }))
       return yield* lazily(entries, dice)
     }),
   streams: (database, dice) =>
@@ -98,7 +107,7 @@ const ways: Record<
     Effect.gen(function* () {
       const transaction = yield* database.begin({ isolation: "snapshot" })
       yield* pause(dice)
-      const entries = yield* Stream.runCollect(transaction.scan())
+      const entries = yield* Stream.runCollect(transaction.scan({ prefix: "key" }))
       return Array.from(entries, ({ value }) => value)
     })
 }
@@ -117,7 +126,8 @@ const readAll = (database: DatabaseService, dice: Dice, running: { readonly ende
 const run = (seed: number, synchronousReads: boolean) =>
   Effect.gen(function* () {
     const dice = new Dice(seed)
-    const opened = yield* open(SimDisk.make({ synchronousReads }).layer, options)
+    const device = SimDisk.make({ synchronousReads })
+    const opened = yield* open(device.layer, options)
     const { database, maintenance } = opened
     yield* database.write(keys.map((key, at) => ({ type: "set", key, value: valueOf(at, 0) })))
     const running = { ended: false }
@@ -133,6 +143,10 @@ const run = (seed: number, synchronousReads: boolean) =>
     assert.deepStrictEqual((yield* maintenance.verify).damage, [])
     const { valueFiles } = yield* maintenance.stats
     assert.strictEqual(valueFiles.garbageBytes, 0)
+    // What nobody reads any more is gone.
+    yield* Effect.repeat(Effect.yieldNow, { times: 200 })
+    const files = device.files.list(directory).filter(({ name }) => name.startsWith("value-"))
+    assert.lengthOf(files, valueFiles.files)
   })
 
 describe("readers of separated values see one commit, whatever happens to the files", () => {
