@@ -168,7 +168,7 @@ export const withValues = (kind: RunKind): RunKind => ({
   ...kind,
   values: true,
   options: (dice) => ({ ...kind.options(dice), ...valueRunOptions(dice) }),
-  cutsAfter: (step) => kind.cutsAfter(step) || / value$/.test(step)
+  cutsAfter: (step) => kind.cutsAfter(step) || step.endsWith(" value")
 })
 
 export interface Actor {
