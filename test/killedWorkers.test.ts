@@ -1,5 +1,6 @@
-// Worker threads killed at random moments while they flush and compact: nothing is lost, nothing is stuck, and no file
-// and no thread is left. `STRATA_KILLED_WORKERS=n` runs; 100 is the figure to reach, the default run has a share.
+// Worker threads killed at random moments while they flush, compact and collect value files: nothing is lost, nothing
+// is stuck, and no file and no thread is left. `STRATA_KILLED_WORKERS=n` runs; 100 is the figure to reach, the default
+// run has a share.
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { killedWorkersRun, newTally } from "./support/killedWorkersRun.ts"
 
@@ -21,5 +22,6 @@ describe("killed workers", () => {
     assert.isAtLeast(tally.kills, 5 * tally.runs)
     assert.isAtLeast(tally.flushes, 10 * tally.runs)
     assert.isAtLeast(tally.compactions, 5 * tally.runs)
+    assert.isAtLeast(tally.collected, tally.runs)
   })
 })

@@ -51,7 +51,7 @@ const fields = {
   arenaBytes: bytes(1024, 256 * 1024 * 1024),
   /** Memtables in memory: one taking writes, the others being flushed. Default 3. */
   arenaCount: count(2, 16),
-  /** Default 256 MiB; a value must also fit an arena with its key. */
+  /** Default 256 MiB. */
   valueBytesMax: bytes(1, 256 * 1024 * 1024),
   /** Longer values move to value files when they are flushed. Default 1 KiB; one of exactly that stays in its table. */
   valueThreshold: bytes(0, 256 * 1024 * 1024),

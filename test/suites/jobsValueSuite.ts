@@ -234,6 +234,18 @@ export const collecting = (use: Use): void => {
     })
   )
 
+  use("6. a value that a table names and no file has is Corruption", (under) =>
+    Effect.gen(function* () {
+      const jobs = yield* under.jobs()
+      const job = yield* halfDead(jobs, scattered(250, 700))
+      for (const lost of [job.tables[0], job.tables.at(-1)]) {
+        const left = yield* jobs.collect({ ...job, tables: job.tables.filter((table) => table !== lost) })
+        const reason = yield* reasonOf(jobs.collect({ ...job, files: left }))
+        assert.deepInclude(reason, { _tag: "Corruption", file: valuePathOf(under, left[0]!.number) })
+      }
+    })
+  )
+
   use("6. each value is checked before it is copied: damage is Corruption with file and offset", (under) =>
     Effect.gen(function* () {
       const jobs = yield* under.jobs()

@@ -12,6 +12,7 @@ import { Context, Effect, Layer, Stream } from "effect"
 import * as ArenaMemtable from "../../src/layers/ArenaMemtable.ts"
 import * as FileManifest from "../../src/layers/FileManifest.ts"
 import * as FileSsTable from "../../src/layers/FileSsTable.ts"
+import * as FileValueLog from "../../src/layers/FileValueLog.ts"
 import * as FileWal from "../../src/layers/FileWal.ts"
 import * as LocalOracle from "../../src/layers/LocalOracle.ts"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
@@ -36,6 +37,7 @@ const writers = 3
 const sessions = 2
 const commitsPerWriter = 80
 const readsPerSession = 20
+const collectionsPerSession = 10
 const keys = 300
 /** Between two kills. */
 const commitsApartMax = 25
@@ -48,6 +50,8 @@ export interface Tally {
   replaced: number
   flushes: number
   compactions: number
+  /** Value files that were rewritten or dropped. */
+  collected: number
   /** Calls that said that a worker had died, and were made again. */
   refused: number
 }
@@ -59,6 +63,7 @@ export const newTally = (): Tally => ({
   replaced: 0,
   flushes: 0,
   compactions: 0,
+  collected: 0,
   refused: 0
 })
 
@@ -66,6 +71,8 @@ const randomOptions = (dice: Dice): Options.OptionsInput => ({
   arenaBytes: dice.pick([4096, 16 * 1024]),
   arenaCount: dice.pick([2, 3]),
   valueBytesMax: 1024,
+  valueThreshold: dice.pick([0, 100, 400]),
+  valueFileBytesMax: dice.pick([64, 4096, 1024 * 1024]),
   blockBytes: dice.pick([256, 4096]),
   cacheBytes: dice.pick([0, 64 * 1024]),
   openFilesMax: dice.pick([8, 512]),
@@ -122,7 +129,11 @@ const openIn = (directory: string, input: Options.OptionsInput, given: { killer:
     const onThread = (thread: JobThread) => void given.killer.threads.push(thread)
     const parts = LsmDatabase.layerNoDeps.pipe(
       Layer.provide([FileWal.layer, ArenaMemtable.layer, LocalOracle.layer]),
-      Layer.provide([FileSsTable.layer, Layer.effect(Jobs, NodeWorkerJobs.make(given.workers, { onThread }))]),
+      Layer.provide([
+        FileSsTable.layer,
+        FileValueLog.layer,
+        Layer.effect(Jobs, NodeWorkerJobs.make(given.workers, { onThread }))
+      ]),
       Layer.provideMerge(SieveBlockCache.layer),
       Layer.provide(FileManifest.layer),
       Layer.provide(WaryDisk.layer),
@@ -172,7 +183,7 @@ class Run {
       const opened = yield* this.open(killer)
       yield* this.checkContents(opened)
       const writing = Array.from({ length: writers }, () => this.write(opened, killer))
-      const all = [...writing, this.read(opened), this.compact(opened)]
+      const all = [...writing, this.read(opened), this.compact(opened), this.collect(opened)]
       yield* Effect.all(all, { concurrency: "unbounded", discard: true })
       yield* this.count(opened)
       // No yield from here to the close.
@@ -228,6 +239,16 @@ class Run {
       if (error.reason._tag !== "JobFailed") return Effect.fail(error)
       this.tally.refused += 1
       return Effect.void
+    })
+  }
+
+  /** Again and again: most value files have some garbage by then. */
+  private collect({ maintenance }: Opened) {
+    const one = Effect.map(this.again(maintenance.collectValues({ garbageRatioMin: 0.1 })), ({ files }) => {
+      this.tally.collected += files
+    })
+    return Effect.forEach(Array.from({ length: collectionsPerSession }), () => Effect.andThen(Effect.yieldNow, one), {
+      discard: true
     })
   }
 

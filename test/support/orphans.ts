@@ -2,8 +2,8 @@
 // from the disk, so this asks nothing of the engine.
 //
 //   named    the newest marker, the manifest that it names, the tables and value files of that, its log from the first
-//            segment that is needed; while it is open, as many segments as the log has and the one that is prepared, and
-//            one lock
+//            segment that is needed; while it is open, as many segments as the log has and the one that is prepared,
+//            and one lock
 //   orphan   everything else, whoever made it
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
