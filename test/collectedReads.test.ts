@@ -1,10 +1,12 @@
 // Reads that hold a value across a collection that moves it to another file: they get its bytes all the same, and the
 // old file stays as long as something reads it, and no longer.
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Layer, Scope, Stream } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import { concatBytes } from "../src/internal/format/bytes.ts"
+import type { DatabaseService } from "../src/services/Database.ts"
 import type { DatabaseError } from "../src/services/DatabaseError.ts"
+import { Disk, type DiskService, type ReadFile } from "../src/services/Disk.ts"
 import type { OptionsInput } from "../src/services/Options.ts"
 import { directory, open } from "./support/opened.ts"
 import { Dice } from "./internal/format/support.ts"
@@ -32,9 +34,9 @@ const same = (value: Uint8Array, key: Uint8Array | string, what: string) => {
 }
 
 /** One value file of which half is garbage. */
-const setup = Effect.fnUntraced(function* (synchronousReads: boolean) {
+const setup = Effect.fnUntraced(function* (synchronousReads: boolean, change = (disk: DiskService) => disk) {
   const device = SimDisk.make({ synchronousReads })
-  const { database, maintenance } = yield* open(device.layer, options)
+  const { database, maintenance } = yield* open(Layer.succeed(Disk, change(device.disk)), options)
   const garbage = Array.from({ length: 10 }, (_, index) => `old-${index}`)
   for (const [key, value] of expected) yield* database.set(key, value, { durability: "os" })
   for (const key of garbage) yield* database.set(key, patterned(80_000, 5), { durability: "os" })
@@ -49,6 +51,44 @@ const setup = Effect.fnUntraced(function* (synchronousReads: boolean) {
   )
   return { database, maintenance, collect, isGone: () => !files().includes(old!) }
 })
+
+/** A disk that can hold up the next read of a value file. */
+const holdingUp = () => {
+  const gate = { armed: false, held: Latch.makeUnsafe(false) }
+  const held = (file: ReadFile): ReadFile => ({
+    ...file,
+    read: (offset, length) =>
+      Effect.suspend(() => {
+        if (!gate.armed || !file.path.endsWith(".val")) return file.read(offset, length)
+        gate.armed = false
+        return Effect.andThen(gate.held.await, file.read(offset, length))
+      })
+  })
+  const change = (disk: DiskService): DiskService => ({ ...disk, open: (path) => Effect.map(disk.open(path), held) })
+  return { gate, change }
+}
+
+const waiting: Record<
+  string,
+  (database: DatabaseService) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, DatabaseError, Scope.Scope>
+> = {
+  get: (database) => Effect.map(database.get(keys[3]!), (value) => [value]),
+  getEntry: (database) => Effect.map(database.getEntry(keys[3]!), (entry) => [entry?.value]),
+  getMany: (database) => database.getMany([keys[3]!]),
+  scan: (database) =>
+    Effect.map(Stream.runCollect(database.scan({ from: keys[3]!, limit: 1 })), ([entry]) => [entry?.value]),
+  scanLazy: (database) =>
+    Effect.map(
+      Stream.runCollect(Stream.mapEffect(database.scanLazy({ from: keys[3]!, limit: 1 }), (entry) => entry.value)),
+      (values) => Array.from(values)
+    ),
+  cursor: (database) =>
+    Effect.gen(function* () {
+      const cursor = yield* database.cursor()
+      yield* cursor.seek(keys[3]!)
+      return [cursor.value]
+    })
+}
 
 const bothWays = (name: string, body: (synchronousReads: boolean) => Effect.Effect<void, unknown, Scope.Scope>) => {
   for (const synchronousReads of [true, false]) {
@@ -148,4 +188,25 @@ describe("across a collection", () => {
       assert.deepStrictEqual((yield* maintenance.verify).damage, [])
     })
   )
+
+  for (const [name, read] of Object.entries(waiting)) {
+    it.live(`${name} that waits for the disk keeps the file until it has its value`, () =>
+      Effect.gen(function* () {
+        const { change, gate } = holdingUp()
+        const { collect, database, isGone } = yield* setup(false, change)
+        gate.armed = true
+        const reader = yield* Effect.forkChild(Effect.scoped(read(database)))
+        yield* settled
+        assert.isFalse(gate.armed, "it waits")
+        yield* collect
+        yield* settled
+        assert.isFalse(isGone())
+        gate.held.openUnsafe()
+        const [value] = yield* Fiber.join(reader)
+        same(value!, keys[3]!, name)
+        yield* settled
+        assert.isTrue(isGone())
+      })
+    )
+  }
 })

@@ -1,6 +1,6 @@
 // Values that are written to a file before their commit: nothing is left of those whose commit did not happen.
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import { filesOf, options, session, settled, streamOf, valueOf } from "./support/directValues.ts"
 import { reasonOf, simulate, using } from "./support/scenario.ts"
@@ -132,5 +132,68 @@ describe("direct values whose commit does not happen", () => {
         )
       )
     }
+  })
+
+  it("a database that closes ends what is being written, and leaves no file of it", () => {
+    const device = SimDisk.make()
+    simulate(
+      Effect.gen(function* () {
+        const [reached, goOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        const source = Stream.concat(
+          streamOf(valueOf(2000)),
+          Stream.fromEffect(
+            Effect.andThen(Deferred.succeed(reached, undefined), Effect.as(Deferred.await(goOn), valueOf(2000)))
+          )
+        )
+        const fiber = yield* using(
+          device,
+          ({ database }) =>
+            Effect.gen(function* () {
+              const fiber = yield* Effect.forkDetach(database.setStream("k", source))
+              yield* Deferred.await(reached)
+              assert.lengthOf(filesOf(device), 1)
+              return fiber
+            }),
+          options
+        )
+        assert.deepStrictEqual(filesOf(device), [])
+        // The next one has the directory now: what comes late of the first must not touch it.
+        yield* using(
+          device,
+          ({ database }) =>
+            Effect.gen(function* () {
+              yield* database.set("k", valueOf(3000))
+              yield* Deferred.succeed(goOn, undefined)
+              const exit = yield* Fiber.await(fiber)
+              assert.isTrue(Exit.isFailure(exit))
+              assert.deepStrictEqual(yield* database.get("k"), valueOf(3000))
+            }),
+          options
+        )
+        assert.lengthOf(filesOf(device), 1)
+      })
+    )
+  })
+
+  it("a transaction that is open when its database closes leaves no file", () => {
+    const device = SimDisk.make()
+    simulate(
+      Effect.gen(function* () {
+        const outer = yield* Effect.scope
+        const tx = yield* using(
+          device,
+          ({ database }) =>
+            Effect.gen(function* () {
+              const tx = yield* Scope.provide(database.begin(), outer)
+              yield* tx.set("k", valueOf(2000))
+              assert.lengthOf(filesOf(device), 1)
+              return tx
+            }),
+          options
+        )
+        assert.deepStrictEqual(filesOf(device), [])
+        assert.strictEqual((yield* reasonOf(tx.commit))._tag, "Closed")
+      })
+    )
   })
 })

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import { filesOf, options, session, settled, streamOf, valueOf } from "./support/directValues.ts"
-import { directory, visibleImage } from "./support/opened.ts"
+import { directory, open as openAt, visibleImage } from "./support/opened.ts"
 import { type Body, reasonOf, simulate, using } from "./support/scenario.ts"
 
 describe("direct values", () => {
@@ -298,6 +298,63 @@ describe("direct values", () => {
         assert.isTrue(exits.every(Exit.isSuccess))
         assert.strictEqual(yield* database.count(), 40)
       })
+    )
+  })
+
+  it("an open with smaller arenas makes tables of old memtables, and keeps the files that they name", () => {
+    const { device, open } = session()
+    open(
+      ({ database }) =>
+        Effect.forEach(
+          Array.from({ length: 200 }, (_, index) => index),
+          (index) =>
+            database.write([
+              { type: "set", key: `long${index % 20}`, value: valueOf(600, index) },
+              { type: "set", key: `short${index}`, value: valueOf(60, index) }
+            ])
+        ),
+      { arenaBytes: 65_536 }
+    )
+    assert.isAtLeast(filesOf(device).length, 200)
+    for (const arenaBytes of [1024, 4096]) {
+      open(
+        ({ database, maintenance }) =>
+          Effect.gen(function* () {
+            for (let index = 180; index < 200; index++) {
+              assert.deepStrictEqual(yield* database.get(`long${index % 20}`), valueOf(600, index))
+            }
+            assert.strictEqual(yield* database.count(), 220)
+            assert.deepStrictEqual((yield* maintenance.verify).damage, [])
+          }),
+        { arenaBytes }
+      )
+    }
+    assert.isAtMost(filesOf(device).length, 200)
+  })
+
+  it("a checkpoint has the values, and stays whole when the database overwrites them", () => {
+    const { device, open } = session()
+    open(({ database, maintenance }) =>
+      Effect.gen(function* () {
+        yield* database.set("k", valueOf(3000, 1))
+        yield* database.set("inline", valueOf(300, 1))
+        yield* maintenance.checkpoint("/copy")
+        yield* database.set("k", valueOf(3000, 2))
+        yield* maintenance.flush
+        yield* maintenance.compact()
+        assert.deepStrictEqual(yield* database.get("k"), valueOf(3000, 2))
+      })
+    )
+    simulate(
+      Effect.scoped(
+        Effect.flatMap(openAt(device.layer, options, "/copy"), ({ database, maintenance }) =>
+          Effect.gen(function* () {
+            assert.deepStrictEqual(yield* database.get("k"), valueOf(3000, 1))
+            assert.deepStrictEqual(yield* database.get("inline"), valueOf(300, 1))
+            assert.deepStrictEqual((yield* maintenance.verify).damage, [])
+          })
+        )
+      )
     )
   })
 })

@@ -75,6 +75,27 @@ describe("stats", () => {
     )
   })
 
+  it("know the files of commits that are in memtables alone", () => {
+    const device = SimDisk.make()
+    simulate(
+      using(
+        device,
+        (opened) =>
+          Effect.gen(function* () {
+            yield* setAll(opened, 0, ["10", "11"])
+            const { counters, valueFiles } = yield* opened.maintenance.stats
+            assert.deepInclude(valueFiles, { files: 2, values: 2, liveValues: 2, liveBytes: 200, garbageBytes: 0 })
+            assert.strictEqual(valueFiles.bytes, sum(filesOn(device).map(({ bytes }) => bytes)))
+            assert.strictEqual(counters.valueBytesWritten, valueFiles.bytes)
+            assert.deepInclude(yield* opened.maintenance.verify, { values: 2, damage: [] })
+            yield* opened.maintenance.flush
+            assert.deepStrictEqual((yield* opened.maintenance.stats).valueFiles, valueFiles)
+          }),
+        { ...options, directValueBytesMin: 64 }
+      )
+    )
+  })
+
   it("know the same after the next open", () => {
     const device = SimDisk.make()
     const stats = simulate(

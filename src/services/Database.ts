@@ -382,6 +382,7 @@ export interface RecoveryReport {
  * 8. A transaction whose body fails or is interrupted leaves nothing behind.
  * 9. A failed argument check writes nothing and fails `Invalid`.
  * 10. A range removal removes exactly the keys between its bounds that were set before it.
+ * 11. A stream that is set is one value, of whatever length: all that it gave, when it has ended, or nothing.
  *
  * @since 0.1.0
  * @category models

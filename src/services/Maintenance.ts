@@ -26,7 +26,8 @@ export interface LevelStats {
 }
 
 /**
- * The files of large values. A value is live if a table names it; collection takes the space of the others back.
+ * The files of large values. A value is live if a table names it; collection takes the space of the others back. Values
+ * that were written before a commit that no table has yet count as live.
  *
  * @since 0.1.0
  * @category models

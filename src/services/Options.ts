@@ -47,7 +47,7 @@ const fields = {
   flushDelayMillis: bytes(0, 60_000),
   /** Buffered bytes are handed to the operating system when there are this many. Default 256 KiB. */
   flushBytes: bytes(64, 16 * 1024 * 1024),
-  /** The inline bytes of one memtable, and so of one commit. Default 16 MiB. */
+  /** The inline bytes of one memtable, and so of one commit: what does not fit goes to value files. Default 16 MiB. */
   arenaBytes: bytes(1024, 256 * 1024 * 1024),
   /** Memtables in memory: one taking writes, the others being flushed. Default 3. */
   arenaCount: count(2, 16),
@@ -67,7 +67,7 @@ const fields = {
   indexBytesMax: bytes(64, 256 * 1024 * 1024),
   /** Blocks, indexes and filters kept in memory. Default 64 MiB; 0 keeps no blocks. */
   cacheBytes: bytes(0, 64 * 1024 * 1024 * 1024),
-  /** Files of tables that are open at once; others are opened again when they are needed. Default 512. */
+  /** Tables and value files that are open at once; others are opened again when they are needed. Default 512. */
   openFilesMax: count(8, 1_048_576),
   /**
    * A closing database flushes its memtable if it holds more than this; below it the log is replayed at the next open.
@@ -90,7 +90,10 @@ const fields = {
   levelRatio: count(2, 100),
   /** A table of the first level below level 0; twice as much at each deeper one, up to eight times. Default 8 MiB. */
   tableBytesMax: bytes(1024, 256 * 1024 * 1024),
-  /** A transaction may hold this many bytes of its own writes. Default: `arenaBytes`. */
+  /**
+   * A transaction may hold this many bytes of its own writes, without the values that went to value files. Default:
+   * `arenaBytes`.
+   */
   transactionBytesMax: bytes(1024, 256 * 1024 * 1024),
   /** The manifest is rewritten above this. Default 4 MiB. */
   manifestBytesMax: bytes(256, 64 * 1024 * 1024),

@@ -114,6 +114,9 @@ export interface ValueWriter {
  * 4. `attach` and `handle` read nothing of a file. What is wrong with one fails what is read of it, and nothing else.
  * 5. Files count among the `openFilesMax` that may be open, and what is kept in memory of indexes has a limit.
  * 6. `remove` waits for reads that are under way, gives back all that is kept of the file, and then removes it.
+ * 7. What a writer has finished reads back, and survives a power cut after `syncNames`; `find` then knows the file as
+ *    `finish` did. One that is discarded, or whose disk failed, leaves no file.
+ * 8. A missing or damaged file fails `find`; it names nothing that it has not checked.
  *
  * @since 0.1.0
  * @category services

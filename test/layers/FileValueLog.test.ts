@@ -10,7 +10,8 @@ import { invertingSealer } from "../internal/format/support.ts"
 import * as memoryManifest from "../support/memoryManifest.ts"
 import { inMemory, simulated } from "../support/tables.ts"
 import { openValueLogs, storedOf, valuesOf, writeValues } from "../support/valueLogs.ts"
-import { valueLogSuite, type ValueLogUnderTest } from "../suites/valueLogSuite.ts"
+import type { ValueLogUnderTest } from "../support/valueLogUnderTest.ts"
+import { valueLogSuite } from "../suites/valueLogSuite.ts"
 
 const temporaryDirectory = Effect.acquireRelease(
   Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "strata-value-"))),

@@ -306,6 +306,35 @@ const writes = (use: (title: string, body: Body) => void): void => {
     })
   )
 
+  use("11. a stream that is set is one value, of whatever length: all that it gave, or nothing", (database) =>
+    Effect.gen(function* () {
+      const maintenance = yield* Maintenance
+      const lengths = [0, 1, 1024, 1025, 300_000, 1_500_000]
+      const value = (length: number) => Uint8Array.from({ length }, (_, index) => (index * 31 + length) & 0xff)
+      const pieces = (bytes: Uint8Array) =>
+        Stream.fromIterable(
+          Array.from({ length: Math.ceil(bytes.length / 99_999) }, (_, index) =>
+            bytes.subarray(index * 99_999, (index + 1) * 99_999)
+          )
+        )
+      yield* Effect.forEach(lengths, (length) => database.setStream(`s${length}`, pieces(value(length))), {
+        concurrency: "unbounded"
+      })
+      yield* database.transaction((tx) => tx.setStream("tx", pieces(value(400_000))))
+      const failing = Stream.concat(pieces(value(700_000)), Stream.fail("broken"))
+      assert.deepStrictEqual(yield* Effect.exit(database.setStream("s1", failing)), Exit.fail("broken"))
+      for (const flushed of [false, true]) {
+        if (flushed) yield* maintenance.flush
+        for (const length of lengths) {
+          const found = yield* database.get(`s${length}`)
+          assert.isTrue(found !== undefined && Buffer.from(found).equals(value(length)), `${length} bytes`)
+        }
+        assert.strictEqual((yield* database.get("tx"))?.length, 400_000)
+        assert.strictEqual(yield* database.count(), lengths.length + 1)
+      }
+    })
+  )
+
   use("everything fails Closed after the scope, and nothing hangs", (database) =>
     Effect.gen(function* () {
       const cursor = yield* Effect.scoped(database.cursor())

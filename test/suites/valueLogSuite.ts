@@ -1,24 +1,14 @@
 // The contract of `ValueLog`, one test for each numbered invariant in the contract's words.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, type Scope, Stream } from "effect"
-import { concatBytes } from "../../src/internal/format/bytes.ts"
-import type { DiskService } from "../../src/services/Disk.ts"
 import type { ValueFileMeta } from "../../src/services/Manifest.ts"
-import type { OptionsInput } from "../../src/services/Options.ts"
-import { type ValueFile, type ValueLogService, valueNowBytesMax } from "../../src/services/ValueLog.ts"
+import type { ValueLogService } from "../../src/services/ValueLog.ts"
 import { Dice } from "../internal/format/support.ts"
 import { reasonOf, rewrite } from "../support/tables.ts"
 import { ownerOf, type PlainValue, randomValues } from "../support/valueFiles.ts"
 import { patterned, storedOf, valuesOf, writeValues } from "../support/valueLogs.ts"
-
-export interface ValueLogUnderTest {
-  readonly disk: DiskService
-  readonly directory: string
-  /** The layer on that directory; each call makes one that has opened nothing yet. */
-  readonly values: (options?: OptionsInput) => Effect.Effect<ValueLogService, never, Scope.Scope>
-}
-
-type Use = (name: string, body: (under: ValueLogUnderTest) => Effect.Effect<void, unknown, Scope.Scope>) => void
+import { checkRead, names, onlyFile, type Use, type ValueLogUnderTest } from "../support/valueLogUnderTest.ts"
+import { writing } from "./valueWriterSuite.ts"
 
 export const valueLogSuite = (
   layerName: string,
@@ -29,34 +19,13 @@ export const valueLogSuite = (
     reading(use)
     checking(use)
     keeping(use)
+    writing(use)
     verifying(use)
   })
 }
 
 const written = ({ directory, disk }: ValueLogUnderTest, values: ReadonlyArray<PlainValue>, number = 7) =>
   writeValues(disk, directory, { number, values })
-
-const names = ({ directory, disk }: ValueLogUnderTest) =>
-  Effect.map(disk.list(directory), (entries) => entries.map(({ name }) => name))
-
-const onlyFile = (under: ValueLogUnderTest) =>
-  Effect.map(names(under), (all) => {
-    assert.lengthOf(all, 1)
-    return under.disk.join(under.directory, all[0]!)
-  })
-
-/** Every way to read a value gives the same. */
-const checkRead = Effect.fnUntraced(function* (file: ValueFile, plain: PlainValue) {
-  const { handle, owner } = storedOf(plain)
-  const what = `${plain.id}/${plain.index}, ${plain.value.length} bytes`
-  assert.isTrue(Buffer.from(yield* file.read(handle, owner)).equals(plain.value), what)
-  const now = file.readUnsafe(handle, owner)
-  if (plain.value.length > valueNowBytesMax) assert.isUndefined(now, what)
-  else if (now !== undefined) assert.isTrue(Buffer.from(now).equals(plain.value), what)
-  const pieces = yield* Stream.runCollect(file.stream(handle, owner))
-  for (const piece of pieces) assert.isTrue(piece.length > 0 && piece.length <= 256 * 1024, what)
-  assert.isTrue(Buffer.from(concatBytes(Array.from(pieces))).equals(plain.value), what)
-})
 
 const sizes = [0, 1, 1023, 1024, 1025, 64 * 1024, 64 * 1024 + 1, 256 * 1024 - 30, 256 * 1024, 600_000, 3 * 1024 * 1024]
 

@@ -190,13 +190,13 @@ const run = <A>(effect: Effect.Effect<A, unknown>, place: { readonly seed: numbe
   }
 }
 
-/** The value files on the disk, and those that the manifest names. */
-const valueFiles = Effect.fnUntraced(function* (disk: DiskService) {
+/** Of a closed database without a log: the value files on the disk are those that the manifest names. */
+export const assertValueFilesNamed = Effect.fnUntraced(function* (disk: DiskService, message: string) {
   const parts = { disk, directory, readOnly: true, encryption: yield* Encryption }
   const state = directoryState(yield* Effect.orDie(disk.list(directory)))
   const { loaded } = yield* searchManifest(parts, state)
   const numbers = (files: ReadonlyArray<{ readonly number: number }>) => files.map(({ number }) => number).sort()
-  return { there: numbers(state.valueFiles), named: numbers(loaded!.facts.valueFiles) }
+  assert.deepStrictEqual(numbers(state.valueFiles), numbers(loaded!.facts.valueFiles), message)
 }, Effect.provide(NoEncryption.layer))
 
 const judge = Effect.fnUntraced(function* (cut: Cut, memory: MemoryDisk.MemoryDisk, history: History) {
@@ -217,8 +217,7 @@ const judge = Effect.fnUntraced(function* (cut: Cut, memory: MemoryDisk.MemoryDi
       yield* check(opened)
     })
   )
-  const { named, there } = yield* valueFiles(memory.disk)
-  assert.deepStrictEqual(there, named, "value files that the manifest does not name")
+  yield* assertValueFilesNamed(memory.disk, "value files that the manifest does not name")
 })
 
 export const judgeDirect = (

@@ -46,8 +46,9 @@ const rewrite = (parts: CollectionParts, files: ReadonlyArray<ValueFileMeta>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => parts.live.pinTables()),
     (pinned) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(restore(parts.jobs.collect(jobOf(parts, pinned.tables, files))), (made) =>
+      // An interruption comes while the job runs, or after the install: in between nobody would remove what was made.
+      Effect.uninterruptible(
+        Effect.flatMap(parts.jobs.collect(jobOf(parts, pinned.tables, files)), (made) =>
           replace(parts, files, made).pipe(
             // After a failed sync nobody knows which files a crash would leave live.
             Effect.tapError(({ reason }) => (reason._tag === "Poisoned" ? Effect.void : discard(parts, made)))

@@ -128,11 +128,14 @@ export class Collector {
     for (const wanted of this.wanted) {
       if (wanted.outcome !== "waiting") continue
       const work = this.choose(wanted.manual)
-      if (work !== undefined && (work._tag === "Drop" || work.reason === "manual")) return work
+      if (work !== undefined && isAskedFor(work, wanted.manual)) return work
       wanted.outcome = "done"
       this.ended.wakeAll()
     }
-    return this.choose(undefined)
+    const work = this.choose(undefined)
+    // What failed was done, or went, in another way.
+    if (work === undefined && this.damaged.files.size + this.damaged.tables.size === 0) this.failing = undefined
+    return work
   }
 
   private choose(manual: ManualCollection | undefined): Collection | undefined {
@@ -226,5 +229,9 @@ export class Collector {
     for (const { number } of one === undefined ? work.files : [one]) files.add(number)
   }
 }
+
+/** What is dropped may all be newer than the call, which must not wait for what others write. */
+const isAskedFor = (work: Collection, { numberBelow }: ManualCollection): boolean =>
+  work._tag === "Drop" ? work.files.some(({ number }) => number < numberBelow) : work.reason === "manual"
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the collection ended" }))

@@ -5,7 +5,6 @@
 // A file that is let go here and is nobody else's is removed: its commit failed before it entered, was interrupted, or
 // its transaction was discarded. From the step in which the commit enters, the slot has it. It loses it again only when
 // the commit definitely failed (commitQueue.ts), never when its frame may be in the log.
-import * as Effect from "effect/Effect"
 import type { ValueFile } from "../../services/ValueLog.ts"
 import type { ValueSource } from "./valueReads.ts"
 import type { LiveView, Slot } from "./view.ts"
@@ -13,9 +12,12 @@ import type { LiveView, Slot } from "./view.ts"
 export class CommitValues implements ValueSource {
   private readonly live: LiveView
   private readonly held = new Map<ValueFile, () => void>()
+  private readonly holding: Set<CommitValues>
 
-  constructor(live: LiveView) {
+  /** `holding`: all that hold a file are in it. */
+  constructor(live: LiveView, holding: Set<CommitValues>) {
     this.live = live
+    this.holding = holding
   }
 
   get files(): ReadonlyArray<ValueFile> {
@@ -24,6 +26,7 @@ export class CommitValues implements ValueSource {
 
   add(file: ValueFile): void {
     this.held.set(file, this.live.pinValue(file))
+    this.holding.add(this)
   }
 
   /** The file with the values of this logical id. */
@@ -42,22 +45,17 @@ export class CommitValues implements ValueSource {
   /** What the other holds is held here. */
   takeOver(other: CommitValues): void {
     for (const [file, release] of other.held) this.held.set(file, release)
-    other.held.clear()
+    if (this.held.size > 0) this.holding.add(this)
+    other.forget()
   }
 
   release(): void {
     for (const release of this.held.values()) release()
+    this.forget()
+  }
+
+  private forget(): void {
     this.held.clear()
+    this.holding.delete(this)
   }
 }
-
-/** For files that are wanted only if the body hands them on. */
-export const withValues = <A, E, R>(
-  live: LiveView,
-  body: (values: CommitValues) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => new CommitValues(live)),
-    body,
-    (values) => Effect.sync(() => values.release())
-  )

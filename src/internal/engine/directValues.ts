@@ -18,8 +18,10 @@ import type { OptionsShape } from "../../services/Options.ts"
 import type { ValueHandle, ValueLogService, ValueOwner, ValueWriter } from "../../services/ValueLog.ts"
 import { Kind, type RecordFields, recordFields } from "../format/record.ts"
 import { handleBytes, writeHandle } from "../format/valueHandle.ts"
-import type { CommitValues } from "./commitValues.ts"
+import { CommitValues } from "./commitValues.ts"
 import { storedKeyOf } from "./userKeys.ts"
+import { ValueWriters } from "./valueWriters.ts"
+import type { LiveView } from "./view.ts"
 
 /** Files written at once. */
 const writersMax = 4
@@ -37,23 +39,56 @@ export interface DirectValue {
 export interface DirectParts {
   readonly options: OptionsShape
   readonly values: ValueLogService
+  readonly live: LiveView
+  /** Why no commit is taken any more. */
+  readonly refusal: () => DatabaseError | undefined
 }
 
 const encoder = new TextEncoder()
 
 export class DirectValues {
   readonly options: OptionsShape
+  readonly create: Effect.Effect<ValueWriter, DatabaseError>
+  /** No value is written any more. */
+  readonly stop: Effect.Effect<void>
   /** In files that are finished. */
   bytesWritten = 0
   readonly streams = Semaphore.makeUnsafe(streamsMax)
   private readonly values: ValueLogService
+  private readonly live: LiveView
+  private readonly files: ValueWriters
+  /** Those that hold a file. */
+  private readonly held = new Set<CommitValues>()
   private readonly writers = Semaphore.makeUnsafe(writersMax)
   // What strings are encoded into. Filled and handed on in one step.
   private readonly scratch = new Uint8Array(stepBytes)
 
-  constructor({ options, values }: DirectParts) {
+  constructor({ live, options, refusal, values }: DirectParts) {
     this.options = options
     this.values = values
+    this.live = live
+    this.files = new ValueWriters(values, refusal)
+    this.create = this.files.create
+    this.stop = this.files.stop
+  }
+
+  /** For the files of one commit. */
+  newValues(): CommitValues {
+    return new CommitValues(this.live, this.held)
+  }
+
+  /** For files that are wanted only if the body hands them on. */
+  withValues<A, E, R>(body: (values: CommitValues) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => this.newValues()),
+      body,
+      (values) => Effect.sync(() => values.release())
+    )
+  }
+
+  /** Lets go of the files of all commits that have not entered, and will not. */
+  releaseAll(): void {
+    for (const values of this.held) values.release()
   }
 
   /** Writes the values, and returns for each the record that names it. The files are durable then, and in `into`. */
@@ -69,8 +104,6 @@ export class DirectValues {
       return Effect.as(Effect.andThen(this.writers.withPermit(files), this.values.syncNames), records)
     })
   }
-
-  readonly create: Effect.Effect<ValueWriter, DatabaseError> = Effect.suspend(() => this.values.create)
 
   /** For one append of a stream. */
   append(effect: Effect.Effect<void, DatabaseError>): Effect.Effect<void, DatabaseError> {
@@ -98,7 +131,7 @@ export class DirectValues {
     into: CommitValues
   ): Effect.Effect<void, DatabaseError> {
     return Effect.acquireUseRelease(
-      this.values.create,
+      this.create,
       (writer) => Effect.andThen(this.fill(writer, values, records), this.finishFile(writer, into)),
       (writer) => writer.discard
     )

@@ -87,9 +87,9 @@ export class Engine {
     const crowded = (range: KeyRange) => this.compactor.crowd(range)
     const separated = new ValueReads({ directory: manifest.directory, readOnly: options.readOnly })
     this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), separated, crowded }
-    this.direct = new DirectValues(parts)
+    this.direct = new DirectValues({ ...parts, live, refusal: () => this.committer.refusal })
     this.look = new EngineStats(this.statsParts())
-    const writing = { live, limits: this.limits, committer: this.committer, direct: this.direct }
+    const writing = { limits: this.limits, committer: this.committer, direct: this.direct }
     this.transactions = new Transactions({ ...writing, reads: this.reads, check: () => this.check() })
     this.writes = new Writes({ ...writing, oracle, check: () => this.checkWritable() })
   }
@@ -178,7 +178,9 @@ export class Engine {
     const { manifest, oracle, options, wal } = this.parts
     yield* this.compactor.stop
     yield* this.collector.stop
+    yield* this.direct.stop
     yield* this.committer.drain
+    this.direct.releaseAll()
     // Those that are frozen: the next open would have to replay them, and there is an arena again for the last.
     yield* Effect.ignore(this.flusher.settled)
     if (this.live.active.memtable.arena.used > options.flushOnCloseBytesMin && this.committer.freeze()) {

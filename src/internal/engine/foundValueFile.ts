@@ -23,10 +23,11 @@ import type { ValueFileParts } from "./valueFileWriter.ts"
 /** Throws `FormatError`. */
 const headerOf = (parts: ValueFileParts, number: number, bytes: Uint8Array): FileHeader => {
   const header = decodeFileHeader(bytes, FileKind.valueFile)
-  const { databaseId, epoch, incarnation } = parts.manifest.state()
+  const { databaseId, incarnation } = parts.manifest.state()
+  const { epochNext } = parts.manifest
   checkValueFileHeader({ ...header, number, bytes: 0, footerCrc: 0, sections: [] }, header, databaseId)
   if (!sameBytes(header.incarnation, incarnation)) throw new FormatError("a value file of another incarnation", 32)
-  if (header.epoch > epoch) throw new FormatError(`a value file of epoch ${header.epoch}, after ${epoch}`, 48)
+  if (header.epoch > epochNext) throw new FormatError(`a value file of epoch ${header.epoch}, before it began`, 48)
   return header
 }
 

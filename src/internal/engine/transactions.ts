@@ -23,19 +23,17 @@ import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import type { Check, Committer } from "./committer.ts"
-import { CommitValues, withValues } from "./commitValues.ts"
+import type { CommitValues } from "./commitValues.ts"
 import type { DirectValues } from "./directValues.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { checkedDurability, type Limits, removeFields, removeRangeFields, setWrite, type Write } from "./requests.ts"
 import { planValues, requestOf, separate } from "./separatedValues.ts"
 import { receive, receivedFields, streamSource } from "./streamedValue.ts"
-import type { LiveView } from "./view.ts"
 
 export interface TransactionParts {
   readonly reads: ReadParts
   readonly limits: Limits
-  readonly live: LiveView
   readonly direct: DirectValues
   readonly committer: Committer | undefined
   /** Throws once the database is closed. */
@@ -135,7 +133,7 @@ class Running {
     const { transactionBytesMax } = parts.limits.options
     this.tracker = readOnly || isolation === "snapshot" ? undefined : new ReadTracker(transactionBytesMax)
     this.moment = parts.reads.oracle.open(!readOnly)
-    this.values = new CommitValues(parts.live)
+    this.values = parts.direct.newValues()
   }
 
   transaction(): ManualTransaction {
@@ -191,7 +189,7 @@ class Running {
       const { fields, value } = write
       if (value === undefined) return this.add(fields)
       // Files of a transaction that ends meanwhile are not its own any more, and go.
-      return withValues(this.parts.live, (values) =>
+      return this.parts.direct.withValues((values) =>
         Effect.flatMap(this.parts.direct.write([{ fields, value }], values), ([record]) =>
           this.addWith(record!, values)
         )
@@ -206,9 +204,9 @@ class Running {
   ): Effect.Effect<void, E | DatabaseError, R> {
     return attempt(() => {
       this.checkWritable()
-      const { direct, limits, live } = this.parts
+      const { direct, limits } = this.parts
       const source = streamSource(limits, key, { stream, options })
-      return withValues(live, (values) =>
+      return direct.withValues((values) =>
         Effect.flatMap(receive(direct, source, values), (received) =>
           attempt(() => this.addWith(receivedFields(limits, key, { received, options }), values))
         )

@@ -95,10 +95,14 @@ export class ValueFileReader implements ValueFile, FileHolder {
 
   readMany(values: ReadonlyArray<StoredValue>): Effect.Effect<ReadonlyArray<Uint8Array>, DatabaseError> {
     if (values.length === 1) return Effect.map(this.read(values[0]!.handle, values[0]!.owner), (value) => [value])
-    return Effect.flatMap(
-      Effect.forEach(values, (value) => this.find(value)),
-      (founds) => this.readBatches(founds)
-    )
+    return attempt(() => {
+      const founds = this.findAllNow(values)
+      if (founds !== undefined) return this.readBatches(founds)
+      return Effect.flatMap(
+        Effect.forEach(values, (value) => this.find(value)),
+        (found) => this.readBatches(found)
+      )
+    })
   }
 
   stream(handle: ValueHandle, owner: ValueOwner): Stream.Stream<Uint8Array, DatabaseError> {
@@ -141,6 +145,16 @@ export class ValueFileReader implements ValueFile, FileHolder {
     const block = this.mapping(() => loaded.blockOf(value.handle))
     const index = this.blocks.get(loaded.ordinalOf(block)) ?? this.indexNow(loaded, block)
     return index === undefined ? undefined : this.foundIn({ loaded, block, index }, value)
+  }
+
+  private findAllNow(values: ReadonlyArray<StoredValue>): ReadonlyArray<Found> | undefined {
+    const founds: Array<Found> = []
+    for (const value of values) {
+      const found = this.findNow(value)
+      if (found === undefined) return undefined
+      founds.push(found)
+    }
+    return founds
   }
 
   private find(value: StoredValue): Effect.Effect<Found, DatabaseError> {

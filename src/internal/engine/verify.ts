@@ -10,7 +10,7 @@ import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { Damage, VerifyReport } from "../../services/Maintenance.ts"
 import type { ManifestService } from "../../services/Manifest.ts"
 import type { SsTableService } from "../../services/SsTable.ts"
-import type { ValueLogService } from "../../services/ValueLog.ts"
+import type { ValueFile, ValueLogService } from "../../services/ValueLog.ts"
 import { valueFileName } from "../format/fileName.ts"
 import { ValueReferences } from "../structure/valueReferences.ts"
 import { ValueCheck } from "./valueCheck.ts"
@@ -32,14 +32,26 @@ interface Log {
 /** Of the files of one moment, which are kept for as long as it takes. */
 export const verify = (parts: VerifyParts, live: LiveView, log: Log): Effect.Effect<VerifyReport, DatabaseError> =>
   Effect.acquireUseRelease(
-    Effect.sync(() => live.pinTables()),
-    (pinned) => verifyFiles(parts, pinned, log),
-    (pinned) => Effect.sync(pinned.release)
+    Effect.sync(() => hold(live)),
+    ({ direct, pinned }) => verifyFiles(parts, { ...pinned, direct }, log),
+    ({ release }) => Effect.sync(release)
   )
+
+interface HeldFiles extends PinnedFiles {
+  /** Of commits that are in memtables alone: the log names them. */
+  readonly direct: ReadonlyArray<ValueFile>
+}
+
+const hold = (live: LiveView) => {
+  const pinned = live.pinTables()
+  const direct = live.current.slots.flatMap(({ values }) => values)
+  const releases = [pinned.release, ...direct.map((file) => live.pinValue(file))]
+  return { pinned, direct, release: () => releases.forEach((release) => release()) }
+}
 
 const verifyFiles = Effect.fn("Database.verify")(function* (
   { manifest, tables, values }: VerifyParts,
-  pinned: PinnedFiles,
+  pinned: HeldFiles,
   log: Log
 ): Effect.fn.Return<VerifyReport, DatabaseError> {
   const check = new ValueCheck(pinned.values)
@@ -52,13 +64,13 @@ const verifyFiles = Effect.fn("Database.verify")(function* (
     read.entries += found.entries
     damage.push(...found.damage)
   }
-  for (const { meta } of pinned.valueFiles) {
+  for (const { meta } of [...pinned.valueFiles, ...pinned.direct]) {
     const found = yield* values.verify(meta)
     read.bytes += meta.bytes
     read.values += found.values
     damage.push(...found.damage)
   }
-  const files = pinned.tables.length + pinned.valueFiles.length + log.segments + 1
+  const files = pinned.tables.length + pinned.valueFiles.length + pinned.direct.length + log.segments + 1
   return { ...read, files, damage: distinct(damage) }
 })
 

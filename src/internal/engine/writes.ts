@@ -14,7 +14,7 @@ import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import type { Committer } from "./committer.ts"
-import { type CommitValues, withValues } from "./commitValues.ts"
+import type { CommitValues } from "./commitValues.ts"
 import type { DirectValues } from "./directValues.ts"
 import {
   checkedDurability,
@@ -28,11 +28,9 @@ import {
 } from "./requests.ts"
 import { planValues, roomOf, separate } from "./separatedValues.ts"
 import { receive, receivedFields, streamSource } from "./streamedValue.ts"
-import type { LiveView } from "./view.ts"
 
 export interface WriteParts {
   readonly limits: Limits
-  readonly live: LiveView
   readonly oracle: OracleService
   readonly committer: Committer
   readonly direct: DirectValues
@@ -132,7 +130,7 @@ export class Writes {
       const { direct, limits } = this.parts
       const durability = checkedDurability(options?.durability) ?? this.options.durability
       const source = streamSource(limits, key, { stream, options })
-      return withValues(this.parts.live, (values) =>
+      return direct.withValues((values) =>
         Effect.flatMap(receive(direct, source, values), (received) =>
           attempt(() => {
             this.parts.check()
@@ -147,7 +145,7 @@ export class Writes {
 
   /** The commit of the writes, with those values in value files for which it is due. */
   private separated(writes: ReadonlyArray<Write>, durability: Durability): Effect.Effect<Commit, DatabaseError> {
-    const { committer, direct, live } = this.parts
+    const { direct } = this.parts
     const planned = planValues(writes, roomOf(this.options))
     if (planned.every(({ value }) => value === undefined)) {
       return this.normalised(
@@ -155,8 +153,7 @@ export class Writes {
         durability
       )
     }
-    if (committer.refusal !== undefined) return Effect.fail(committer.refusal)
-    return withValues(live, (values) =>
+    return direct.withValues((values) =>
       Effect.flatMap(separate(direct, planned, values), (fields) =>
         attempt(() => this.normalised(fields, durability, values))
       )

@@ -21,7 +21,8 @@ export interface FileUsage<F extends UsedFile> {
   /** Values that some table names, and their lengths together. */
   readonly liveCount: number
   readonly liveBytes: number
-  /** The lengths of all values that the file holds. */
+  /** All values that the file holds, and their lengths together. */
+  readonly valueCount: number
   readonly valueBytes: number
   /** From 0 to 1: the share of `valueBytes` that nothing names. A file that nothing names at all has 1. */
   readonly garbageRatio: number
@@ -54,7 +55,7 @@ export class ValueReferences {
       valueBytes += bytes
     }
     const garbageRatio = liveCount === 0 ? 1 : ratioOf(valueBytes - liveBytes, valueBytes, valueCount - liveCount)
-    return { file, liveCount, liveBytes, valueBytes, garbageRatio }
+    return { file, liveCount, liveBytes, valueCount, valueBytes, garbageRatio }
   }
 
   private add({ meta }: Referring, times: 1 | -1): void {

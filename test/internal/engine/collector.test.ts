@@ -60,15 +60,13 @@ const given = (live: ReadonlyArray<number>) => {
       const live = new Map<number, number>()
       for (const { valueRefs } of job.tables) for (const { count, file } of valueRefs) live.set(file, count)
       const ids = job.files.flatMap(({ sections }) => sections.map(({ id }) => id)).filter((id) => live.has(id))
-      return Effect.delay(
-        Effect.succeed([
-          fileOf(
-            next++,
-            ids.map((id) => [id, live.get(id)!] as const)
-          )
-        ]),
-        1000
-      )
+      const made = Effect.sync(() => [
+        fileOf(
+          next++,
+          ids.map((id) => [id, live.get(id)!] as const)
+        )
+      ])
+      return Effect.andThen(Effect.interruptible(Effect.sleep(1000)), made)
     })
   const publish = (change: ManifestChange) =>
     Effect.suspend(() => {
