@@ -25,13 +25,13 @@ describe("power loss", () => {
     const campaign = newCampaign()
     const kind = withValues(jobsMostly)
     for (let seed = firstSeed; campaign.images < imagesMin; seed++) {
-      judgeAll(crashRun(seed, campaign, kind), campaign, { seed, nestedEvery: 500 })
+      judgeAll(crashRun(seed, campaign, kind), campaign, { seed, nestedEvery: Number.POSITIVE_INFINITY })
     }
     const images = [...campaign.imagesAfter].map(([name, count]) => `${name} ${count}`).sort()
     console.log(`images: ${campaign.images}; after: ${images.join(", ")}`)
     console.log(`jobs: ${JSON.stringify(campaign.jobs)}`)
     assert.isAtLeast(campaign.images, imagesMin)
-    assert.isAbove(campaign.jobs.collections, imagesMin / 100)
+    assert.isAbove(campaign.jobs.collections, imagesMin / 200)
     assert.includeMembers([...campaign.imagesAfter.keys()], [...stepsOfValues, ...stepsOfInstalls])
   }, 1_800_000)
 })
