@@ -4,7 +4,8 @@
 //   named    the newest marker, the manifest that it names, the tables and value files of that, its log from the first
 //            segment that is needed; while it is open, as many segments as the log has and the one that is prepared,
 //            and one lock
-//   orphan   everything else, whoever made it
+//   orphan   everything else, whoever made it; also the value file of a commit that is in no table yet, which the log
+//            alone names: flush first
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { directoryState } from "../../src/internal/engine/directoryState.ts"
