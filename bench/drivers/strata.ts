@@ -76,6 +76,16 @@ const scanByCursor = (db: DatabaseService) =>
     })
   )
 
+const keysByCursor = (db: DatabaseService) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const tally = emptyTally()
+      const cursor = yield* db.cursor({ lazy: true })
+      while (yield* cursor.next) tallyKey(tally, cursor.key!)
+      return tally
+    })
+  )
+
 const keysOwned = (db: DatabaseService) => {
   const tally = emptyTally()
   const consume = (keys: ReadonlyArray<Uint8Array>) =>
@@ -95,7 +105,7 @@ const reads = (db: DatabaseService, run: Run): Pick<Session, "count" | "get" | "
     },
     view: () => run(scanByCursor(db))
   },
-  keys: { owned: () => run(Effect.suspend(() => keysOwned(db))) },
+  keys: { owned: () => run(Effect.suspend(() => keysOwned(db))), view: () => run(keysByCursor(db)) },
   ranges: { owned: (ranges) => run(rangeOwned(db, ranges)), view: (ranges) => run(rangeByCursor(db, ranges)) },
   count: ({ prefix }) => run(db.count({ prefix }))
 })

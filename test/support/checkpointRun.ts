@@ -82,6 +82,8 @@ export const sourceOn = (image: Image): Found => {
   return simulate(
     Effect.gen(function* () {
       const opened = yield* openThere(layer, directory)
+      // The log names the values of commits that are in no table: after this none is.
+      yield* opened.maintenance.flush
       yield* noOrphansSettled(disk, { ...opened, directory })
       assert.deepStrictEqual((yield* opened.maintenance.verify).damage, [])
       return yield* foundIn(opened)

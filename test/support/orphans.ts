@@ -1,10 +1,11 @@
 // Files in a database's directory that its live state does not name: what unfinished work has left. The state is read
 // from the disk, so this asks nothing of the engine.
 //
-//   named    the newest marker, the manifest that it names, the tables and value files of that, its log from the
-//            first segment that is needed; while it is open, as many segments as the log has and the one that is
-//            prepared, and one lock
-//   orphan   everything else, whoever made it
+//   named    the newest marker, the manifest that it names, the tables and value files of that, its log from the first
+//            segment that is needed; while it is open, as many segments as the log has and the one that is prepared,
+//            and one lock
+//   orphan   everything else, whoever made it; also the value file of a commit that is in no table yet, which the log
+//            alone names: flush first
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { directoryState } from "../../src/internal/engine/directoryState.ts"
