@@ -76,8 +76,8 @@ describe("what cannot be done", () => {
       assert.match(error, message)
       assert.strictEqual(text, "")
     }
-    const { code, error } = db(["set", "big"], { input: new Uint8Array(8 * 1024 * 1024 + 1) })
-    assert.deepStrictEqual([code, error], [1, "strata: standard input is over the value limit of 8388608 bytes\n"])
+    const { code, error } = db(["set", "big"], { input: new Uint8Array(256 * 1024 * 1024 + 1) })
+    assert.deepStrictEqual([code, error], [1, "strata: standard input is over the value limit of 268435456 bytes\n"])
     assert.strictEqual(db(["count"]).text, "1\n")
   })
 })
