@@ -3,7 +3,8 @@
 //
 //   1  it opens without help, and holds exactly what some prefix of the commits left, whole values included
 //   2  the prefix contains every commit that was acknowledged as durable before the cut
-//   3  it is closed with no value file on the disk but those that its manifest names, and `verify` finds no damage
+//   3  `verify` finds no damage, and after each close the value files on the disk are exactly those that the manifest
+//      or a commit in the log names
 //
 // Every commit sets a key that no other does, so what is found says which commit was the last.
 import { createHash } from "node:crypto"
@@ -16,11 +17,16 @@ import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
 import * as SimScheduler from "../../src/layers/SimScheduler.ts"
 import { directoryState } from "../../src/internal/engine/directoryState.ts"
+import { replayLog } from "../../src/internal/engine/logReplay.ts"
 import { searchManifest } from "../../src/internal/engine/manifestReader.ts"
+import { CommitReader } from "../../src/internal/format/commit.ts"
+import { Kind, RecordView } from "../../src/internal/format/record.ts"
+import { readHandle } from "../../src/internal/format/valueHandle.ts"
 import type { DatabaseService } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { DiskService } from "../../src/services/Disk.ts"
 import { Encryption } from "../../src/services/Encryption.ts"
+import type { ManifestService } from "../../src/services/Manifest.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import { bytes, Model, type ModelWrite } from "./model.ts"
 import { contentsOf, directory, type Opened, open, quiet } from "./opened.ts"
@@ -190,14 +196,32 @@ const run = <A>(effect: Effect.Effect<A, unknown>, place: { readonly seed: numbe
   }
 }
 
-/** Of a closed database without a log: the value files on the disk are those that the manifest names. */
+/** Of a closed database: the value files on the disk are those that its manifest names, or a commit in its log. */
 export const assertValueFilesNamed = Effect.fnUntraced(function* (disk: DiskService, message: string) {
   const parts = { disk, directory, readOnly: true, encryption: yield* Encryption }
   const state = directoryState(yield* Effect.orDie(disk.list(directory)))
   const { loaded } = yield* searchManifest(parts, state)
-  const numbers = (files: ReadonlyArray<{ readonly number: number }>) => files.map(({ number }) => number).sort()
-  assert.deepStrictEqual(numbers(state.valueFiles), numbers(loaded!.facts.valueFiles), message)
+  const { databaseId, facts, incarnation } = loaded!
+  const manifest = {
+    exists: true,
+    state: () => ({ ...facts, databaseId, incarnation }),
+    allocateFileNumber: () => Number.MAX_SAFE_INTEGER
+  } as unknown as ManifestService
+  const named = new Set(facts.valueFiles.map(({ number }) => number))
+  yield* replayLog({ ...parts, manifest }, (payload) => Effect.sync(() => addNamed(payload, named)))
+  const there = state.valueFiles.map(({ number }) => number)
+  assert.deepStrictEqual(there.sort(), [...named].sort(), message)
 }, Effect.provide(NoEncryption.layer))
+
+const addNamed = (payload: Uint8Array, into: Set<number>): void => {
+  const reader = new CommitReader(payload)
+  const record = new RecordView()
+  while (reader.next()) {
+    while (reader.nextRecord(record)) {
+      if (record.kind === Kind.valueHandle) into.add(readHandle(payload, record.valueStart, record.valueEnd).file)
+    }
+  }
+}
 
 const judge = Effect.fnUntraced(function* (cut: Cut, memory: MemoryDisk.MemoryDisk, history: History) {
   const flushing = { arenaBytes: 4096, valueBytesMax: 4000, flushOnCloseBytesMin: 0, valueThreshold: 50 }
@@ -209,6 +233,7 @@ const judge = Effect.fnUntraced(function* (cut: Cut, memory: MemoryDisk.MemoryDi
     assert.deepStrictEqual((yield* maintenance.verify).damage, [])
   })
   yield* Effect.scoped(Effect.flatMap(open(memory.layer, { ...flushing, flushOnCloseBytesMin: 1024 * 1024 }), check))
+  yield* assertValueFilesNamed(memory.disk, "value files that no state names, with a log")
   yield* Effect.scoped(
     Effect.gen(function* () {
       const opened = yield* open(memory.layer, flushing)
@@ -217,7 +242,7 @@ const judge = Effect.fnUntraced(function* (cut: Cut, memory: MemoryDisk.MemoryDi
       yield* check(opened)
     })
   )
-  yield* assertValueFilesNamed(memory.disk, "value files that the manifest does not name")
+  yield* assertValueFilesNamed(memory.disk, "value files that no state names, flushed")
 })
 
 export const judgeDirect = (
