@@ -1,6 +1,6 @@
 // Power loss while values are separated, collected, installed and removed: after every call by which a value file is
-// made, a state that names it is published, or one that is not needed goes. The images are judged as in `crash.test.ts`,
-// and for their value files: no loss, no file that nobody names, and exact counts of garbage.
+// made, a state that names it is published, or one that is not needed goes. The images are judged as in
+// `crash.test.ts`, and for their value files: no loss, no file that nobody names, and exact counts of garbage.
 import { assert, describe, it } from "@effect/vitest"
 import { crashRun, jobsMostly, judgeAll, newCampaign, withValues } from "./support/crashRun.ts"
 

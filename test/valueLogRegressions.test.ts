@@ -1,5 +1,5 @@
-// Failures that value logs of other engines had, each by its name: what happened there, played on ours. Files that nobody
-// owns, or that are not what they were, are in test/valueLogFiles.test.ts.
+// Failures that value logs of other engines had, each by its name: what happened there, played on ours. Files that
+// nobody owns, or that are not what they were, are in test/valueLogFiles.test.ts.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"

@@ -1,8 +1,8 @@
 // What a run that is cut from power does with value files, and what must be true of them in every image.
 //
 // Values are as long as the thresholds, and a little shorter and longer; thresholds, files and memtables are tiny, so
-// that separation at a flush, values that go to a file first, collection, its installation and the removal of files meet
-// each other and the power cuts. Beside what all images are judged by:
+// that separation at a flush, values that go to a file first, collection, its installation and the removal of files
+// meet each other and the power cuts. Beside what all images are judged by:
 //
 //   5  no value file is there that nobody names, once what is in the log is in tables
 //   6  what stats say is live, dead and referenced is what `verify` counts (it reports a difference as damage)

@@ -9,7 +9,7 @@ const options: OptionsInput = { ...valueOptions, valueBytesMax: 8192 }
 
 const readsOnly: ReadonlySet<string> = new Set(["read", "open", "closeRead"])
 /** There are many, and a run reads the same files again and again. */
-const readsBetween = 8
+const readsBetween = 4
 
 export const valueWorkload: Workload = {
   judgeOptions: options,

@@ -7,7 +7,7 @@ import type { OptionsInput } from "../../src/services/Options.ts"
 import { directory, type Opened, smallOptions } from "./opened.ts"
 import { simulate, using } from "./scenario.ts"
 
-/** Values of 17 bytes go to files at a flush, those of 64 go there before their commit, and a file holds a few of a hundred. */
+/** Values of 17 bytes go to files at a flush, those of 64 before their commit, and a file holds a few of a hundred. */
 export const tinyValues = {
   valueThreshold: 16,
   directValueBytesMin: 64,
