@@ -1,8 +1,8 @@
-// Does the space of large values come back, and what does it cost? `node bench/values.ts [--mebibytes n]
-// [--value bytes] [--passes n] [--quick] [--directory path]`. Sets 1 GiB of values of 10 KiB, rests, makes five times
-// as many sets of keys drawn at random, rests, and removes every key; nobody calls for collection. It builds the
-// package first, and measures that.
-// Prints each figure beside what is wanted of it; a figure that is not reached makes the exit code 1.
+// Does the space of large values come back, and what does it cost? `node bench/values.ts [--mebibytes n] [--value
+// bytes] [--passes n] [--quick] [--directory path]`. Sets 1 GiB of values of 10 KiB, rests, makes five times as many
+// sets of keys drawn at random, rests, and removes every key; nobody calls for collection. It builds the package
+// first, and measures that. Prints each figure beside what is wanted of it; a figure that is not reached makes the
+// exit code 1.
 import { spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

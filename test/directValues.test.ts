@@ -1,7 +1,12 @@
 // Values that are written to a file of their own before their commit: how they get there and stay there.
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Stream } from "effect"
+import { Effect, Exit, Layer, Stream } from "effect"
+import * as LsmDatabase from "../src/layers/LsmDatabase.ts"
 import * as SimDisk from "../src/layers/SimDisk.ts"
+import { Database, type DatabaseService } from "../src/services/Database.ts"
+import type { DatabaseError } from "../src/services/DatabaseError.ts"
+import { Encryption } from "../src/services/Encryption.ts"
+import { invertingSealer } from "./internal/format/support.ts"
 import { filesOf, options, session, settled, streamOf, valueOf } from "./support/directValues.ts"
 import { directory, open as openAt, visibleImage } from "./support/opened.ts"
 import { type Body, reasonOf, simulate, using } from "./support/scenario.ts"
@@ -356,5 +361,27 @@ describe("direct values", () => {
         )
       )
     )
+  })
+
+  it("sealed values read back, and lie nowhere in the open", () => {
+    const { device } = session()
+    const encryption = Layer.succeed(
+      Encryption,
+      Encryption.of({
+        name: "inverting",
+        tagBytes: 16,
+        keyGeneration: 5,
+        sealer: () => Effect.as(Effect.yieldNow, invertingSealer)
+      })
+    )
+    const layer = LsmDatabase.layerWith({ ...options, directory }).pipe(Layer.provide([device.layer, encryption]))
+    const using = (body: (database: DatabaseService) => Effect.Effect<void, DatabaseError>) =>
+      simulate(Effect.flatMap(Database, body).pipe(Effect.provide(Layer.fresh(layer))))
+    using((database) => database.set("k", valueOf(3000)))
+    const marker = Buffer.from(valueOf(3000).subarray(100, 130))
+    for (const [, bytes] of visibleImage(device)) assert.isFalse(Buffer.from(bytes).includes(marker))
+    for (let round = 0; round < 2; round++) {
+      using((database) => Effect.map(database.get("k"), (value) => assert.deepStrictEqual(value, valueOf(3000))))
+    }
   })
 })

@@ -51,7 +51,10 @@ const strikeAll = (workload: Workload) => (): void => {
   assert.deepStrictEqual(clean.failures, [])
   const again = faultRun(seed, undefined, workload)
   assert.deepStrictEqual(again.log, clean.log, "the same seed is the same run")
-  const cases = clean.log.flatMap(casesOf).filter((_, index) => index % stride === 0)
+  const cases = clean.log
+    .filter((call) => selection === "all" || workload.strikes(call))
+    .flatMap(casesOf)
+    .filter((_, index) => index % stride === 0)
   let noticed = 0
   for (const rule of cases) {
     const { operation, path } = clean.log[rule.at]!

@@ -1,12 +1,12 @@
 // Failures that value logs of other engines had with their files: ones that nobody owns, that are gone, or that are
 // others.
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import type { DatabaseError } from "../src/services/DatabaseError.ts"
 import { contentsOf, directory, type Opened, open, visibleImage } from "./support/opened.ts"
-import { onLog, startAndInterrupt } from "./support/regressionKit.ts"
+import { onLog, start, startAndInterrupt } from "./support/regressionKit.ts"
 import {
   allKept,
   contentsAfter,
@@ -78,6 +78,21 @@ describe("a commit that does not happen leaves its value files", () => {
   leavesNothing("since it is interrupted while its value is written", ({ database }) =>
     Effect.gen(function* () {
       yield* startAndInterrupt(database.set("a", value("a")))
+    })
+  )
+
+  leavesNothing("since it is interrupted while its stream has more to give", ({ database }) =>
+    Effect.gen(function* () {
+      const endless = Stream.concat(piecesOf(new Uint8Array(10_000), [1000]), Stream.never)
+      const fiber = yield* start(database.setStream("a", endless))
+      yield* Effect.sleep("1 second")
+      yield* Fiber.interrupt(fiber)
+      const scope = yield* Scope.make()
+      const transaction = yield* Scope.provide(database.begin(), scope)
+      const other = yield* start(transaction.setStream("b", endless))
+      yield* Effect.sleep("1 second")
+      yield* Fiber.interrupt(other)
+      yield* Scope.close(scope, Exit.void)
     })
   )
 

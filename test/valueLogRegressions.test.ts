@@ -64,7 +64,7 @@ describe("value-log collection resurrects a removed key", () => {
     })
   }
 
-  it("by racing with compaction, with a crash at each step", () => {
+  it("not when it races with compaction, with a crash at each step", () => {
     let judged = 0
     for (const seed of range(1, 4)) {
       const { cuts, device, state } = cuttingDisk()
@@ -98,7 +98,7 @@ describe("value-log collection resurrects a removed key", () => {
         ),
         { seed }
       )
-      const images = distinct(cuts).filter((_, index) => index % 4 === seed % 4)
+      const images = distinct(cuts).filter((_, index) => index % 2 === seed % 2)
       for (const { image, promised, where } of images) {
         const found = soundState(image, `seed ${seed}, ${where}`)
         for (const [index, key] of removed.entries()) {

@@ -159,7 +159,7 @@ describe("a reader keeps what it saw across collections", () => {
 
   for (const [name, options] of modes) {
     it(
-      `a snapshot opened before one reads old values after it, and then their files go (${name})`,
+      `a snapshot opened before a collection reads old values after it, and then their files go (${name})`,
       onValues(
         (opened, device) =>
           Effect.gen(function* () {
@@ -244,6 +244,28 @@ describe("a reader keeps what it saw across collections", () => {
       )
     )
   }
+
+  it(
+    "but what is not read to its end holds no file when it is left",
+    onValues(
+      (opened, device) =>
+        Effect.gen(function* () {
+          const { database } = opened
+          yield* prepared(opened)
+          yield* database.set("long", longValue("long", 600_000))
+          const first = Effect.flatMap(database.getStream("long"), (pieces) => Stream.runHead(pieces!))
+          const [one] = yield* Stream.runCollect(Stream.take(database.scanLazy(), 1))
+          assert.strictEqual(one?.valueBytes, 100)
+          yield* Effect.scoped(Effect.andThen(database.getStream("long"), first))
+          yield* Effect.scoped(Effect.flatMap(database.cursor({ lazy: true }), (cursor) => cursor.next))
+          yield* database.removeRange({})
+          yield* Effect.sleep("60 seconds")
+          assert.deepStrictEqual(valueFilesOf(device), [])
+          assert.strictEqual((yield* reasonOf(one!.value))._tag, "Closed")
+        }),
+      { ...separatedOptions, valueBytesMax: 1024 * 1024 }
+    )
+  )
 
   it(
     "and after its scope a lazy value fails Closed",

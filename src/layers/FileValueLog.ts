@@ -49,7 +49,7 @@ export const layerNoDeps: Layer.Layer<ValueLog, never, Disk | Manifest | Encrypt
         attach: (metas) => files.attach(metas),
         handle: (meta) => files.handle(meta),
         remove: (meta) => files.remove(meta),
-        create: createValueFile(own),
+        create: createValueFile({ ...own, spare: [] }),
         syncNames: fromDisk(names.run),
         find: (number) => Effect.map(findValueFile(own, number), (meta) => files.handle(meta)),
         openFiles: () => open.openCount,

@@ -259,6 +259,8 @@ export const each = (...steps: ReadonlyArray<Effect.Effect<void>>): Effect.Effec
 export interface Workload {
   readonly judgeOptions: OptionsInput
   readonly scripts: ReadonlyArray<{ readonly options: OptionsInput; readonly script: Script }>
+  /** Whether this call is one to strike; `all` strikes every one. */
+  readonly strikes: (call: { readonly index: number; readonly operation: string; readonly path: string }) => boolean
 }
 
 const scripts: Workload["scripts"] = [
@@ -335,4 +337,4 @@ const scripts: Workload["scripts"] = [
 ]
 
 /** The canonical workload: every kind of call that an open database makes of its disk. */
-export const canonical: Workload = { judgeOptions: smallOptions, scripts }
+export const canonical: Workload = { judgeOptions: smallOptions, scripts, strikes: () => true }

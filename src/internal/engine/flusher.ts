@@ -2,8 +2,8 @@
 // still needed, show it to readers in the memtable's place, and only then give back the arena and remove the segments.
 // A failure leaves all as it was, and is tried again.
 //
-// The value files that commits of the memtable brought along are published in the same edit, if the table names
-// anything of them. Otherwise all that they hold was overwritten or removed since: they go with the memtable.
+// The value files that commits of the memtable brought along are published in the same edit, if the table names any of
+// their values. Otherwise all that they hold was overwritten or removed since: they go with the memtable.
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"

@@ -21,6 +21,8 @@ const appendBytesMin = 512 * 1024
 
 export interface ValueFileParts extends Omit<FileParts, "readOnly"> {
   readonly manifest: ManifestService
+  /** Memory for pieces, shared by all writers. */
+  readonly spare?: Array<Uint8Array>
 }
 
 export class ValueFileWriter implements ValueWriter {
@@ -91,7 +93,7 @@ export class ValueFileWriter implements ValueWriter {
   })
 
   private append(chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, DatabaseError> {
-    return fromDisk(this.file.append(chunks))
+    return Effect.map(fromDisk(this.file.append(chunks)), () => this.builder.reuse(chunks))
   }
 }
 
@@ -103,5 +105,5 @@ export const createValueFile = Effect.fnUntraced(function* (parts: ValueFilePart
   const ids = { databaseId, incarnation, epoch: manifest.epochNext, fileNumber: id }
   const { header, sealer } = yield* newFile(encryption, { ...ids, kind: FileKind.valueFile })
   const file = yield* fromDisk(disk.create(disk.join(directory, valueFileName(id))))
-  return new ValueFileWriter(parts, { id, file, builder: new ValueFileBuilder({ header, sealer }) })
+  return new ValueFileWriter(parts, { id, file, builder: new ValueFileBuilder({ header, sealer, spare: parts.spare }) })
 }, Effect.uninterruptible)

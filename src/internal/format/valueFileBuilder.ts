@@ -55,9 +55,16 @@ export class ValueFileBuilder {
   // The piece that is not full: room for its length, then its plain bytes.
   private piece: Uint8Array = emptyPiece
   private filled = 0
+  private readonly spare: Array<Uint8Array>
 
-  constructor(options: { readonly header: FileHeader; readonly sealer: Sealer }) {
+  /** `spare`: memory for pieces that may be filled, shared with other builders. */
+  constructor(options: {
+    readonly header: FileHeader
+    readonly sealer: Sealer
+    readonly spare?: Array<Uint8Array> | undefined
+  }) {
     const { header, sealer } = options
+    this.spare = options.spare ?? []
     assert(header.kind === FileKind.valueFile && header.tagBytes === sealer.tagBytes, "a value file has its header")
     this.header = header
     this.fileHeader = encodeFileHeader(header)
@@ -156,6 +163,14 @@ export class ValueFileBuilder {
     return chunks
   }
 
+  /** Chunks that were taken and appended: their memory is filled again. */
+  reuse(chunks: ReadonlyArray<Uint8Array>): void {
+    for (const { buffer, byteOffset } of chunks) {
+      if (buffer.byteLength !== wholePieceBytes || byteOffset !== 0 || this.spare.length === spareMax) continue
+      this.spare.push(new Uint8Array(buffer))
+    }
+  }
+
   /** Ends the file: the last chunks, and what the manifest will pin. There is one value at least. */
   finish(): { readonly chunks: ReadonlyArray<Uint8Array>; readonly meta: ValueFileMeta } {
     const { sealer, sections } = this
@@ -224,7 +239,8 @@ export class ValueFileBuilder {
   /** Room for the piece as it will be, and for as much as is known to follow. */
   private makeRoom(plainLength: number, following: number): void {
     if (pieceLengthBytes + plainLength + sealedBytesMax <= this.piece.length) return
-    const grown = pieceFor(Math.max(plainLength, Math.min(this.filled * 2, pieceBytes), this.filled + following))
+    const wanted = Math.max(plainLength, Math.min(this.filled * 2, pieceBytes), this.filled + following)
+    const grown = (wanted >= pieceBytes ? this.spare.pop() : undefined) ?? pieceFor(wanted)
     grown.set(this.piece.subarray(0, pieceLengthBytes + this.filled))
     this.piece = grown
   }
@@ -277,6 +293,9 @@ export class ValueFileBuilder {
 }
 
 const sealedBytesMax = storedBlockExtra(16)
+const wholePieceBytes = pieceLengthBytes + pieceBytes + sealedBytesMax
+/** Pieces of spare memory. A fresh one for each would not be freed in time: long values made 100 MiB of garbage. */
+const spareMax = 8
 const emptyPiece = new Uint8Array(0)
 
 /** Room for a piece with so many plain bytes, but not for more than a piece has. */
