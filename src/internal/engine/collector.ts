@@ -71,6 +71,11 @@ export class Collector {
     this.gate.wake()
   }
 
+  /** Whoever waits looks whether it is in vain. */
+  troubled(): void {
+    this.ended.wakeAll()
+  }
+
   /** Starts the background fiber in the current scope. */
   readonly start: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this as Collector }, function* () {
     this.seen = new Set(this.files().map(({ number }) => number))

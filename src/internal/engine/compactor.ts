@@ -102,6 +102,11 @@ export class Compactor {
     this.gate.wake()
   }
 
+  /** Whoever waits looks whether it is in vain. */
+  troubled(): void {
+    this.ended.wakeAll()
+  }
+
   /** Starts the background fibers in the current scope. */
   readonly start: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this as Compactor }, function* () {
     this.fibers = yield* FiberSet.make<void>()

@@ -80,6 +80,10 @@ export class Engine {
     }
     this.flusher = new Flusher({ ...parts, live, committer: this.committer, flushed })
     this.committer.onGroup = () => this.compactor.active.wake()
+    this.committer.onTrouble = () => {
+      this.compactor.troubled()
+      this.collector.troubled()
+    }
     this.obsolete = new ObsoleteFiles(this.committer)
     live.onObsolete = ({ meta }) => this.obsolete.add(parts.tables.remove(meta))
     live.onObsoleteValue = ({ meta }) => this.obsolete.add(parts.values.remove(meta))
