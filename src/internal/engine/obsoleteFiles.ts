@@ -24,9 +24,12 @@ export class ObsoleteFiles {
     Effect.forever(Effect.andThen(this.gate.wait, Effect.andThen(Effect.yieldNow, this.removeAll)))
   )
 
-  /** Removes those that wait. After a failed sync nobody knows which files a crash would leave live: all stay. */
+  /**
+   * Removes those that wait. After a failed sync nobody knows which files a crash would leave live: all stay. Not
+   * interrupted between taking one and removing it, for nobody else would know of it.
+   */
   readonly removeAll: Effect.Effect<void> = Effect.suspend(() => {
     if (this.waiting.length === 0 || this.committer.refusal?.reason._tag === "Poisoned") return Effect.void
     return Effect.andThen(this.waiting.shift()!, this.removeAll)
-  })
+  }).pipe(Effect.uninterruptible)
 }
