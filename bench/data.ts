@@ -142,6 +142,21 @@ export const tallyValue = (tally: Tally, value: Uint8Array): void => {
   tally.generations += value[3]!
 }
 
+/** Counts one key in: its bytes, and the number at its end. */
+export const tallyKey = (tally: Tally, key: Uint8Array): void => {
+  tally.count++
+  tally.bytes += key.length
+  let number = 0
+  for (let position = keyBytes - 6; position < keyBytes; position++) number = number * 10 + key[position]! - digitZero
+  tally.sum += number >> 1
+}
+
+/** Of keys below 500,000: what `tallyKey` reads of them is the whole of their number. */
+export const keyTallyOf = (indexes: Uint32Array): Tally => ({
+  ...tallyOf({ indexes, valueBytes: 0 }),
+  bytes: indexes.length * keyBytes
+})
+
 export const tallyOf = ({ generation = 0, indexes, valueBytes }: ValueShape): Tally => {
   const count = indexes.length
   const tally = { count, bytes: count * valueBytes, sum: 0, generations: count * generation }

@@ -40,6 +40,7 @@ const imageOf = (...keys: ReadonlyArray<string>): Image => {
 
 describe("arguments", () => {
   const large = new Uint8Array(2000)
+  const manyKeys = Array.from({ length: 50 }, (_, index) => `k${index}`)
   const set = (key: string | Uint8Array, value: string | Uint8Array = "1"): Operation => ({ type: "set", key, value })
   const writes: ReadonlyArray<readonly [name: string, operations: ReadonlyArray<Operation>, word: string]> = [
     ["an empty key", [set("")], "1 to 65,535"],
@@ -49,7 +50,7 @@ describe("arguments", () => {
     ["a key with a lone surrogate", [set("a\ud800")], "surrogate"],
     ["a value over the limit", [set("a", large)], "valueBytesMax"],
     ["a value with a lone surrogate", [set("a", "\udfff")], "surrogate"],
-    ["a commit over the limit", ["a", "b", "c", "d"].map((key) => set(key, new Uint8Array(900))), "arenaBytes"],
+    ["a commit over the limit", manyKeys.map((key) => set(key, new Uint8Array(50))), "arenaBytes"],
     ["a good operation beside a bad one", [set("a"), set("")], "1 to 65,535"],
     ["an operation of no type", [{ type: "put", key: "a", value: "1" } as unknown as Operation], "put"],
     ["a key that is no bytes", [{ type: "remove", key: 7 as unknown as string }], "Uint8Array"],

@@ -8,6 +8,7 @@ import type { FaultRule, SimOperation } from "../src/layers/SimFaults.ts"
 import * as SimScheduler from "../src/layers/SimScheduler.ts"
 import type { DatabaseError } from "../src/services/DatabaseError.ts"
 import type { Checkpoint } from "../src/services/Maintenance.ts"
+import type { OptionsInput } from "../src/services/Options.ts"
 import {
   copyOn,
   errorOf,
@@ -21,23 +22,33 @@ import {
 } from "./support/checkpointRun.ts"
 import { contentsOf, open, quiet, smallOptions } from "./support/opened.ts"
 import { allKept, crashOf, cuttingDisk, distinct, reasonOf, simulate, using } from "./support/scenario.ts"
+import { valueOptions } from "./support/valueKit.ts"
 
-describe("a power cut", () => {
+/** The second has its values in files, some of several values and some of one. */
+const kinds = [
+  ["of tables", smallOptions],
+  ["of tables and value files", { ...valueOptions, directValueBytesMin: 41 }]
+] as const
+
+describe.each(kinds)("a power cut, %s", (_, options) => {
   it("at any call of a checkpoint leaves the whole of it or no database, and the source as it was", () => {
     const { cuts, device, state } = cuttingDisk()
     state.on = false
     const before = simulate(
-      using(device, (opened) =>
-        Effect.gen(function* () {
-          yield* prepare(opened)
-          const before = yield* foundIn(opened)
-          state.on = true
-          yield* opened.maintenance.checkpoint(target)
-          state.promised = 1
-          yield* opened.database.set("k0", "changed")
-          state.on = false
-          return before
-        })
+      using(
+        device,
+        (opened) =>
+          Effect.gen(function* () {
+            yield* prepare(opened)
+            const before = yield* foundIn(opened)
+            state.on = true
+            yield* opened.maintenance.checkpoint(target)
+            state.promised = 1
+            yield* opened.database.set("k0", "changed")
+            state.on = false
+            return before
+          }),
+        options
       )
     )
     let whole = 0
@@ -60,7 +71,7 @@ describe("a power cut", () => {
   })
 
   it("at any call of the first opening for writing leaves the checkpoint as it was", () => {
-    const { before, device: made } = withCheckpoint()
+    const { before, device: made } = withCheckpoint(options)
     const { cuts, device, state } = cuttingDisk(crashOf(made, allKept))
     simulate(
       Effect.scoped(Effect.flatMap(openThere(device.layer, target), () => Effect.sync(() => (state.on = false))))
@@ -84,13 +95,13 @@ interface Struck {
 }
 
 /** A checkpoint with a fault at one of its calls, judged in all ways in which a crash could come during its end. */
-const struckAt = (rule: FaultRule | undefined, isMine: (path: string) => boolean): Struck => {
+const struckAt = (rule: FaultRule | undefined, isMine: (path: string) => boolean, options: OptionsInput): Struck => {
   const { cuts, device, state } = cuttingDisk()
   state.on = false
   const { before, exit, first, last } = simulate(
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const opened = yield* Scope.provide(open(device.layer, smallOptions), scope)
+      const opened = yield* Scope.provide(open(device.layer, options), scope)
       yield* prepare(opened)
       yield* opened.maintenance.flush
       const before = yield* foundIn(opened)
@@ -134,9 +145,9 @@ const variantsOf = (operation: SimOperation): ReadonlyArray<Partial<FaultRule>> 
   return (["dropped", "reverted", "written"] as const).map((syncModel) => ({ syncModel }))
 }
 
-describe("an error of the disk", () => {
+describe.each(kinds)("an error of the disk, %s", (_, options) => {
   it("at any call of a checkpoint is a typed error, leaves no database in part and the source unharmed", () => {
-    const clean = struckAt(undefined, () => false)
+    const clean = struckAt(undefined, () => false, options)
     assert.isTrue(Exit.isSuccess(clean.exit))
     const calls = clean.log.slice(clean.first, clean.last)
     assert.isAbove(calls.length, 20)
@@ -146,7 +157,7 @@ describe("an error of the disk", () => {
         const code = codes[(index + turn) % codes.length]!
         const name = `${operation} ${path} ${code} ${JSON.stringify(variant)}`
         try {
-          const { exit } = struckAt({ ...variant, at: index, code }, (at) => at.startsWith("/copies"))
+          const { exit } = struckAt({ ...variant, at: index, code }, (at) => at.startsWith("/copies"), options)
           if (Exit.isSuccess(exit)) continue
           failed += 1
           assert.include(["Io", "DiskFull"], errorOf(exit).reason._tag)
@@ -183,9 +194,9 @@ describe("an error of the disk", () => {
   })
 })
 
-describe("an interruption", () => {
+describe.each(kinds)("an interruption, %s", (_, options) => {
   it("at any call of a checkpoint leaves it whole or an empty directory", () => {
-    const clean = struckAt(undefined, () => false)
+    const clean = struckAt(undefined, () => false, options)
     let interrupted = 0
     for (let at = clean.first; at < clean.last; at++) {
       let fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -196,7 +207,7 @@ describe("an interruption", () => {
       })
       const program = Effect.scoped(
         Effect.gen(function* () {
-          const opened = yield* open(device.layer, smallOptions)
+          const opened = yield* open(device.layer, options)
           yield* prepare(opened)
           yield* opened.maintenance.flush
           const before = yield* foundIn(opened)

@@ -9,6 +9,8 @@ import { Effect } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import type { FaultRule } from "../src/layers/SimFaults.ts"
 import { faultRun } from "./support/faultRun.ts"
+import { canonical, type Workload } from "./support/faultSession.ts"
+import { valueWorkload } from "./support/faultValues.ts"
 import { contentsOf, smallOptions } from "./support/opened.ts"
 import { contentsAfter, crashOf, nothingKept, reasonOf, simulate, stateOf, using } from "./support/scenario.ts"
 
@@ -44,28 +46,35 @@ const casesOf = ({ index: at, operation, path }: SimDisk.OperationRecord): Reado
   ]
 }
 
-describe("an error of the disk", () => {
-  it("at any call is a typed error or none, and loses nothing", () => {
-    const clean = faultRun(seed, undefined)
-    assert.deepStrictEqual(clean.failures, [])
-    const again = faultRun(seed, undefined)
-    assert.deepStrictEqual(again.log, clean.log, "the same seed is the same run")
-    const cases = clean.log.flatMap(casesOf).filter((_, index) => index % stride === 0)
-    let noticed = 0
-    for (const rule of cases) {
-      const { operation, path } = clean.log[rule.at]!
-      const told = JSON.stringify({ ...rule, bytesAccepted: `${rule.bytesAccepted}` })
-      const name = `seed ${seed}: ${operation} ${path} ${told}`
-      try {
-        const run = faultRun(seed, rule)
-        assert.strictEqual(run.log[rule.at]?.operation, operation, "the runs part before the fault")
-        if (run.failures.length > 0) noticed += 1
-      } catch (error) {
-        throw new Error(name, { cause: error })
-      }
+const strikeAll = (workload: Workload) => (): void => {
+  const clean = faultRun(seed, undefined, workload)
+  assert.deepStrictEqual(clean.failures, [])
+  const again = faultRun(seed, undefined, workload)
+  assert.deepStrictEqual(again.log, clean.log, "the same seed is the same run")
+  const cases = clean.log
+    .filter((call) => selection === "all" || workload.strikes(call))
+    .flatMap(casesOf)
+    .filter((_, index) => index % stride === 0)
+  let noticed = 0
+  for (const rule of cases) {
+    const { operation, path } = clean.log[rule.at]!
+    const told = JSON.stringify({ ...rule, bytesAccepted: `${rule.bytesAccepted}` })
+    const name = `seed ${seed}: ${operation} ${path} ${told}`
+    try {
+      const run = faultRun(seed, rule, workload)
+      assert.strictEqual(run.log[rule.at]?.operation, operation, "the runs part before the fault")
+      if (run.failures.length > 0) noticed += 1
+    } catch (error) {
+      throw new Error(name, { cause: error })
     }
-    console.log(`calls: ${clean.log.length}; faults: ${cases.length}, of which ${noticed} were noticed by the caller`)
-  }, 1_800_000)
+  }
+  console.log(`calls: ${clean.log.length}; faults: ${cases.length}, of which ${noticed} were noticed by the caller`)
+}
+
+describe("an error of the disk", () => {
+  it("at any call is a typed error or none, and loses nothing", strikeAll(canonical), 1_800_000)
+
+  it("at any call about value files is a typed error or none, and loses nothing", strikeAll(valueWorkload), 1_800_000)
 })
 
 const keysOf = (count: number, prefix: string) =>

@@ -47,10 +47,13 @@ const check = (directory: string, acknowledged: ReadonlyMap<string, Acknowledged
   Effect.gen(function* () {
     const database = yield* Database
     const parts = new Map<string, number>()
-    for (const key of yield* Stream.runCollect(database.keys({ prefix: "data/" }))) {
-      const id = new TextDecoder().decode(key).split("/")[1]!
-      parts.set(id, (parts.get(id) ?? 0) + 1)
-    }
+    yield* Stream.runForEach(database.scan({ prefix: "data/" }), ({ key, value }) =>
+      Effect.sync(() => {
+        const id = new TextDecoder().decode(key).split("/")[1]!
+        parts.set(id, (parts.get(id) ?? 0) + 1)
+        assert.isTrue(new TextDecoder().decode(value.subarray(0, 40)).startsWith(`${id}/`), `a value of commit ${id}`)
+      })
+    )
     const found = new Map<string, number>()
     for (const entry of yield* Stream.runCollect(database.scan({ prefix: "commit/" }))) {
       const [id = "", many = ""] = new TextDecoder().decode(entry.value).split("/")

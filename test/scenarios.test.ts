@@ -5,6 +5,7 @@ import * as ArenaMemtable from "../src/layers/ArenaMemtable.ts"
 import * as FileManifest from "../src/layers/FileManifest.ts"
 import * as FileSsTable from "../src/layers/FileSsTable.ts"
 import * as InlineJobs from "../src/layers/InlineJobs.ts"
+import * as FileValueLog from "../src/layers/FileValueLog.ts"
 import * as FileWal from "../src/layers/FileWal.ts"
 import * as LocalOracle from "../src/layers/LocalOracle.ts"
 import * as LsmDatabase from "../src/layers/LsmDatabase.ts"
@@ -427,7 +428,7 @@ describe("transactions", () => {
     LsmDatabase.layerNoDeps.pipe(
       Layer.provide([FileWal.layer, ArenaMemtable.layer]),
       Layer.provideMerge(LocalOracle.layer),
-      Layer.provide([FileSsTable.layer, InlineJobs.layer]),
+      Layer.provide([FileSsTable.layer, FileValueLog.layer, InlineJobs.layer]),
       Layer.provide(SieveBlockCache.layer),
       Layer.provide(FileManifest.layer),
       Layer.provide(Layer.succeed(Directory, { path: directory })),

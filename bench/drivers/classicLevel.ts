@@ -1,7 +1,7 @@
 // classic-level 3 (LevelDB): buffers, a 64 MiB block cache like Strata's, no compression like Strata's default,
 // iterators read in chunks.
 import { ClassicLevel } from "classic-level"
-import { emptyTally, tallyValue } from "../data.ts"
+import { emptyTally, tallyKey, tallyValue } from "../data.ts"
 import { type Driver, keptAfterKill, type Session } from "./driver.ts"
 import { groupedByTurn, runWriters } from "./turns.ts"
 
@@ -20,7 +20,21 @@ type Connection = ReturnType<typeof connect>
 const inFlightMax = 1000
 const chunkEntries = 1000
 
-const reads = (db: Connection): Pick<Session, "count" | "get" | "ranges" | "scan"> => ({
+interface Keys {
+  readonly nextv: (size: number) => Promise<ReadonlyArray<Buffer>>
+  readonly close: () => Promise<void>
+}
+
+const eachKey = async (keys: Keys, use: (key: Buffer) => void): Promise<void> => {
+  for (;;) {
+    const chunk = await keys.nextv(chunkEntries)
+    if (chunk.length === 0) break
+    for (const key of chunk) use(key)
+  }
+  await keys.close()
+}
+
+const reads = (db: Connection): Pick<Session, "count" | "get" | "keys" | "ranges" | "scan"> => ({
   get: {
     owned: (keys) => {
       const tally = emptyTally()
@@ -44,6 +58,13 @@ const reads = (db: Connection): Pick<Session, "count" | "get" | "ranges" | "scan
       return tally
     }
   },
+  keys: {
+    owned: async () => {
+      const tally = emptyTally()
+      await eachKey(db.keys({ highWaterMarkBytes: 1024 * 1024 }), (key) => tallyKey(tally, key))
+      return tally
+    }
+  },
   ranges: {
     owned: async ({ limit, starts }) => {
       const tally = emptyTally()
@@ -57,12 +78,7 @@ const reads = (db: Connection): Pick<Session, "count" | "get" | "ranges" | "scan
   count: async ({ next, prefix }) => {
     const keys = db.keys({ gte: Buffer.from(prefix), lt: Buffer.from(next), highWaterMarkBytes: 1024 * 1024 })
     let count = 0
-    for (;;) {
-      const chunk = await keys.nextv(chunkEntries)
-      if (chunk.length === 0) break
-      count += chunk.length
-    }
-    await keys.close()
+    await eachKey(keys, () => count++)
     return count
   }
 })

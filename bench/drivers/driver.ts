@@ -39,6 +39,8 @@ export interface Session {
   readonly write: (run: WriteRun) => Awaitable<void>
   readonly get: Loops<(keys: Keys) => Awaitable<Tally>>
   readonly scan?: Loops<() => Awaitable<Tally>>
+  /** The same without values; the tally is of `tallyKey`. */
+  readonly keys?: Loops<() => Awaitable<Tally>>
   readonly ranges?: Loops<(run: RangeRun) => Awaitable<Tally>>
   readonly count?: (range: { readonly prefix: string; readonly next: string }) => Awaitable<number>
   readonly set: Loops<(run: WriteRun) => Awaitable<void>>

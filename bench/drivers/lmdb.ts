@@ -1,7 +1,7 @@
 // lmdb 3: binary keys and values, no cache of decoded objects. A get may copy (`getBinary`) or fill a buffer that is
 // used again (`getBinaryFast`).
 import { open as openLmdb } from "lmdb"
-import { emptyTally, type Keys, tallyValue } from "../data.ts"
+import { emptyTally, type Keys, tallyKey, tallyValue } from "../data.ts"
 import { type Driver, keptAfterKill, type Session } from "./driver.ts"
 import { runWriters } from "./turns.ts"
 
@@ -18,7 +18,7 @@ const connect = (directory: string, mode: string) =>
 
 type Connection = ReturnType<typeof connect>
 
-const reads = (db: Connection): Pick<Session, "count" | "get" | "ranges" | "scan"> => ({
+const reads = (db: Connection): Pick<Session, "count" | "get" | "keys" | "ranges" | "scan"> => ({
   get: {
     owned: (keys) => {
       const tally = emptyTally()
@@ -41,6 +41,13 @@ const reads = (db: Connection): Pick<Session, "count" | "get" | "ranges" | "scan
     owned: () => {
       const tally = emptyTally()
       for (const { value } of db.getRange()) tallyValue(tally, value)
+      return tally
+    }
+  },
+  keys: {
+    owned: () => {
+      const tally = emptyTally()
+      for (const key of db.getKeys()) tallyKey(tally, key)
       return tally
     }
   },

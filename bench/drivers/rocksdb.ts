@@ -1,8 +1,8 @@
 // @nxtedition/rocksdb 12 (RocksDB 9.7): buffers, a 64 MiB block cache like Strata's, no compression like Strata's
 // default, ten bits of filter a key, and otherwise RocksDB's own settings. Its batches are written on the calling
-// stack; gets use the call that answers there too.
+// stack; gets use the call that answers there too. The binding has no way to turn on RocksDB's blob files.
 import { createRequire } from "node:module"
-import { emptyTally, type Keys, tallyValue } from "../data.ts"
+import { emptyTally, type Keys, tallyKey, tallyValue } from "../data.ts"
 import { type Driver, keptAfterKill, type Session } from "./driver.ts"
 import { groupedByTurn, runWriters } from "./turns.ts"
 
@@ -67,7 +67,7 @@ const eachRow = async (iterator: Iterator, size: number, use: (row: Uint8Array) 
 
 const valueOf = (db: Connection, key: Uint8Array): Uint8Array | undefined => db._getManySync([key])[0]
 
-const reads = (db: Connection): Pick<Session, "count" | "get" | "ranges" | "scan"> => ({
+const reads = (db: Connection): Pick<Session, "count" | "get" | "keys" | "ranges" | "scan"> => ({
   get: {
     owned: (keys) => {
       const tally = emptyTally()
@@ -82,6 +82,13 @@ const reads = (db: Connection): Pick<Session, "count" | "get" | "ranges" | "scan
     owned: async () => {
       const tally = emptyTally()
       await eachRow(db.iterator(asBuffers), Infinity, (value) => tallyValue(tally, value))
+      return tally
+    }
+  },
+  keys: {
+    owned: async () => {
+      const tally = emptyTally()
+      await eachRow(db.iterator({ ...asBuffers, values: false }), Infinity, (key) => tallyKey(tally, key))
       return tally
     }
   },

@@ -1,6 +1,6 @@
 // What the two SQLite drivers share: one table without row ids, write-ahead log, one process (as Strata), 64 MiB of
 // page cache, prepared statements, rows as arrays.
-import { emptyTally, type Keys, type Tally, tallyValue } from "../data.ts"
+import { emptyTally, type Keys, type Tally, tallyKey, tallyValue } from "../data.ts"
 import { type Driver, keptAfterKill, type Session } from "./driver.ts"
 import { groupedByTurn, runWriters } from "./turns.ts"
 
@@ -35,10 +35,11 @@ const setup = (db: Connection, synchronous: string): void => {
 
 const valueOf = (row: Row): Uint8Array => row[0] as Uint8Array
 
-const reads = (db: Connection): Pick<Session, "count" | "get" | "ranges" | "scan"> => {
+const reads = (db: Connection): Pick<Session, "count" | "get" | "keys" | "ranges" | "scan"> => {
   const get = db.prepareValue("select value from kv where key = ?")
   const scan = db.prepareRows("select value, key from kv order by key")
   const range = db.prepareRows("select value, key from kv where key >= ? order by key limit ?")
+  const keys = db.prepareRows("select key from kv order by key")
   const count = db.prepareRows("select count(*) from kv where key >= ? and key < ?")
   return {
     get: {
@@ -55,6 +56,13 @@ const reads = (db: Connection): Pick<Session, "count" | "get" | "ranges" | "scan
       owned: () => {
         const tally = emptyTally()
         for (const row of scan.iterate()) tallyValue(tally, valueOf(row))
+        return tally
+      }
+    },
+    keys: {
+      owned: () => {
+        const tally = emptyTally()
+        for (const row of keys.iterate()) tallyKey(tally, valueOf(row))
         return tally
       }
     },

@@ -5,7 +5,7 @@ import { Effect, ManagedRuntime, Stream } from "effect"
 import { layer } from "../../src/layers/LsmDatabase.ts"
 import { Database, type DatabaseService, NotInMemory, type Transaction } from "../../src/services/Database.ts"
 import type { Durability } from "../../src/services/Options.ts"
-import { emptyTally, type Tally, tallyValue } from "../data.ts"
+import { emptyTally, type Tally, tallyKey, tallyValue } from "../data.ts"
 import { type Driver, keptAfterKill, type RangeRun, type Session, type WriteRun } from "./driver.ts"
 
 /** Sets under way at once in the `in flight` loops. */
@@ -76,7 +76,26 @@ const scanByCursor = (db: DatabaseService) =>
     })
   )
 
-const reads = (db: DatabaseService, run: Run): Pick<Session, "count" | "get" | "ranges" | "scan"> => ({
+const keysByCursor = (db: DatabaseService) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const tally = emptyTally()
+      const cursor = yield* db.cursor({ lazy: true })
+      while (yield* cursor.next) tallyKey(tally, cursor.key!)
+      return tally
+    })
+  )
+
+const keysOwned = (db: DatabaseService) => {
+  const tally = emptyTally()
+  const consume = (keys: ReadonlyArray<Uint8Array>) =>
+    Effect.sync(() => {
+      for (const key of keys) tallyKey(tally, key)
+    })
+  return Effect.as(Stream.runForEachArray(db.keys(), consume), tally)
+}
+
+const reads = (db: DatabaseService, run: Run): Pick<Session, "count" | "get" | "keys" | "ranges" | "scan"> => ({
   get: gets(db, run),
   scan: {
     owned: async () => {
@@ -86,6 +105,7 @@ const reads = (db: DatabaseService, run: Run): Pick<Session, "count" | "get" | "
     },
     view: () => run(scanByCursor(db))
   },
+  keys: { owned: () => run(Effect.suspend(() => keysOwned(db))), view: () => run(keysByCursor(db)) },
   ranges: { owned: (ranges) => run(rangeOwned(db, ranges)), view: (ranges) => run(rangeByCursor(db, ranges)) },
   count: ({ prefix }) => run(db.count({ prefix }))
 })

@@ -152,7 +152,8 @@ const result: LoadResult = {
   liveBytes: present * (keyBytes + valueBytes),
   diskBytes,
   userBytes: driver.sets * (keyBytes + valueBytes),
-  appendedBytes: counters.logBytesWritten + counters.manifestBytesWritten + counters.tableBytesWritten,
+  appendedBytes:
+    counters.logBytesWritten + counters.manifestBytesWritten + counters.tableBytesWritten + counters.valueBytesWritten,
   writtenBytes: writtenBefore === undefined || writtenAfter === undefined ? undefined : writtenAfter - writtenBefore,
   stalls: stats.stalls,
   state: stats.state,

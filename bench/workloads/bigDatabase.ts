@@ -145,7 +145,7 @@ const openPhase =
 const writePhase = async (bench: Bench): Promise<void> => {
   const { directory, driver, scale } = bench
   if (!driver.durable) return
-  await fill(bench, await driver.open(directory, driver.fillMode), ascending(scale.bigKeys))
+  await fill(bench, await driver.open(directory, driver.fillMode), { indexes: ascending(scale.bigKeys), valueBytes })
 }
 
 export const groups: ReadonlyArray<Group> = [

@@ -66,7 +66,7 @@ const phaseOf =
     if (!driver.durable) return
     const count = keys(scale)
     const session = await driver.open(directory, driver.fillMode)
-    await fill(bench, session, shuffled(count, 1))
+    await fill(bench, session, { indexes: shuffled(count, 1), valueBytes })
     await untilRest()
     const indexes = sample(Math.min(scale.gets, count), count, 2)
     if (wants(get.id)) {

@@ -5,12 +5,14 @@ import { groups as durable } from "./durable.ts"
 import { groups as hotReads } from "./hotReads.ts"
 import { groups as large } from "./large.ts"
 import { groups as sustained } from "./sustained.ts"
+import { groups as values } from "./values.ts"
 import type { Group, Scale } from "./workload.ts"
 import { groups as writes } from "./writes.ts"
 
 export const groups: ReadonlyArray<Group> = [
   ...hotReads,
   ...writes,
+  ...values,
   ...durable,
   ...bigDatabase,
   ...sustained,

@@ -81,15 +81,20 @@ export const makePairs = ({ driver }: Bench, shape: ValueShape): WriteRun => ({
   values: makeValues(shape, driver.arrays)
 })
 
-export const fill = async (bench: Bench, session: Session, indexes: Uint32Array): Promise<void> => {
-  for (let from = 0; from < indexes.length; from += fillBatch) {
-    await session.write(makePairs(bench, { indexes: indexes.subarray(from, from + fillBatch), valueBytes }))
+export const fill = async (
+  bench: Bench,
+  session: Session,
+  { indexes, valueBytes: bytes }: ValueShape
+): Promise<void> => {
+  const batch = Math.ceil((fillBatch * valueBytes) / bytes)
+  for (let from = 0; from < indexes.length; from += batch) {
+    await session.write(makePairs(bench, { indexes: indexes.subarray(from, from + batch), valueBytes: bytes }))
   }
 }
 
-export const filled = async (bench: Bench, indexes: Uint32Array): Promise<Session> => {
+export const filled = async (bench: Bench, indexes: Uint32Array, bytes = valueBytes): Promise<Session> => {
   const session = await bench.driver.open(bench.directory, bench.driver.fillMode)
-  await fill(bench, session, indexes)
+  await fill(bench, session, { indexes, valueBytes: bytes })
   await settle()
   return session
 }

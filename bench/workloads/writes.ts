@@ -9,13 +9,25 @@ import {
   type Group,
   makePairs,
   type Row,
+  type Scale,
   thousands,
   timeWrites,
   valueBytes
 } from "./workload.ts"
 
 const batchOperations = 1000
-const largeValueBytes = 1024
+
+/** How long the values of a row are, and which part of the scale's sets it makes. */
+interface ValueSize {
+  readonly valueBytes: number
+  readonly sets: (scale: Scale) => number
+  readonly batchesShare: number
+}
+
+const small: ValueSize = { valueBytes, sets: ({ sets }) => sets, batchesShare: 1 }
+const large: ValueSize = { valueBytes: 1024, sets: ({ largeSets }) => largeSets, batchesShare: 1 / 2 }
+/** A hundred megabytes of them at full scale. */
+const long: ValueSize = { valueBytes: 10_240, sets: ({ largeSets }) => largeSets / 4, batchesShare: 1 / 20 }
 
 const set: Row = {
   id: "set",
@@ -44,6 +56,10 @@ const batchRandom: Row = {
 
 const batchLarge: Row = { ...batchSequential, id: "batch-1k", title: () => "1000-operation batches of 1,024 B" }
 
+const setLong: Row = { ...set, id: "set-10k", title: () => "sequential set of 10,240 B, no sync" }
+
+const batchLong: Row = { ...batchSequential, id: "batch-10k", title: () => "1000-operation batches of 10,240 B" }
+
 const transact: Row = {
   id: "transaction",
   title: ({ mediumKeys }) => `transaction: 2 reads, 2 writes, ${thousands(mediumKeys)} keys, no sync`,
@@ -53,10 +69,10 @@ const transact: Row = {
 }
 
 const setsPhase =
-  (row: Row, large: boolean) =>
+  (row: Row, { sets, valueBytes }: ValueSize) =>
   async (bench: Bench): Promise<void> => {
-    const { capMillis, largeSets, sets } = bench.scale
-    const pairs = { indexes: ascending(large ? largeSets : sets), valueBytes: large ? largeValueBytes : valueBytes }
+    const { capMillis } = bench.scale
+    const pairs = { indexes: ascending(sets(bench.scale)), valueBytes }
     const run = makePairs(bench, pairs)
     const select = { modes: bench.driver.unsynced, row: row.id, select: ({ set }: Session) => set }
     await eachFresh(bench, select, async (loop) => {
@@ -68,15 +84,15 @@ const setsPhase =
 interface BatchShape {
   readonly row: Row
   readonly order: (count: number) => Uint32Array
-  readonly large: boolean
+  readonly size: ValueSize
 }
 
 const batchesPhase =
-  ({ large, order, row }: BatchShape) =>
+  ({ order, row, size }: BatchShape) =>
   async (bench: Bench): Promise<void> => {
     const { batches, capMillis } = bench.scale
-    const count = (large ? Math.ceil(batches / 2) : batches) * batchOperations
-    const pairs = { indexes: order(count), valueBytes: large ? largeValueBytes : valueBytes }
+    const count = Math.ceil(batches * size.batchesShare) * batchOperations
+    const pairs = { indexes: order(count), valueBytes: size.valueBytes }
     const { keys, values } = makePairs(bench, pairs)
     const select = { modes: bench.driver.unsynced, row: row.id, select: ({ write }: Session) => ({ batch: write }) }
     await eachFresh(bench, select, async (write) => {
@@ -120,22 +136,28 @@ const transactPhase = async (bench: Bench): Promise<void> => {
 const random = (count: number) => shuffled(count, 7)
 
 export const groups: ReadonlyArray<Group> = [
-  { name: "sets", rows: [set], phases: [setsPhase(set, false)] },
-  { name: "sets-1k", rows: [setLarge], phases: [setsPhase(setLarge, true)] },
+  { name: "sets", rows: [set], phases: [setsPhase(set, small)] },
+  { name: "sets-1k", rows: [setLarge], phases: [setsPhase(setLarge, large)] },
   {
     name: "batches",
     rows: [batchSequential],
-    phases: [batchesPhase({ row: batchSequential, order: ascending, large: false })]
+    phases: [batchesPhase({ row: batchSequential, order: ascending, size: small })]
   },
   {
     name: "batches-random",
     rows: [batchRandom],
-    phases: [batchesPhase({ row: batchRandom, order: random, large: false })]
+    phases: [batchesPhase({ row: batchRandom, order: random, size: small })]
   },
   {
     name: "batches-1k",
     rows: [batchLarge],
-    phases: [batchesPhase({ row: batchLarge, order: ascending, large: true })]
+    phases: [batchesPhase({ row: batchLarge, order: ascending, size: large })]
+  },
+  { name: "sets-10k", rows: [setLong], phases: [setsPhase(setLong, long)] },
+  {
+    name: "batches-10k",
+    rows: [batchLong],
+    phases: [batchesPhase({ row: batchLong, order: ascending, size: long })]
   },
   { name: "transactions", rows: [transact], phases: [transactPhase] }
 ]

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import { jobParts } from "../internal/engine/jobParts.ts"
 import { JobQueue } from "../internal/engine/jobQueue.ts"
 import { runJob } from "../internal/engine/jobRunner.ts"
+import type { Job } from "../internal/engine/jobSetup.ts"
 import type { Disk } from "../services/Disk.ts"
 import type { Encryption } from "../services/Encryption.ts"
 import { Jobs } from "../services/Jobs.ts"
@@ -33,9 +34,11 @@ export const layer: Layer.Layer<Jobs, never, Disk | Manifest | Encryption> = Lay
     const queue = new JobQueue(concurrency)
     const counters = { bytesRead: 0, bytesWritten: 0 }
     yield* Effect.addFinalizer(() => queue.close)
+    const run = (job: Job) => queue.run(job, runJob(parts, job, { counters, check: queue.check }))
     return Jobs.of({
       concurrency,
-      run: (job) => queue.run(job, runJob(parts, job, { counters, check: queue.check })),
+      run,
+      collect: (job) => Effect.map(run(job), ({ valueFiles }) => valueFiles),
       stats: () => ({ ...queue.stats(), replaced: 0, ...counters })
     })
   })

@@ -23,10 +23,12 @@ import { Memtable } from "../services/Memtable.ts"
 import * as Options from "../services/Options.ts"
 import { Oracle } from "../services/Oracle.ts"
 import { SsTable } from "../services/SsTable.ts"
+import { ValueLog } from "../services/ValueLog.ts"
 import { Wal } from "../services/Wal.ts"
 import * as ArenaMemtable from "./ArenaMemtable.ts"
 import * as FileManifest from "./FileManifest.ts"
 import * as FileSsTable from "./FileSsTable.ts"
+import * as FileValueLog from "./FileValueLog.ts"
 import * as FileWal from "./FileWal.ts"
 import * as InlineJobs from "./InlineJobs.ts"
 import * as LocalOracle from "./LocalOracle.ts"
@@ -61,7 +63,7 @@ export interface Location extends Options.OptionsInput {
 export const layerNoDeps: Layer.Layer<
   Database | Maintenance,
   DatabaseError,
-  Disk | Manifest | Wal | SsTable | Memtable | Oracle | BlockCache | Jobs
+  Disk | Manifest | Wal | SsTable | ValueLog | Memtable | Oracle | BlockCache | Jobs
 > = Layer.effectContext(
   Effect.gen(function* () {
     const manifest = yield* Manifest
@@ -72,6 +74,7 @@ export const layerNoDeps: Layer.Layer<
       wal: yield* Wal,
       jobs: yield* Jobs,
       tables: yield* SsTable,
+      values: yield* ValueLog,
       memtables: yield* Memtable,
       oracle: yield* Oracle,
       cache: yield* BlockCache,
@@ -91,7 +94,7 @@ const wired = (
     // Each provides the ones above it, so that they close in the opposite order: the engine first, the lock last.
     layerNoDeps.pipe(
       Layer.provide([FileWal.layer, ArenaMemtable.layer, LocalOracle.layer]),
-      Layer.provide([FileSsTable.layer, jobs]),
+      Layer.provide([FileSsTable.layer, FileValueLog.layer, jobs]),
       Layer.provideMerge(SieveBlockCache.layer),
       Layer.provide(FileManifest.layer),
       Layer.provide(WaryDisk.layer),

@@ -24,11 +24,7 @@ const arenaBytes = 1024 * 1024
 export const layer = (options: OptionsInput = {}): Layer.Layer<Database | Maintenance, DatabaseError> =>
   Layer.suspend(() =>
     // A ballast would take the memory that it is to keep free.
-    LsmDatabase.layerWith({
-      arenaBytes,
-      valueBytesMax: arenaBytes / 2,
-      ballastBytesMax: 0,
-      ...options,
-      directory: "/memory"
-    }).pipe(Layer.provide([MemoryDisk.make().layer, NoEncryption.layer]))
+    LsmDatabase.layerWith({ arenaBytes, ballastBytesMax: 0, ...options, directory: "/memory" }).pipe(
+      Layer.provide([MemoryDisk.make().layer, NoEncryption.layer])
+    )
   )

@@ -11,19 +11,19 @@ import type * as Scope from "effect/Scope"
 import { availableParallelism } from "node:os"
 import { fromDisk } from "../internal/engine/diskErrors.ts"
 import { ofFailure } from "../internal/engine/jobFailure.ts"
+import { discardFiles } from "../internal/engine/jobFiles.ts"
 import { jobParts } from "../internal/engine/jobParts.ts"
 import { JobQueue } from "../internal/engine/jobQueue.ts"
 import { runJob } from "../internal/engine/jobRunner.ts"
-import { type JobParts, jobSetup, moreFiles } from "../internal/engine/jobSetup.ts"
-import { tablePath } from "../internal/engine/tableFile.ts"
+import { type Job, type JobParts, jobSetup, moreFiles } from "../internal/engine/jobSetup.ts"
 import { JobWord, jobWords, type RunMessage } from "../internal/structure/jobMessages.ts"
-import type { JobWork } from "../internal/structure/jobWork.ts"
+import { type AnyWork, isCollect } from "../internal/structure/jobWork.ts"
 import { unionOf } from "../internal/structure/keySpans.ts"
 import { Closed, type DatabaseError, fail, JobFailed } from "../services/DatabaseError.ts"
 import type { Disk } from "../services/Disk.ts"
 import { Encryption } from "../services/Encryption.ts"
-import { type Job, Jobs, type JobsService } from "../services/Jobs.ts"
-import type { Manifest, TableMeta } from "../services/Manifest.ts"
+import { Jobs, type JobsService, type Merged } from "../services/Jobs.ts"
+import type { Manifest } from "../services/Manifest.ts"
 import { Options } from "../services/Options.ts"
 import * as InlineJobs from "./InlineJobs.ts"
 import { jobProgram } from "./NodeJobProgram.ts"
@@ -75,7 +75,7 @@ class Pool {
     this.queue = new JobQueue(given.threadsMax)
   }
 
-  run(job: Job): Effect.Effect<ReadonlyArray<TableMeta>, DatabaseError> {
+  run(job: Job): Effect.Effect<Merged, DatabaseError> {
     return this.queue.run(
       job,
       Effect.suspend(() => {
@@ -83,7 +83,7 @@ class Pool {
         if (thread === undefined) return this.runHere(job)
         thread.load += 1
         return Effect.ensuring(
-          Effect.flatMap(this.whenReady(thread), (isReady) =>
+          Effect.flatMap(Effect.interruptible(this.whenReady(thread)), (isReady) =>
             isReady || this.queue.isClosing ? this.runThere(thread, job) : this.runHere(job)
           ),
           Effect.sync(() => (thread.load -= 1))
@@ -102,7 +102,7 @@ class Pool {
     return Effect.andThen(Effect.all([this.queue.close, closing], { concurrency: "unbounded" }), Effect.void)
   })
 
-  private runHere(job: Job): Effect.Effect<ReadonlyArray<TableMeta>, DatabaseError> {
+  private runHere(job: Job): Effect.Effect<Merged, DatabaseError> {
     return runJob(this.parts, job, { counters: this.counters, check: this.queue.check })
   }
 
@@ -156,8 +156,8 @@ class Pool {
     })
   }
 
-  private runThere(thread: JobThread, job: Job): Effect.Effect<ReadonlyArray<TableMeta>, DatabaseError> {
-    return Effect.uninterruptibleMask((restore) =>
+  private runThere(thread: JobThread, job: Job): Effect.Effect<Merged, DatabaseError> {
+    return Effect.uninterruptible(
       Effect.suspend(() => {
         const { disk, manifest } = this.parts
         const { files, message } = this.messageOf(job)
@@ -167,7 +167,7 @@ class Pool {
           return given
         }
         const outcome = thread.start(message, more)
-        const ended = Effect.onInterrupt(restore(Deferred.await(outcome)), () => {
+        const ended = Effect.onInterrupt(Effect.interruptible(Deferred.await(outcome)), () => {
           Atomics.store(message.words, JobWord.cancelled, 1)
           return Deferred.await(outcome)
         })
@@ -177,14 +177,18 @@ class Pool {
           this.counters.bytesRead += end.bytesRead
           this.counters.bytesWritten += end.bytesWritten
           if (end._tag === "Failed") return ofFailure(this.parts, end.failure)
-          const synced = end.tables.length === 0 ? Effect.void : fromDisk(disk.syncDirectory(manifest.directory))
-          return Effect.as(restore(synced), end.tables)
+          const { tables, valueFiles } = end
+          const isNothing = tables.length + valueFiles.length === 0
+          const synced = isNothing ? Effect.void : fromDisk(disk.syncDirectory(manifest.directory))
+          return Effect.as(Effect.interruptible(synced), { tables, valueFiles })
         }).pipe(
           Effect.onError(() =>
-            Effect.forEach(
-              files.slice(0, Atomics.load(message.words, JobWord.created)),
-              ({ number }) => Effect.ignore(disk.remove(tablePath(this.parts, number))),
-              { discard: true }
+            discardFiles(
+              this.parts,
+              // Which kind each became is the job's own knowledge; no other file has its number.
+              files
+                .slice(0, Atomics.load(message.words, JobWord.created))
+                .flatMap(({ number }) => [{ kind: "table", number } as const, { kind: "value", number } as const])
             )
           )
         )
@@ -193,15 +197,12 @@ class Pool {
   }
 
   private messageOf(job: Job) {
-    const { deeper, from, grandparents, level, memtables, nowMillis, runs, snapshots, tableBytesMax, to } = job
     const setup = jobSetup(this.parts, job)
-    const kept = { memtables, runs, from, to, level, snapshots, nowMillis, grandparents, tableBytesMax }
-    const work: JobWork = { ...kept, deeper: unionOf(deeper) }
     const words = new Int32Array(new SharedArrayBuffer(4 * jobWords))
     const id = this.nextId
     this.nextId += 1
     const { directory } = this.parts.manifest
-    const message: RunMessage = { _tag: "Run", id, work, setup, directory, words }
+    const message: RunMessage = { _tag: "Run", id, work: sent(job), setup, directory, words }
     return { files: [...setup.files], message }
   }
 
@@ -233,6 +234,14 @@ class Pool {
   }
 }
 
+/** Only what the job needs: each table that is sent costs some microseconds. */
+const sent = (job: Job): AnyWork => {
+  if (isCollect(job)) return job
+  const { deeper, from, grandparents, level, memtables, nowMillis, runs, snapshots, tableBytesMax, to, values } = job
+  const kept = { memtables, runs, from, to, level, snapshots, nowMillis, grandparents, tableBytesMax, values }
+  return { ...kept, deeper: unionOf(deeper) }
+}
+
 /**
  * The service, with its threads to be seen.
  *
@@ -249,6 +258,7 @@ export const make = Effect.fnUntraced(function* (
   return Jobs.of({
     concurrency: threadsMax,
     run: (job) => pool.run(job),
+    collect: (job) => Effect.map(pool.run(job), ({ valueFiles }) => valueFiles),
     stats: () => ({ ...pool.queue.stats(), replaced: pool.replaced, ...pool.counters })
   })
 })

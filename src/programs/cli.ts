@@ -2,7 +2,7 @@
 // by its flags.
 //
 //   creating   set, import                             there is a database afterwards
-//   writing    remove, flush, compact, checkpoint      takes the lock of one that is there
+//   writing    remove, flush, compact, gc, checkpoint  takes the lock of one that is there
 //   reading    get, scan, count, stats, verify         takes none, changes nothing on disk, fails beside a live writer
 //
 // Exit codes: 0 done; 1 not done, with a line on standard error; 130 interrupted.
@@ -19,6 +19,7 @@ import { checkpoint } from "./commands/checkpoint.ts"
 import { compact } from "./commands/compact.ts"
 import { count } from "./commands/count.ts"
 import { flush } from "./commands/flush.ts"
+import { gc } from "./commands/gc.ts"
 import { get } from "./commands/get.ts"
 import { importCommand } from "./commands/import.ts"
 import { remove } from "./commands/remove.ts"
@@ -55,6 +56,7 @@ const strata = (open: Cli["open"]) => {
       Command.provide(importCommand, creating),
       Command.provide(flush, writing),
       Command.provide(compact, writing),
+      Command.provide(gc, writing),
       Command.provide(checkpoint, writing),
       Command.provide(stats, reading),
       // Damage that stops the opening is a finding too.

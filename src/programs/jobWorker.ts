@@ -6,9 +6,9 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { parentPort, workerData } from "node:worker_threads"
-import { tableFileName } from "../internal/format/fileName.ts"
+import { tableFileName, valueFileName } from "../internal/format/fileName.ts"
 import { FileDamage } from "../internal/structure/fileDamage.ts"
-import { JobKernel } from "../internal/structure/jobKernel.ts"
+import { kernelOf } from "../internal/structure/kernelOf.ts"
 import {
   type FromWorker,
   type JobFailure,
@@ -17,8 +17,11 @@ import {
   ThreadWord,
   type ToWorker
 } from "../internal/structure/jobMessages.ts"
-import type { JobAnswer, JobRequest } from "../internal/structure/jobRequest.ts"
+import { isFlush } from "../internal/structure/jobWork.ts"
+import type { JobAnswer, JobFile, JobRequest, JobResult, Kernel } from "../internal/structure/jobRequest.ts"
 import { checksumSealer } from "../internal/format/sealer.ts"
+
+type Asked<Tag extends JobRequest["_tag"]> = Extract<JobRequest, { readonly _tag: Tag }>
 
 const port = parentPort!
 const thread = workerData as Int32Array
@@ -29,20 +32,20 @@ const aliveMillis = 1000
 /** Chunks are copied together up to here: one write of many chunks costs more. */
 const stagingBytes = 256 * 1024
 
+interface Call {
+  readonly operation: string
+  readonly file: JobFile
+  readonly offset?: number
+}
+
 /** A failed system call. */
 class DiskFailure extends Error {
   readonly failure: JobFailure
 
-  constructor(call: { readonly operation: string; readonly number: number; readonly offset?: number }, code: string) {
-    super(`${code}: ${call.operation} of table ${call.number}`)
+  constructor(call: Call, code: string) {
+    super(`${code}: ${call.operation} of ${call.file.kind} ${call.file.number}`)
     this.failure = { _tag: "Disk", ...call, offset: call.offset, code }
   }
-}
-
-interface Call {
-  readonly operation: string
-  readonly number: number
-  readonly offset?: number
 }
 
 const codeOf = (error: unknown): string => {
@@ -63,6 +66,20 @@ const { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } = fs.constants
 // Neither exists on Windows.
 const noFollow = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
 
+const closeQuietly = (fd: number): void => {
+  try {
+    fs.closeSync(fd)
+  } catch {
+    // Nothing more can be done with it.
+  }
+}
+
+interface WrittenFile {
+  readonly file: JobFile
+  readonly fd: number
+  size: number
+}
+
 /** The files of one job. */
 class JobFiles {
   bytesRead = 0
@@ -73,7 +90,7 @@ class JobFiles {
   private readonly reading = new Map<number, number>()
   /** Of each lane: filled again by each read. */
   private readonly buffers = new Map<number, Uint8Array>()
-  private writing: { readonly number: number; readonly fd: number; size: number } | undefined
+  private readonly writing = new Map<number, WrittenFile>()
   private staging: Uint8Array | undefined
 
   constructor({ directory, words }: RunMessage) {
@@ -81,17 +98,17 @@ class JobFiles {
     this.words = words
   }
 
-  open(number: number): number {
-    return calling({ operation: "open", number }, () => {
-      const fd = fs.openSync(this.pathOf(number), O_RDONLY | noFollow)
-      this.reading.set(number, fd)
+  open(file: JobFile): number {
+    return calling({ operation: "open", file }, () => {
+      const fd = fs.openSync(this.pathOf(file), O_RDONLY | noFollow)
+      this.reading.set(file.number, fd)
       return fs.fstatSync(fd).size
     })
   }
 
-  read({ lane, length, number, offset }: Extract<JobRequest, { readonly _tag: "Read" }>): Uint8Array {
-    const call = { operation: "read", number, offset }
-    const fd = this.reading.get(number)!
+  read({ file, lane, length, offset }: Asked<"Read">): Uint8Array {
+    const call = { operation: "read", file, offset }
+    const fd = this.reading.get(file.number)!
     const buffer = lane === undefined ? new Uint8Array(length) : this.bufferOf(lane, length)
     let done = 0
     while (done < length) {
@@ -103,61 +120,63 @@ class JobFiles {
     return buffer.subarray(0, length)
   }
 
-  create(number: number): void {
+  /** A failure says nothing: nothing was written. */
+  closeInput({ number }: JobFile): void {
+    const fd = this.reading.get(number)!
+    this.reading.delete(number)
+    closeQuietly(fd)
+  }
+
+  create(file: JobFile): void {
     // Counted before it is made: if this thread dies in between, the owner finds nothing to remove.
     Atomics.add(this.words, JobWord.created, 1)
     try {
-      const fd = fs.openSync(this.pathOf(number), O_CREAT | O_EXCL | O_WRONLY | noFollow, 0o600)
-      this.writing = { number, fd, size: 0 }
+      const fd = fs.openSync(this.pathOf(file), O_CREAT | O_EXCL | O_WRONLY | noFollow, 0o600)
+      this.writing.set(file.number, { file, fd, size: 0 })
     } catch (error) {
       // Whatever has this name is not ours.
       Atomics.sub(this.words, JobWord.created, 1)
-      throw new DiskFailure({ operation: "create", number }, codeOf(error))
+      throw new DiskFailure({ operation: "create", file }, codeOf(error))
     }
   }
 
-  append(chunks: ReadonlyArray<Uint8Array>): void {
+  append({ chunks, file }: Asked<"Append">): void {
+    const writing = this.writing.get(file.number)!
     this.staging ??= new Uint8Array(stagingBytes)
     const { staging } = this
     let staged = 0
     for (const chunk of chunks) {
       if (staged + chunk.length > staging.length) {
-        this.write(staging, staged)
+        this.write(writing, staging, staged)
         staged = 0
       }
-      if (chunk.length > staging.length) this.write(chunk, chunk.length)
+      if (chunk.length > staging.length) this.write(writing, chunk, chunk.length)
       else {
         staging.set(chunk, staged)
         staged += chunk.length
       }
     }
-    this.write(staging, staged)
+    this.write(writing, staging, staged)
   }
 
-  /** Syncs and closes the file that is written. */
-  publish(done: (failure: DiskFailure | undefined) => void): void {
-    const { fd, number } = this.writing!
+  /** Syncs and closes a file that is written. */
+  publish(file: JobFile, done: (failure: DiskFailure | undefined) => void): void {
+    const { fd } = this.writing.get(file.number)!
     const alive = setInterval(() => void Atomics.add(thread, ThreadWord.progress, 1), aliveMillis)
     fs.fdatasync(fd, (failed) => {
       clearInterval(alive)
-      if (failed) return done(new DiskFailure({ operation: "sync", number }, codeOf(failed)))
-      this.writing = undefined
-      fs.close(fd, (error) => done(error ? new DiskFailure({ operation: "close", number }, codeOf(error)) : undefined))
+      if (failed) return done(new DiskFailure({ operation: "sync", file }, codeOf(failed)))
+      this.writing.delete(file.number)
+      fs.close(fd, (error) => done(error ? new DiskFailure({ operation: "close", file }, codeOf(error)) : undefined))
     })
   }
 
   /** Failures say nothing: what was written was closed before it was read back. */
   close(): void {
-    const fds = [...this.reading.values(), ...(this.writing === undefined ? [] : [this.writing.fd])]
+    const fds = [...this.reading.values(), ...[...this.writing.values()].map(({ fd }) => fd)]
     this.reading.clear()
-    this.writing = undefined
-    for (const fd of fds) {
-      try {
-        fs.closeSync(fd)
-      } catch {
-        // Nothing more can be done with it.
-      }
-    }
+    this.writing.clear()
+    for (const fd of fds) closeQuietly(fd)
   }
 
   private bufferOf(lane: number, length: number): Uint8Array {
@@ -169,9 +188,8 @@ class JobFiles {
     return buffer
   }
 
-  private write(bytes: Uint8Array, length: number): void {
-    const writing = this.writing!
-    const call = { operation: "append", number: writing.number, offset: writing.size }
+  private write(writing: WrittenFile, bytes: Uint8Array, length: number): void {
+    const call = { operation: "append", file: writing.file, offset: writing.size }
     for (let done = 0; done < length;) {
       const count = calling(call, () => fs.writeSync(writing.fd, bytes, done, length - done, writing.size))
       if (count === 0) throw new DiskFailure(call, "EIO")
@@ -181,8 +199,8 @@ class JobFiles {
     }
   }
 
-  private pathOf(number: number): string {
-    return path.join(this.directory, tableFileName(number))
+  private pathOf({ kind, number }: JobFile): string {
+    return path.join(this.directory, (kind === "table" ? tableFileName : valueFileName)(number))
   }
 }
 
@@ -192,17 +210,17 @@ class RunningJob {
   /** Nothing can be done until an answer comes. */
   waiting = false
   private readonly files: JobFiles
-  private readonly kernel: JobKernel
+  private readonly kernel: Kernel
   private readonly words: Int32Array
   private answer: JobAnswer = undefined
   private asked = false
 
   constructor(message: RunMessage) {
     this.id = message.id
-    this.isFlush = message.work.memtables.length > 0
+    this.isFlush = isFlush(message.work)
     this.words = message.words
     this.files = new JobFiles(message)
-    this.kernel = new JobKernel(message.work, message.setup)
+    this.kernel = kernelOf(message.work, message.setup)
   }
 
   /** Goes on until a slice is over, an answer has to come, or the job has ended; true if it has. */
@@ -214,7 +232,7 @@ class RunningJob {
         const request = this.kernel.next()
         Atomics.add(thread, ThreadWord.progress, 1)
         if (request._tag === "Done") {
-          this.end({ _tag: "Done", tables: request.tables })
+          this.end(request)
           return true
         }
         this.asked = true
@@ -237,9 +255,12 @@ class RunningJob {
   private answerTo(request: JobRequest): JobAnswer {
     switch (request._tag) {
       case "Open":
-        return this.files.open(request.number)
+        return this.files.open(request.file)
       case "Read":
         return this.files.read(request)
+      case "Close":
+        this.files.closeInput(request.file)
+        return undefined
       case "Sealer":
         return checksumSealer
       case "Files":
@@ -247,22 +268,22 @@ class RunningJob {
         send({ _tag: "Files", id: this.id })
         return undefined
       case "Create":
-        this.files.create(request.number)
+        this.files.create(request.file)
         return undefined
       case "Append":
-        this.files.append(request.chunks)
+        this.files.append(request)
         return undefined
       case "Publish":
-        this.publish()
+        this.publish(request.file)
         return undefined
       default:
         return undefined
     }
   }
 
-  private publish(): void {
+  private publish(file: JobFile): void {
     this.waiting = true
-    this.files.publish((failure) => {
+    this.files.publish(file, (failure) => {
       if (failure === undefined) return this.take(undefined)
       this.fail(failure.failure)
       jobs.delete(this.id)
@@ -277,7 +298,7 @@ class RunningJob {
 
   private end(
     outcome:
-      | Pick<Extract<FromWorker, { readonly _tag: "Done" }>, "_tag" | "tables">
+      | ({ readonly _tag: "Done" } & JobResult)
       | {
           readonly _tag: "Failed"
           readonly failure: JobFailure
@@ -293,7 +314,7 @@ const failureOf = (error: unknown): JobFailure => {
   if (error instanceof DiskFailure) return error.failure
   if (error instanceof FileDamage) {
     const { message, offset, unsupported } = error.error
-    return { _tag: "Damage", number: error.number, message, offset, unsupported }
+    return { _tag: "Damage", file: error.file, message, offset, unsupported }
   }
   return { _tag: "Bug", message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
 }

@@ -1,5 +1,5 @@
 /**
- * One byte budget for what is kept of tables in memory.
+ * One byte budget for what is kept of tables, and of the indexes of value files, in memory.
  *
  * @since 0.1.0
  */

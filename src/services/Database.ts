@@ -74,7 +74,36 @@ export interface Entry {
 }
 
 /**
- * The answer of `getUnsafe` when a block would have to be read from disk first: use `get`.
+ * One key, and its value when it is wanted.
+ *
+ * **Gotchas**
+ *
+ * `value` can be run as long as the stream, cursor, snapshot or transaction that gave the entry is open, and as often
+ * as needed; afterwards it fails `Closed`. What `Stream.runCollect` returns is of a stream that has ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LazyEntry extends Omit<Entry, "value"> {
+  /** The length of the value. */
+  readonly valueBytes: number
+  /** Reads the value, if it is in a value file, each time it is run. The bytes are the caller's. */
+  readonly value: Effect.Effect<Uint8Array, DatabaseError>
+}
+
+/**
+ * The range of a cursor, and how it reads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CursorRange extends Range {
+  /** Leaves values in value files unread, until `readValue` or `lazyEntry` asks for one. Default false. */
+  readonly lazy?: boolean | undefined
+}
+
+/**
+ * The answer of `getUnsafe` when the value cannot be had on the calling stack: use `get`.
  *
  * @since 0.1.0
  * @category symbols
@@ -108,8 +137,16 @@ export interface Cursor {
   readonly next: Effect.Effect<boolean, DatabaseError>
   readonly previous: Effect.Effect<boolean, DatabaseError>
   readonly key: Uint8Array | undefined
+  /** `undefined` in a lazy cursor, too. */
   readonly value: Uint8Array | undefined
+  /** `undefined` in a lazy cursor, too. */
   readonly entry: Entry | undefined
+  /** Of any cursor. It may be kept beyond the next move, and its value read as long as the cursor is open. */
+  readonly lazyEntry: LazyEntry | undefined
+  /** The length of the current value. */
+  readonly valueBytes: number | undefined
+  /** Reads the value of the entry that is current when it is run. Without one it fails `Invalid`. */
+  readonly readValue: Effect.Effect<Uint8Array, DatabaseError>
 }
 
 /**
@@ -137,12 +174,60 @@ export interface Reader {
   readonly getMany: (keys: ReadonlyArray<Bytes>) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, DatabaseError>
   readonly getEntry: (key: Bytes) => Effect.Effect<Entry | undefined, DatabaseError>
   readonly has: (key: Bytes) => Effect.Effect<boolean, DatabaseError>
-  /** Entries in chunks. */
+  /**
+   * The value in pieces of at most 256 KiB, each read when it is pulled; `undefined` if the key is not there, and a
+   * stream without pieces for an empty value. For values that need not be in memory as a whole.
+   *
+   * **Details**
+   *
+   * The value is that of the call, whatever is written meanwhile: its file is held until the scope closes. Pulling
+   * afterwards fails `Closed`.
+   *
+   * **Example** (Copying a value to a sink)
+   *
+   * ```ts
+   * import { Effect, type Sink, Stream } from "effect"
+   * import { Database } from "effect-strata"
+   *
+   * const copy = <E>(key: string, sink: Sink.Sink<void, Uint8Array, never, E>) =>
+   *   Effect.scoped(
+   *     Effect.gen(function* () {
+   *       const database = yield* Database.Database
+   *       const value = yield* database.getStream(key)
+   *       if (value !== undefined) yield* Stream.run(value, sink)
+   *     })
+   *   )
+   * ```
+   */
+  readonly getStream: (
+    key: Bytes
+  ) => Effect.Effect<Stream.Stream<Uint8Array, DatabaseError> | undefined, DatabaseError, Scope.Scope>
+  /** Entries in chunks. The values in value files are read for a chunk together. */
   readonly scan: (range?: Range) => Stream.Stream<Entry, DatabaseError>
+  /**
+   * Entries in chunks, with values that are read when they are wanted.
+   *
+   * **Example** (Reading the values of some keys)
+   *
+   * ```ts
+   * import { Effect, Stream } from "effect"
+   * import { Database } from "effect-strata"
+   *
+   * const small = Effect.gen(function* () {
+   *   const database = yield* Database.Database
+   *   return yield* database.scanLazy({ prefix: "image/" }).pipe(
+   *     Stream.filter(({ valueBytes }) => valueBytes < 10_000),
+   *     Stream.mapEffect(({ value }) => value),
+   *     Stream.runCollect
+   *   )
+   * })
+   * ```
+   */
+  readonly scanLazy: (range?: Range) => Stream.Stream<LazyEntry, DatabaseError>
   /** Keys in chunks; values are not read. */
   readonly keys: (range?: Range) => Stream.Stream<Uint8Array, DatabaseError>
   readonly count: (range?: Range) => Effect.Effect<number, DatabaseError>
-  readonly cursor: (range?: Range) => Effect.Effect<Cursor, DatabaseError, Scope.Scope>
+  readonly cursor: (range?: CursorRange) => Effect.Effect<Cursor, DatabaseError, Scope.Scope>
 }
 
 /**
@@ -218,6 +303,12 @@ export interface Snapshot extends Reader {
 export interface Transaction extends Reader {
   readonly sequence: number
   readonly set: (key: Bytes, value: Bytes, options?: SetOptions) => Effect.Effect<void, DatabaseError>
+  /** The value is what the stream gives, as with the database's `setStream`. It is read at once, not at the commit. */
+  readonly setStream: <E, R>(
+    key: Bytes,
+    value: Stream.Stream<Uint8Array, E, R>,
+    options?: SetOptions
+  ) => Effect.Effect<void, E | DatabaseError, R>
   readonly remove: (key: Bytes) => Effect.Effect<void, DatabaseError>
   /** Hides what the transaction sees between the bounds, its own earlier writes included. */
   readonly removeRange: (bounds: Bounds) => Effect.Effect<void, DatabaseError>
@@ -291,6 +382,7 @@ export interface RecoveryReport {
  * 8. A transaction whose body fails or is interrupted leaves nothing behind.
  * 9. A failed argument check writes nothing and fails `Invalid`.
  * 10. A range removal removes exactly the keys between its bounds that were set before it.
+ * 11. A stream that is set is one value, of whatever length: all that it gave, when it has ended, or nothing.
  *
  * @since 0.1.0
  * @category models
@@ -299,6 +391,31 @@ export interface DatabaseService extends Reader {
   readonly options: OptionsShape
   readonly recovery: RecoveryReport
   readonly set: (key: Bytes, value: Bytes, options?: SetOptions & WriteOptions) => Effect.Effect<void, DatabaseError>
+  /**
+   * Sets the key to all that the stream gives, in one commit when it ends. The value is written while it comes and is
+   * never in memory as a whole; its length, up to `valueBytesMax`, need not be known.
+   *
+   * **Details**
+   *
+   * A stream that fails, is interrupted or gives one byte too many (`Invalid`) writes nothing and leaves nothing. A
+   * piece may be used again when the next one is asked for. At most 128 streams are written at once; of the others
+   * little is read before it is their turn.
+   *
+   * **Example** (Keeping an upload)
+   *
+   * ```ts
+   * import { Effect, Stream } from "effect"
+   * import { Database } from "effect-strata"
+   *
+   * const keep = <E>(name: string, body: Stream.Stream<Uint8Array, E>) =>
+   *   Effect.flatMap(Database.Database, (database) => database.setStream(`upload/${name}`, body))
+   * ```
+   */
+  readonly setStream: <E, R>(
+    key: Bytes,
+    value: Stream.Stream<Uint8Array, E, R>,
+    options?: SetOptions & WriteOptions
+  ) => Effect.Effect<void, E | DatabaseError, R>
   readonly remove: (key: Bytes, options?: WriteOptions) => Effect.Effect<void, DatabaseError>
   /**
    * Removes every key between the bounds, at a cost that does not depend on how many there are: one record is written,

@@ -26,17 +26,35 @@ export interface LevelStats {
 }
 
 /**
+ * The files of large values. A value is live if a table names it; collection takes the space of the others back. Values
+ * that were written before a commit that no table has yet count as live.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ValueFileStats {
+  readonly files: number
+  /** Of the files. */
+  readonly bytes: number
+  readonly values: number
+  readonly liveValues: number
+  /** The lengths of the live values together, and of the others. */
+  readonly liveBytes: number
+  readonly garbageBytes: number
+}
+
+/**
  * What the same byte costs again and again.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Amplification {
-  /** Bytes written to log, tables and manifest for each byte of keys and values; 0 before the first. */
+  /** Bytes written to log, tables, value files and manifest for each byte of keys and values; 0 before the first. */
   readonly write: number
   /**
-   * Bytes of tables for each byte that is live, as far as that is known without reading: a table that overlaps an older
-   * one is taken to overwrite it. So it is a bound from above; 1 without tables.
+   * Bytes of tables and value files for each byte that is live, as far as that is known without reading: a table that
+   * overlaps an older one is taken to overwrite it, and every value that a table names is live. 1 without tables.
    */
   readonly space: number
   /** Tables that a read of one key may have to ask: those of level 0, and one of each other level. */
@@ -83,7 +101,7 @@ export interface CacheStats {
 }
 
 /**
- * Flushes and compactions.
+ * Flushes, compactions and collections of value files.
  *
  * @since 0.1.0
  * @category models
@@ -141,13 +159,14 @@ export interface Stats {
   /** Records in tables, versions and removals included. */
   readonly entries: number
   readonly removals: number
+  readonly valueFiles: ValueFileStats
   readonly logBytes: number
   readonly logSegments: number
   readonly manifestBytes: number
   readonly memtables: number
   readonly memtableBytes: number
   readonly ballast: BallastStats
-  /** Tables whose file is open. */
+  /** Tables and value files whose file is open. */
   readonly openFiles: number
   readonly amplification: Amplification
   readonly stalls: StallStats
@@ -179,13 +198,20 @@ export interface Counters {
   readonly slowed: number
   readonly slowedMillis: number
   readonly flushes: number
+  /** Of tables and value files, and of value files alone. */
   readonly flushedBytes: number
+  readonly flushedValueBytes: number
   readonly compactions: number
   readonly compactedBytes: number
   /** Tables that went to another level, or away, without being read. */
   readonly moves: number
   readonly drops: number
   readonly compactionFailures: number
+  /** Collections of value files, those that only dropped files included; what they wrote, and what came back. */
+  readonly collections: number
+  readonly collectedBytes: number
+  readonly reclaimedBytes: number
+  readonly collectionFailures: number
   readonly jobsDone: number
   readonly jobsFailed: number
   readonly workersReplaced: number
@@ -194,7 +220,9 @@ export interface Counters {
   readonly logBytesWritten: number
   readonly manifestBytesWritten: number
   readonly tableBytesWritten: number
-  /** By flushes and compactions. */
+  /** By flushes and collections, and before commits. */
+  readonly valueBytesWritten: number
+  /** By flushes, compactions and collections, of value files too. */
   readonly tableBytesRead: number
   readonly cacheHits: number
   readonly cacheMisses: number
@@ -227,6 +255,8 @@ export interface VerifyReport {
   readonly bytes: number
   readonly blocks: number
   readonly entries: number
+  /** In value files. */
+  readonly values: number
   readonly damage: ReadonlyArray<Damage>
 }
 
@@ -241,8 +271,33 @@ export interface Checkpoint {
   /** It holds every commit up to this one, and no later one. */
   readonly sequence: number
   readonly tables: number
-  /** Of the tables. They take no further space where they are links. */
+  readonly valueFiles: number
+  /** Of the tables and value files. They take no further space where they are links. */
   readonly bytes: number
+}
+
+/**
+ * What a collection of value files did.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CollectedValues {
+  /** Value files that were written again without their garbage, or dropped. */
+  readonly files: number
+  /** By how much the value files became smaller. */
+  readonly bytes: number
+}
+
+/**
+ * Which value files are collected.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CollectOptions {
+  /** Those with a larger share of garbage, from 0 to 1. Default 0.05. */
+  readonly garbageRatioMin?: number | undefined
 }
 
 /**
@@ -273,13 +328,30 @@ export class Maintenance extends Context.Service<
      */
     readonly compact: (range?: Bounds) => Effect.Effect<void, DatabaseError>
     /**
+     * Rewrites the value files that hold more garbage than asked for, without it, and drops those that hold nothing
+     * else. Files that are written during the call are left.
+     *
+     * **When to use**
+     *
+     * Use it if the space must come back now: it comes back by itself, from files above a half of garbage while the
+     * database is written to, and above a fifth when it is idle.
+     *
+     * **Details**
+     *
+     * A value is garbage when no table names it any more: when it was overwritten, removed or expired, and a compaction
+     * has come across that. So `compact` first to take back everything. What an open snapshot sees is no garbage, and a
+     * file that a read still uses goes when that has ended. Reads and writes go on meanwhile. Interrupting it leaves
+     * what was collected so far. A share that is not from 0 to 1 is `Invalid`.
+     */
+    readonly collectValues: (options?: CollectOptions) => Effect.Effect<CollectedValues, DatabaseError>
+    /**
      * Makes a copy of the database, as it is at one moment, in a directory that is absent or empty, while reads and
      * writes go on. Everything acknowledged before the call is in it; it is a database of its own, that neither needs
      * this one nor is changed by it.
      *
      * **Details**
      *
-     * What is in memory is flushed, and tables are linked, so it takes little time and no space of its own; on another
+     * What is in memory is flushed, and files are linked, so it takes little time and no space of its own; on another
      * file system they are copied. When it returns, the copy survives a power cut. When it fails or is interrupted,
      * the directory is no database, and as far as the disk allows it is empty.
      *
@@ -290,7 +362,8 @@ export class Maintenance extends Context.Service<
     readonly stats: Effect.Effect<Stats>
     /**
      * Reads every live file and checks: checksums, key order, block bounds against index and manifest, filters without
-     * false negatives, counts. Changes nothing. Damage is in the report, not in the error.
+     * false negatives, counts; that every value that a table names is there, with the key and sequence of its entry,
+     * and that the manifest's sums of them are exact. Changes nothing. Damage is in the report, not in the error.
      */
     readonly verify: Effect.Effect<VerifyReport, DatabaseError>
   }

@@ -8,6 +8,55 @@ import type * as Effect from "effect/Effect"
 import type { DatabaseError } from "./DatabaseError.ts"
 
 /**
+ * How much of the values of one logical value file the entries of a table name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ValueRefs {
+  /** The logical id, as in a `ValueSection`. */
+  readonly file: number
+  /** How many values. */
+  readonly count: number
+  /** Their lengths together. */
+  readonly bytes: number
+}
+
+/**
+ * The values of one logical value file. Handles name its id, which stays when the values move to another file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ValueSection {
+  readonly id: number
+  /** How many values. */
+  readonly count: number
+  /** Their lengths together. */
+  readonly bytes: number
+}
+
+/**
+ * What the manifest pins of one value file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ValueFileMeta {
+  /** Of the physical file. */
+  readonly number: number
+  /** The length of the file. */
+  readonly bytes: number
+  /** 32 random bytes, also in the file's header. */
+  readonly fileId: Uint8Array
+  /** Checksum of the file's footer, which in turn covers the rest. */
+  readonly footerCrc: number
+  readonly epoch: number
+  /** At least one; by id, ascending. A logical file is in one live value file only. */
+  readonly sections: ReadonlyArray<ValueSection>
+}
+
+/**
  * What the manifest pins of one table.
  *
  * @since 0.1.0
@@ -33,6 +82,8 @@ export interface TableMeta {
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number
+  /** By file, ascending; of every logical file that an entry names. */
+  readonly valueRefs: ReadonlyArray<ValueRefs>
 }
 
 /**
@@ -49,6 +100,8 @@ export interface ManifestState {
   readonly encryptionName: string
   /** In no particular order. */
   readonly tables: ReadonlyArray<TableMeta>
+  /** In no particular order. They hold every value that a table refers to. */
+  readonly valueFiles: ReadonlyArray<ValueFileMeta>
   /** Log segments below this number are not needed. */
   readonly logNumberMin: number
   readonly fileNumberNext: number
@@ -70,6 +123,9 @@ export interface ManifestState {
 export interface ManifestChange {
   readonly addTables?: ReadonlyArray<TableMeta>
   readonly removeTables?: ReadonlyArray<number>
+  readonly addValueFiles?: ReadonlyArray<ValueFileMeta>
+  /** Numbers of physical files. */
+  readonly removeValueFiles?: ReadonlyArray<number>
   readonly logNumberMin?: number
   readonly sequencesReserved?: number
   readonly commitMillisMax?: number
@@ -91,8 +147,8 @@ export interface ManifestChange {
  * 5. A damaged manifest is `Corruption`; a torn last edit, or a torn newest marker beside a valid older one, is not
  *    damage.
  * 6. A file number is given out once.
- * 7. After `copyTo` returned, the directory holds a database of those tables, which survives a power cut; if it fails,
- *    it holds none, and a power cut leaves that database or none. This one does not change.
+ * 7. After `copyTo` returned, the directory holds a database of those tables and value files, which survives a power
+ *    cut; if it fails, it holds none, and a power cut leaves that database or none. This one does not change.
  *
  * @since 0.1.0
  * @category services
@@ -118,16 +174,20 @@ export class Manifest extends Context.Service<
     readonly publish: (change: ManifestChange) => Effect.Effect<void, DatabaseError>
     /** Removes files of ours that no state names: leftovers of unfinished work. After `begin`. Returns how many. */
     readonly removeOrphans: (
-      keep: (kind: "log" | "table", number: number) => boolean
+      keep: (kind: "log" | "table" | "value", number: number) => boolean
     ) => Effect.Effect<number, DatabaseError>
     /**
-     * Makes a database of these tables in a directory that is absent or empty: closed cleanly at the sequence, without
-     * a log, with this one's id and an incarnation of its own. The tables' files must stay until it completes. The
-     * directory fails as one that is opened does; one that is not empty is `Invalid`.
+     * Makes a database of these tables, with the value files that they refer to, in a directory that is absent or
+     * empty: closed cleanly at the sequence, without a log, with this one's id and an incarnation of its own. The files
+     * must stay until it completes. The directory fails as one that is opened does; one that is not empty is `Invalid`.
      */
     readonly copyTo: (
       directory: string,
-      copy: { readonly tables: ReadonlyArray<TableMeta>; readonly lastSequence: number }
+      copy: {
+        readonly tables: ReadonlyArray<TableMeta>
+        readonly valueFiles: ReadonlyArray<ValueFileMeta>
+        readonly lastSequence: number
+      }
     ) => Effect.Effect<void, DatabaseError>
     /**
      * Runs the effect in turn with `publish`, and not at all after a failed sync: then nobody knows which files a crash

@@ -47,12 +47,18 @@ const fields = {
   flushDelayMillis: bytes(0, 60_000),
   /** Buffered bytes are handed to the operating system when there are this many. Default 256 KiB. */
   flushBytes: bytes(64, 16 * 1024 * 1024),
-  /** The inline bytes of one memtable, and so of one commit. Default 16 MiB. */
+  /** The inline bytes of one memtable, and so of one commit: what does not fit goes to value files. Default 16 MiB. */
   arenaBytes: bytes(1024, 256 * 1024 * 1024),
   /** Memtables in memory: one taking writes, the others being flushed. Default 3. */
   arenaCount: count(2, 16),
-  /** Default 8 MiB; a value must also fit an arena with its key. */
+  /** Default 256 MiB. */
   valueBytesMax: bytes(1, 256 * 1024 * 1024),
+  /** Longer values move to value files when they are flushed. Default 1 KiB; one of exactly that stays in its table. */
+  valueThreshold: bytes(0, 256 * 1024 * 1024),
+  /** From this on a value goes to a value file of its own before its commit, and not to the log. Default 256 KiB. */
+  directValueBytesMin: bytes(1, 256 * 1024 * 1024),
+  /** A value file ends before it would grow over this; it holds one value at least. Default 64 MiB. */
+  valueFileBytesMax: bytes(64, 1024 * 1024 * 1024),
   /** Target of an uncompressed block of a table. Default 4 KiB. */
   blockBytes: bytes(64, 1024 * 1024),
   /** Default 10, about 1 % false positives; 0 writes no filters. */
@@ -61,7 +67,7 @@ const fields = {
   indexBytesMax: bytes(64, 256 * 1024 * 1024),
   /** Blocks, indexes and filters kept in memory. Default 64 MiB; 0 keeps no blocks. */
   cacheBytes: bytes(0, 64 * 1024 * 1024 * 1024),
-  /** Files of tables that are open at once; others are opened again when they are needed. Default 512. */
+  /** Tables and value files that are open at once; others are opened again when they are needed. Default 512. */
   openFilesMax: count(8, 1_048_576),
   /**
    * A closing database flushes its memtable if it holds more than this; below it the log is replayed at the next open.
@@ -84,7 +90,10 @@ const fields = {
   levelRatio: count(2, 100),
   /** A table of the first level below level 0; twice as much at each deeper one, up to eight times. Default 8 MiB. */
   tableBytesMax: bytes(1024, 256 * 1024 * 1024),
-  /** A transaction may hold this many bytes of its own writes. Default: `arenaBytes`. */
+  /**
+   * A transaction may hold this many bytes of its own writes, without the values that went to value files. Default:
+   * `arenaBytes`.
+   */
   transactionBytesMax: bytes(1024, 256 * 1024 * 1024),
   /** The manifest is rewritten above this. Default 4 MiB. */
   manifestBytesMax: bytes(256, 64 * 1024 * 1024),
@@ -153,7 +162,10 @@ export const defaults: OptionsShape = {
   flushBytes: 256 * 1024,
   arenaBytes: 16 * 1024 * 1024,
   arenaCount: 3,
-  valueBytesMax: 8 * 1024 * 1024,
+  valueBytesMax: 256 * 1024 * 1024,
+  valueThreshold: 1024,
+  directValueBytesMin: 256 * 1024,
+  valueFileBytesMax: 64 * 1024 * 1024,
   blockBytes: 4096,
   filterBitsPerKey: 10,
   indexBytesMax: 1024 * 1024,

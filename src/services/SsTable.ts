@@ -8,6 +8,7 @@ import type * as Effect from "effect/Effect"
 import type { DatabaseError } from "./DatabaseError.ts"
 import type { Damage } from "./Maintenance.ts"
 import type { TableMeta } from "./Manifest.ts"
+import type { StoredValue } from "./ValueLog.ts"
 
 /**
  * One record where it lies: `bytes` and positions in it. Reused; valid until the next step of whoever fills it.
@@ -124,6 +125,17 @@ export interface Table {
 }
 
 /**
+ * What is wrong with the values that the entries of a block name, which stands at the place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CheckNamed = (
+  named: ReadonlyArray<StoredValue>,
+  place: { readonly file: string; readonly offset: number }
+) => Effect.Effect<ReadonlyArray<Damage>, DatabaseError>
+
+/**
  * Reads tables. Jobs write them.
  *
  * Invariants every layer keeps, checked by `test/suites/ssTableSuite.ts`:
@@ -132,9 +144,9 @@ export interface Table {
  *    readable.
  * 3. `mayContain` has no false negatives.
  * 4. `attach` and `handle` read nothing of a table. What is wrong with one fails what is read of it, and nothing else.
- * 5. At most `openFilesMax` files are open, whatever is read, and what is kept in memory of indexes and filters has a
- *    limit. What was given up for another table is read again when it is needed; parts and blocks that somebody holds
- *    stay as they are.
+ * 5. At most `openFilesMax` files are open, those of values with them, whatever is read, and what is kept in memory of
+ *    indexes and filters has a limit. What was given up for another table is read again when it is needed; parts and
+ *    blocks that somebody holds stay as they are.
  * 6. `remove` waits for reads that are under way, gives back all that is kept of the table, and then removes the file.
  *
  * @since 0.1.0
@@ -155,11 +167,12 @@ export class SsTable extends Context.Service<
      * log says so.
      */
     readonly remove: (meta: TableMeta) => Effect.Effect<void>
-    /** How many files are open. */
+    /** How many files are open, those of values with them: one bound holds for both. */
     readonly openFiles: () => number
-    /** Reads the whole file and reports what is wrong with it. */
+    /** Reads the whole file and reports what is wrong with it, and with the values that it names as `check` says. */
     readonly verify: (
-      meta: TableMeta
+      meta: TableMeta,
+      check?: CheckNamed
     ) => Effect.Effect<
       { readonly blocks: number; readonly entries: number; readonly damage: ReadonlyArray<Damage> },
       DatabaseError

@@ -166,7 +166,7 @@ describe("FileManifest, creation", () => {
 
   it.effect("data without a valid marker is Corruption that says so", () =>
     Effect.gen(function* () {
-      for (const what of ["table", "log"]) {
+      for (const what of ["table", "value", "log"]) {
         const { disk } = yield* inDirectory()
         yield* session(disk, (files) =>
           Effect.andThen(
@@ -174,9 +174,9 @@ describe("FileManifest, creation", () => {
             Effect.suspend(() => files.wal.append([bytesOf("a commit of some bytes")]))
           )
         )
-        if (what === "table") {
+        if (what !== "log") {
           for (const { name } of yield* namesOn(disk, directory, /wal$/)) yield* disk.remove(at(name))
-          yield* put(disk, "table-0000000000000009.sst", "x")
+          yield* put(disk, `${what}-0000000000000009.${what === "table" ? "sst" : "val"}`, "x")
         }
         for (const { name } of yield* namesOn(disk, directory, /mark$/)) yield* disk.remove(at(name))
         const before = yield* names(disk)
@@ -454,16 +454,19 @@ describe("FileManifest, writing", () => {
       const kept = [
         "log-0000000000000010.wal",
         "table-0000000000000011.sst",
+        "value-0000000000000013.val",
         "table-11.sst",
         "LOG-0000000000000010.wal"
       ]
-      const gone = ["log-000000000000000f.wal", "table-0000000000000012.sst"]
+      const gone = ["log-000000000000000f.wal", "table-0000000000000012.sst", "value-0000000000000011.val"]
       for (const name of [...kept, ...gone]) yield* put(disk, name)
       yield* began(disk, (manifest) =>
         Effect.gen(function* () {
-          const count = yield* manifest.removeOrphans((kind, number) => number === (kind === "log" ? 0x10 : 0x11))
-          assert.strictEqual(count, 2)
-          assert.isAbove(manifest.allocateFileNumber(), 0x12)
+          const count = yield* manifest.removeOrphans(
+            (kind, number) => number === { log: 0x10, table: 0x11, value: 0x13 }[kind]
+          )
+          assert.strictEqual(count, 3)
+          assert.isAbove(manifest.allocateFileNumber(), 0x13)
         })
       )
       const left = yield* names(disk)

@@ -16,7 +16,8 @@ import { Jobs } from "../../src/services/Jobs.ts"
 import { Manifest } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
 import { invertingSealer } from "../internal/format/support.ts"
-import { jobsSuite, type JobsUnderTest, manifestIds } from "../suites/jobsSuite.ts"
+import { jobsSuite } from "../suites/jobsSuite.ts"
+import { type JobsUnderTest, manifestIds } from "../support/jobsKit.ts"
 import { output } from "../support/installedPackage.ts"
 import * as memoryManifest from "../support/memoryManifest.ts"
 import { jobOf, numbered, reasonOf } from "../support/tables.ts"
@@ -110,7 +111,7 @@ describe("NodeWorkerJobs", () => {
   it.live("where no thread comes up, jobs run on this one", () =>
     Effect.gen(function* () {
       const { directory, jobs, threads } = yield* jobsIn({ entry: new URL("./nothing.ts", import.meta.url) })
-      for (let index = 0; index < 6; index++) assert.lengthOf(yield* jobs.run(jobOf(numbered(100), 0)), 1)
+      for (let index = 0; index < 6; index++) assert.lengthOf((yield* jobs.run(jobOf(numbered(100), 0))).tables, 1)
       assert.lengthOf(threads, 3)
       assert.lengthOf(fs.readdirSync(directory), 6)
       assert.deepInclude(jobs.stats(), { done: 6, failed: 0, replaced: 0 })
@@ -136,7 +137,7 @@ describe("NodeWorkerJobs", () => {
             Layer.provide(Layer.succeedContext(shared))
           )
           const jobs = Context.get(yield* Layer.build(layer), Jobs)
-          return (yield* jobs.run(jobOf(numbered(10), 0))).length
+          return (yield* jobs.run(jobOf(numbered(10), 0))).tables.length
         })
       assert.strictEqual(yield* run(NoEncryption.layer, 0), 1)
       assert.strictEqual(yield* run(Layer.succeed(Encryption, inverting), 2), 1)
@@ -155,7 +156,7 @@ describe("NodeWorkerJobs", () => {
       const reason = yield* reasonOf(jobs.run(jobOf(numbered(10), 0)))
       assert.deepInclude(reason, { _tag: "Io", code: "EEXIST", file, operation: "create" })
       assert.strictEqual(fs.readFileSync(file, "utf8"), "not ours")
-      assert.lengthOf(yield* jobs.run(jobOf(numbered(10), 0)), 1)
+      assert.lengthOf((yield* jobs.run(jobOf(numbered(10), 0))).tables, 1)
       assert.strictEqual(jobs.stats().replaced, 0)
     })
   )
@@ -171,7 +172,7 @@ describe("NodeWorkerJobs", () => {
       const exit = yield* Effect.exit(jobs.run(broken))
       assert.match(String(exit), /a bug in a job: .*keys ascend/)
       assert.deepStrictEqual(fs.readdirSync(directory), [])
-      assert.lengthOf(yield* jobs.run(sound), 1)
+      assert.lengthOf((yield* jobs.run(sound)).tables, 1)
       assert.lengthOf(threads, 1)
     })
   )

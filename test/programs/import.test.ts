@@ -35,7 +35,7 @@ describe("import of a directory", () => {
     const db = on(temporaryDirectory())
     const { code, error, text } = db(["import", source, "--prefix", "files/"])
     assert.strictEqual(code, 0)
-    assert.strictEqual(error, "skipped big: 3221225472 bytes are over the value limit of 8388608\n")
+    assert.strictEqual(error, "skipped big: 3221225472 bytes are over the value limit of 268435456\n")
     assert.match(text, /^4 entries, 8\.0 MiB in .*; 2 symbolic links passed over; 1 skipped\n$/)
     assert.strictEqual(db(["scan", "--keys-only"]).text, "files/a/deep/bytes\nfiles/a/empty\nfiles/b.txt\nfiles/most\n")
     assert.isTrue(db(["get", "files/a/deep/bytes"]).out.equals(Uint8Array.of(0, 255, 10)))

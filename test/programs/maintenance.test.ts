@@ -147,6 +147,32 @@ describe("compact", () => {
   })
 })
 
+describe("gc", () => {
+  it("takes back what large values have left, and stats say what there is", () => {
+    const db = on(temporaryDirectory())
+    for (const letter of ["a", "b"]) {
+      for (const key of ["1", "2", "3"]) db(["set", key, letter.repeat(2000)])
+      db(["flush"])
+    }
+    db(["compact"])
+    assert.match(
+      db(["stats"]).text,
+      /^values +\d files?, [\d.]+ KiB, 3 of \d values live, [\d.]+ (?:KiB|B) \([\d.]+ %\) garbage$/m
+    )
+    assert.match(
+      db(["gc", "--ratio", "0"]).text,
+      /^\d value files? collected, [\d.]+ (?:KiB|B) reclaimed; 1 value file of [\d.]+ KiB left\n$/
+    )
+    const [report] = ndjson(db(["gc", "--json"]).text) as [Record<string, unknown>]
+    assert.deepInclude(report, { files: 0, bytes: 0 })
+    assert.match(db(["verify"]).text, /, 3 values in value files: no damage\n$/)
+    assert.strictEqual(db(["get", "2"]).text, "b".repeat(2000))
+    const { code, error } = db(["gc", "--ratio", "2"])
+    assert.strictEqual(code, 1)
+    assert.match(error, /^strata: [^\n]+from 0 to 1[^\n]+\n$/)
+  })
+})
+
 describe("checkpoint", () => {
   it("makes a database of links beside the one it is of", () => {
     const root = temporaryDirectory()

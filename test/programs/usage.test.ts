@@ -16,7 +16,15 @@ describe("the database's directory", () => {
   it("is created by set and import alone", () => {
     const root = temporaryDirectory()
     const absent = path.join(root, "absent")
-    for (const parameters of [["get", "a"], ["remove", "a"], ["verify"], ["flush"], ["compact"], ["checkpoint", "x"]]) {
+    for (const parameters of [
+      ["get", "a"],
+      ["remove", "a"],
+      ["verify"],
+      ["flush"],
+      ["compact"],
+      ["gc"],
+      ["checkpoint", "x"]
+    ]) {
       const { code, error } = on(absent)(parameters)
       assert.strictEqual(code, 1, parameters[0])
       assert.match(error, /^strata: .*absent.*\n$/, parameters[0])
@@ -68,8 +76,8 @@ describe("what cannot be done", () => {
       assert.match(error, message)
       assert.strictEqual(text, "")
     }
-    const { code, error } = db(["set", "big"], { input: new Uint8Array(8 * 1024 * 1024 + 1) })
-    assert.deepStrictEqual([code, error], [1, "strata: standard input is over the value limit of 8388608 bytes\n"])
+    const { code, error } = db(["set", "big"], { input: new Uint8Array(256 * 1024 * 1024 + 1) })
+    assert.deepStrictEqual([code, error], [1, "strata: standard input is over the value limit of 268435456 bytes\n"])
     assert.strictEqual(db(["count"]).text, "1\n")
   })
 })
@@ -90,6 +98,7 @@ it("prints its version and its help", () => {
     "import",
     "flush",
     "compact",
+    "gc",
     "checkpoint",
     "stats",
     "verify"

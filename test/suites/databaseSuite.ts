@@ -103,6 +103,34 @@ const reads = (use: (title: string, body: Body) => void): void => {
     })
   )
 
+  use("2. lazy values and streams are of the moment that they were asked for", (database) =>
+    Effect.gen(function* () {
+      const maintenance = yield* Maintenance
+      const sizes = [0, 10, 2000, 40_000, 300_000]
+      const write = (fill: string) =>
+        database.write(sizes.map((size) => set(`k${String(size).padStart(6, "0")}`, fill.repeat(size))))
+      yield* write("a")
+      yield* maintenance.flush
+      const cursor = yield* database.cursor({ lazy: true })
+      const stream = yield* database.getStream("k300000")
+      const snapshot = yield* database.snapshot
+      const entries = Array.from(yield* Stream.runCollect(snapshot.scanLazy()))
+      for (const fill of ["b", "c"]) {
+        yield* write(fill)
+        yield* maintenance.compact()
+      }
+      for (const [index, { value, valueBytes }] of entries.entries()) {
+        assert.strictEqual(valueBytes, sizes[index])
+        assert.strictEqual(text(yield* value), "a".repeat(valueBytes))
+        assert.isTrue(yield* cursor.next)
+        assert.strictEqual(text(yield* cursor.readValue), "a".repeat(valueBytes))
+      }
+      const pieces = Array.from(yield* Stream.runCollect(stream!), text)
+      assert.strictEqual(pieces.join(""), "a".repeat(300_000))
+      assert.strictEqual(text(yield* database.get("k300000")), "c".repeat(300_000))
+    })
+  )
+
   use("3. keys come in unsigned byte order, each once", (database) =>
     Effect.gen(function* () {
       const maintenance = yield* Maintenance
@@ -123,7 +151,12 @@ const reads = (use: (title: string, body: Body) => void): void => {
   use("4. returned values are the caller's: nothing Strata does later changes them", (database) =>
     Effect.gen(function* () {
       const maintenance = yield* Maintenance
-      yield* database.write([set("a", "first"), set("b", "x".repeat(700))])
+      const large = "z".repeat(5000)
+      yield* database.write([set("a", "first"), set("b", "x".repeat(700)), set("l1", large), set("l2", large)])
+      yield* maintenance.flush
+      const [l1, twice, l2] = yield* database.getMany(["l1", "l1", "l2"])
+      l1!.fill(0)
+      for (const other of [twice, l2, yield* database.get("l1")]) assert.strictEqual(text(other), large)
       const value = yield* database.get("a")
       const [scanned] = yield* Stream.runCollect(database.scan())
       for (let round = 0; round < 5; round++) {
@@ -269,6 +302,35 @@ const writes = (use: (title: string, body: Body) => void): void => {
         yield* seenAs(transaction, keys, own)
         yield* transaction.commit
         yield* seenAs(database, keys, own)
+      }
+    })
+  )
+
+  use("11. a stream that is set is one value, of whatever length: all that it gave, or nothing", (database) =>
+    Effect.gen(function* () {
+      const maintenance = yield* Maintenance
+      const lengths = [0, 1, 1024, 1025, 300_000, 1_500_000]
+      const value = (length: number) => Uint8Array.from({ length }, (_, index) => (index * 31 + length) & 0xff)
+      const pieces = (bytes: Uint8Array) =>
+        Stream.fromIterable(
+          Array.from({ length: Math.ceil(bytes.length / 99_999) }, (_, index) =>
+            bytes.subarray(index * 99_999, (index + 1) * 99_999)
+          )
+        )
+      yield* Effect.forEach(lengths, (length) => database.setStream(`s${length}`, pieces(value(length))), {
+        concurrency: "unbounded"
+      })
+      yield* database.transaction((tx) => tx.setStream("tx", pieces(value(400_000))))
+      const failing = Stream.concat(pieces(value(700_000)), Stream.fail("broken"))
+      assert.deepStrictEqual(yield* Effect.exit(database.setStream("s1", failing)), Exit.fail("broken"))
+      for (const flushed of [false, true]) {
+        if (flushed) yield* maintenance.flush
+        for (const length of lengths) {
+          const found = yield* database.get(`s${length}`)
+          assert.isTrue(found !== undefined && Buffer.from(found).equals(value(length)), `${length} bytes`)
+        }
+        assert.strictEqual((yield* database.get("tx"))?.length, 400_000)
+        assert.strictEqual(yield* database.count(), lengths.length + 1)
       }
     })
   )

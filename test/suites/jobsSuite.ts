@@ -1,136 +1,62 @@
 // The contract of `Jobs`, one test for each numbered invariant in the contract's words.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { tableFileName } from "../../src/internal/format/fileName.ts"
 import { Kind } from "../../src/internal/format/record.ts"
 import type { JobWork } from "../../src/internal/structure/jobWork.ts"
-import type { DiskService } from "../../src/services/Disk.ts"
-import type { Job, JobsService } from "../../src/services/Jobs.ts"
-import type { ManifestService, TableMeta } from "../../src/services/Manifest.ts"
-import type { OptionsInput } from "../../src/services/Options.ts"
+import type { MergeJob } from "../../src/services/Jobs.ts"
+import type { TableMeta } from "../../src/services/Manifest.ts"
 import { plain } from "../internal/format/entries.ts"
 import { Dice } from "../internal/format/support.ts"
 import { checkTables, workOf } from "../support/jobCheck.ts"
-import { MemoryFiles } from "../support/jobDriver.ts"
-import { type Held, header, memtableOf, randomPlan, tableOf } from "../support/jobPlan.ts"
-import { numbered, reasonOf, rewrite, tableNames } from "../support/tables.ts"
-
-export interface JobsUnderTest {
-  readonly disk: DiskService
-  readonly manifest: ManifestService
-  /** The layer on the manifest's directory. */
-  readonly jobs: (options?: OptionsInput) => Effect.Effect<JobsService, never, Scope.Scope>
-  /** The disk after a power cut, where that can be told: all that was not made durable is lost. */
-  readonly afterPowerCut?: () => DiskService
-  /** Threads of the layers so far that are alive. */
-  readonly threads?: () => number
-  /** Ends one of them, as if it had died. */
-  readonly kill?: () => void
-}
-
-/** What a manifest must say for the tables of these tests. */
-export const manifestIds = { databaseId: header.databaseId, incarnation: header.incarnation }
-
-type Use = (name: string, body: (under: JobsUnderTest) => Effect.Effect<void, unknown, Scope.Scope>) => void
+import { type Held, randomPlan } from "../support/jobPlan.ts"
+import {
+  contentsOf,
+  flushJob,
+  heldBy,
+  type JobsUnderTest,
+  longJob,
+  names,
+  pathOf,
+  place,
+  simple,
+  startNow,
+  untilWriting,
+  type Use
+} from "../support/jobsKit.ts"
+import { numbered, reasonOf, rewrite } from "../support/tables.ts"
+import { collecting, leavingNothing, separating } from "./jobsValueSuite.ts"
 
 export const jobsSuite = (layerName: string, make: Effect.Effect<JobsUnderTest, unknown, Scope.Scope>): void => {
   const use: Use = (name, body) => it.live(name, () => Effect.flatMap(make, body))
   describe(`Jobs (${layerName})`, () => {
     keeping(use)
+    separating(use)
     failing(use)
+    leavingNothing(use)
     dying(use)
+    collecting(use)
     queueing(use)
   })
 }
 
-/** Writes the table as a file of the directory. */
-const place = (under: JobsUnderTest, held: Held, blockBytes = 4096) =>
-  Effect.gen(function* () {
-    const number = under.manifest.allocateFileNumber()
-    const { bytes, meta } = tableOf(held, { number, blockBytes })
-    const file = yield* under.disk.create(pathOf(under, number))
-    yield* file.append([bytes])
-    yield* file.sync
-    yield* file.close
-    yield* under.disk.syncDirectory(under.manifest.directory)
-    return meta
-  })
-
-const pathOf = ({ disk, manifest }: JobsUnderTest, number: number): string =>
-  disk.join(manifest.directory, tableFileName(number))
-
-const contentsOf = (disk: DiskService, path: string) =>
-  Effect.gen(function* () {
-    const file = yield* disk.open(path)
-    const bytes = yield* file.read(0, file.size)
-    yield* file.close
-    return bytes
-  })
-
-const names = ({ disk, manifest }: JobsUnderTest) => tableNames(disk, manifest.directory)
-
-const heldBy = (under: JobsUnderTest, disk: DiskService, metas: ReadonlyArray<TableMeta>) =>
-  Effect.gen(function* () {
-    const files = new MemoryFiles()
-    for (const { number } of metas) files.files.set(number, yield* contentsOf(disk, pathOf(under, number)))
-    return metas.map((meta) => files.held(meta))
-  })
-
-const simple: Omit<Job, "runs"> = {
-  memtables: [],
-  from: undefined,
-  to: undefined,
-  level: 1,
-  snapshots: [10_000],
-  nowMillis: 0,
-  deeper: [],
-  grandparents: [],
-  tableBytesMax: 256 * 1024
-}
-
-/** Two runs of many versions: a job of many slices and several tables. */
-const longJob = (under: JobsUnderTest, count = 20_000) =>
-  Effect.gen(function* () {
-    const older = numbered(count, 60)
-    const newer = older.filter((_, index) => index % 3 === 0).map((entry) => ({ ...entry, sequence: 5000 }))
-    const runs = []
-    for (const points of [newer, older]) runs.push([yield* place(under, { points, removals: [] })])
-    return { ...simple, runs } satisfies Job
-  })
-
-const startNow = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
-
-const flushJob = (count: number): Job => {
-  const versions = memtableOf({ points: numbered(count), removals: [] })
-  return { ...simple, runs: [], memtables: [versions], level: 0, tableBytesMax: Number.MAX_SAFE_INTEGER }
-}
-
-/** Goes on once the job has a file. */
-const untilWriting = (under: JobsUnderTest, before: number): Effect.Effect<void, unknown> =>
-  Effect.flatMap(names(under), (found) =>
-    found.length > before ? Effect.void : Effect.andThen(Effect.yieldNow, untilWriting(under, before))
-  )
-
 const keeping = (use: Use): void => {
-  use(
-    "1. tables that run returned are durable, names included, and hold exactly what the job's snapshots can see",
-    (under) =>
-      Effect.gen(function* () {
-        for (let seed = 1; seed <= 25; seed++) {
-          const plan = randomPlan(new Dice(seed))
-          const jobs = yield* under.jobs({ blockBytes: plan.blockBytes })
-          const metas = new Map<Held, TableMeta>()
-          for (const held of [...plan.deeper, ...plan.runs.flat()]) metas.set(held, yield* place(under, held, 128))
-          const work: JobWork = workOf(plan, (held) => metas.get(held)!)
-          const made = yield* jobs.run(work)
-          const disk = under.afterPowerCut?.() ?? under.disk
-          const held = yield* heldBy(under, disk, made)
-          yield* Effect.try({
-            try: () => checkTables(plan, work, { metas: made, held }),
-            catch: (error) => new Error(`seed ${seed}`, { cause: error })
-          })
-        }
-      })
+  use("1. files that run returned are durable, and the tables hold exactly what the job's snapshots can see", (under) =>
+    Effect.gen(function* () {
+      for (let seed = 1; seed <= 25; seed++) {
+        const plan = randomPlan(new Dice(seed))
+        const jobs = yield* under.jobs({ blockBytes: plan.blockBytes })
+        const metas = new Map<Held, TableMeta>()
+        for (const held of [...plan.deeper, ...plan.runs.flat()]) metas.set(held, yield* place(under, held, 128))
+        const work: JobWork = workOf(plan, (held) => metas.get(held)!)
+        const { tables: made } = yield* jobs.run(work)
+        const disk = under.afterPowerCut?.() ?? under.disk
+        const held = yield* heldBy(under, disk, made)
+        yield* Effect.try({
+          try: () => checkTables(plan, work, { metas: made, held }),
+          catch: (error) => new Error(`seed ${seed}`, { cause: error })
+        })
+      }
+    })
   )
 
   use("1. all versions of a key are in one table, and a table ends when it is full", (under) =>
@@ -140,7 +66,12 @@ const keeping = (use: Use): void => {
       )
       const run = [yield* place(under, { points, removals: [] })]
       const snapshots = Array.from({ length: 20 }, (_, index) => 81 + index)
-      const made = yield* (yield* under.jobs()).run({ ...simple, runs: [run], snapshots, tableBytesMax: 8 * 1024 })
+      const { tables: made } = yield* (yield* under.jobs()).run({
+        ...simple,
+        runs: [run],
+        snapshots,
+        tableBytesMax: 8 * 1024
+      })
       const held = yield* heldBy(under, under.disk, made)
       assert.deepStrictEqual(
         held.flatMap(({ points }) => points),
@@ -161,8 +92,8 @@ const keeping = (use: Use): void => {
       const removed = plain("a", { kind: Kind.remove, sequence: 9 })
       const run = [yield* place(under, { points: [removed], removals: [] })]
       const jobs = yield* under.jobs()
-      assert.deepStrictEqual(yield* jobs.run({ ...simple, runs: [run] }), [])
-      assert.deepStrictEqual(yield* jobs.run({ ...simple, runs: [] }), [])
+      assert.deepStrictEqual(yield* jobs.run({ ...simple, runs: [run] }), { tables: [], valueFiles: [] })
+      assert.deepStrictEqual(yield* jobs.run({ ...simple, runs: [] }), { tables: [], valueFiles: [] })
       assert.lengthOf(yield* names(under), 1)
       assert.deepInclude(jobs.stats(), { running: 0, waiting: 0, done: 2, failed: 0 })
     })
@@ -187,7 +118,29 @@ const failing = (use: Use): void => {
         assert.strictEqual(jobs.stats().running, 0)
       }
       assert.isAbove(seen, 0)
-      assert.isAbove((yield* jobs.run(job)).length, 3)
+      assert.isAbove((yield* jobs.run(job)).tables.length, 3)
+    })
+  )
+
+  use("2. interrupted where its caller cannot be, it fails, or hands over what it has made", (under) =>
+    Effect.gen(function* () {
+      const job = yield* longJob(under, 5000)
+      const jobs = yield* under.jobs()
+      const before = yield* names(under)
+      let handedOver = 0
+      let interrupted = 0
+      for (let turns = 1; handedOver < 3; turns = Math.ceil(turns * 1.2)) {
+        const made: Array<TableMeta> = []
+        const taken = Effect.map(jobs.run(job), ({ tables }) => void made.push(...tables))
+        const running = yield* Effect.forkChild(Effect.uninterruptible(taken))
+        for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+        yield* Fiber.interrupt(running)
+        assert.lengthOf(yield* names(under), before.length + made.length, `after ${turns} turns`)
+        for (const { number } of made) yield* under.disk.remove(pathOf(under, number))
+        if (made.length === 0) interrupted += 1
+        else handedOver += 1
+      }
+      assert.isAbove(interrupted, 0)
     })
   )
 
@@ -214,7 +167,7 @@ const failing = (use: Use): void => {
       const jobs = yield* under.jobs()
       const file = pathOf(under, run[0]!.number)
       const sound = yield* contentsOf(under.disk, file)
-      assert.lengthOf(yield* jobs.run(job), 1)
+      assert.lengthOf((yield* jobs.run(job)).tables, 1)
       assert.deepStrictEqual(yield* contentsOf(under.disk, file), sound)
       const before = yield* names(under)
       for (const place of [0, 20, 96, 700, sound.length >> 1, sound.length - 300, sound.length - 1]) {
@@ -255,7 +208,7 @@ const dying = (use: Use): void => {
         assert.deepStrictEqual(yield* names(under), before)
         assert.deepInclude(jobs.stats(), { running: 0, replaced: death })
       }
-      assert.isAbove((yield* jobs.run(job)).length, 3)
+      assert.isAbove((yield* jobs.run(job)).tables.length, 3)
     })
   )
 
@@ -290,7 +243,7 @@ const queueing = (use: Use): void => {
       assert.deepInclude(jobs.stats(), { running: jobs.concurrency, waiting: 2 })
       yield* Fiber.interrupt(fibers.at(-1)!)
       assert.deepInclude(jobs.stats(), { running: jobs.concurrency, waiting: 1 })
-      for (const fiber of fibers.slice(0, -1)) assert.isAbove((yield* Fiber.join(fiber)).length, 0)
+      for (const fiber of fibers.slice(0, -1)) assert.isAbove((yield* Fiber.join(fiber)).tables.length, 0)
       assert.deepInclude(jobs.stats(), { running: 0, waiting: 0, done: fibers.length - 1, failed: 0 })
       const { bytesRead, bytesWritten } = jobs.stats()
       assert.isAbove(bytesRead, 1000)
@@ -303,7 +256,7 @@ const queueing = (use: Use): void => {
       const job = yield* longJob(under, 60_000)
       const jobs = yield* under.jobs()
       const ended: Array<string> = []
-      const start = (name: string, work: Job) =>
+      const start = (name: string, work: MergeJob) =>
         startNow(Effect.tap(jobs.run(work), () => Effect.sync(() => ended.push(name))))
       const all = []
       for (let index = 0; index < jobs.concurrency; index++) all.push(yield* start("running", job))

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, type Scope, Fiber } from "effect"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { ManifestService } from "../../src/services/Manifest.ts"
-import { tableMeta, tagOf } from "../support/fileSession.ts"
+import { namingTable, tableMeta, tagOf, valueFileMeta } from "../support/fileSession.ts"
 
 export interface ManifestUnderTest {
   readonly open: Effect.Effect<ManifestService, DatabaseError, Scope.Scope>
@@ -17,7 +17,7 @@ export interface ManifestUnderTest {
   readonly tearMarker: Effect.Effect<void>
   readonly listing: Effect.Effect<string>
   /** A file of the size that `tableMeta` names, synced. */
-  readonly makeTable: (number: number) => Effect.Effect<void>
+  readonly makeFile: (kind: "table" | "value", number: number) => Effect.Effect<void>
   /** A directory that is not there. */
   readonly copyDirectory: string
   /** As `open` and `openAfterPowerCut`, of what is there. */
@@ -75,6 +75,23 @@ const states = (use: Use): void => {
         const manifest = yield* under.open
         assert.deepInclude(manifest.state(), { epoch: 1, sequencesReserved: 200, tables: [], lsnDurable: 9 })
       })
+  )
+
+  use("1. after begin or publish returned, the change survives a power cut: also one of value files", (under) =>
+    Effect.gen(function* () {
+      const found = (open: ManifestUnderTest["open"]) =>
+        Effect.scoped(Effect.map(open, (manifest) => manifest.state().valueFiles))
+      const manifest = yield* began(under)
+      const [first, second] = [manifest.allocateFileNumber(), manifest.allocateFileNumber()]
+      const addTables = [namingTable(manifest.allocateFileNumber(), [first, second])]
+      yield* manifest.publish({ addTables, addValueFiles: [first, second].map((number) => valueFileMeta(number)) })
+      // Both in one file now, under the ids that the table names.
+      const rewritten = valueFileMeta(manifest.allocateFileNumber(), [first, second])
+      yield* manifest.publish({ addValueFiles: [rewritten], removeValueFiles: [second, first] })
+      assert.deepStrictEqual(manifest.state().valueFiles, [rewritten])
+      const again = under.openAfterPowerCut
+      if (again !== undefined) assert.deepStrictEqual(yield* found(again), [rewritten])
+    })
   )
 
   use("2. before begin, nothing in the directory has changed; begin starts a new epoch in a new file", (under) =>
@@ -149,11 +166,16 @@ const states = (use: Use): void => {
     (under) =>
       Effect.gen(function* () {
         const manifest = yield* began(under)
-        const [copied, other] = [manifest.allocateFileNumber(), manifest.allocateFileNumber()]
-        yield* under.makeTable(copied)
-        yield* manifest.publish({ addTables: [tableMeta(copied), tableMeta(other)], commitMillisMax: 5, lsnDurable: 9 })
+        const [copied, values, other] = [1, 2, 3].map(() => manifest.allocateFileNumber()) as [number, number, number]
+        yield* under.makeFile("table", copied)
+        yield* under.makeFile("value", values)
+        const tables = [namingTable(copied, [values])]
+        const valueFiles = [valueFileMeta(values)]
+        const addValueFiles = [valueFileMeta(other), ...valueFiles]
+        const addTables = [...tables, namingTable(other, [other])]
+        yield* manifest.publish({ addTables, addValueFiles, commitMillisMax: 5, lsnDurable: 9 })
         const [before, listing] = [manifest.state(), yield* under.listing]
-        yield* manifest.copyTo(under.copyDirectory, { tables: [tableMeta(copied)], lastSequence: 77 })
+        yield* manifest.copyTo(under.copyDirectory, { tables, valueFiles, lastSequence: 77 })
         assert.deepStrictEqual(manifest.state(), before)
         assert.strictEqual(yield* ownListing(under), listing)
         for (const open of [under.openCopyAfterPowerCut ?? under.openCopy, under.openCopy]) {
@@ -164,7 +186,8 @@ const states = (use: Use): void => {
           assert.deepInclude(state, {
             databaseId: before.databaseId,
             epoch: before.epoch,
-            tables: [tableMeta(copied)],
+            tables,
+            valueFiles,
             logNumberMin: 0,
             sequencesReserved: 100,
             commitMillisMax: 5,
@@ -179,8 +202,12 @@ const states = (use: Use): void => {
     Effect.gen(function* () {
       const manifest = yield* began(under)
       const number = manifest.allocateFileNumber()
-      yield* under.makeTable(number)
-      const copy = manifest.copyTo(under.copyDirectory, { tables: [tableMeta(number)], lastSequence: 77 })
+      yield* under.makeFile("table", number)
+      const copy = manifest.copyTo(under.copyDirectory, {
+        tables: [tableMeta(number)],
+        valueFiles: [],
+        lastSequence: 77
+      })
       for (const operation of ["append", "sync"] as const) {
         under.failNext(operation, "EIO")
         assert.strictEqual(yield* tagOf(copy), "Io")

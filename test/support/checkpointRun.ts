@@ -1,5 +1,5 @@
 // Checkpoints on a simulated disk, and the judgement of what a power cut, a fault or an interruption leaves of one: the
-// whole of it, or no database; and the source as it was.
+// whole of it, or no database; and the source as it was. Neither keeps a file that its state does not name.
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, type Layer } from "effect"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
@@ -10,6 +10,7 @@ import type { Disk } from "../../src/services/Disk.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import { bytes, type ModelEntry } from "./model.ts"
 import { contentsOf, directory, open, type Opened, quiet, smallOptions } from "./opened.ts"
+import { noOrphansSettled } from "./orphans.ts"
 import { type Image, simulate, using } from "./scenario.ts"
 
 export const target = "/copies/one"
@@ -49,10 +50,11 @@ export const errorOf = (exit: Exit.Failure<unknown, DatabaseError>): DatabaseErr
  * sound, take writes, and hold them with the rest when it is opened again.
  */
 export const copyOn = (image: Image): Found | undefined => {
-  const { layer } = MemoryDisk.fromImage(image)
+  const { disk, layer } = MemoryDisk.fromImage(image)
   const first = Effect.scoped(
     Effect.gen(function* () {
       const opened = yield* openThere(layer, target)
+      yield* noOrphansSettled(disk, { ...opened, directory: target })
       const found = yield* foundIn(opened)
       assert.isTrue(opened.database.recovery.clean)
       assert.deepStrictEqual((yield* opened.maintenance.verify).damage, [])
@@ -76,10 +78,13 @@ export const copyOn = (image: Image): Found | undefined => {
 
 /** What the next process finds in the source, which must be sound. */
 export const sourceOn = (image: Image): Found => {
-  const { layer } = MemoryDisk.fromImage(image)
+  const { disk, layer } = MemoryDisk.fromImage(image)
   return simulate(
     Effect.gen(function* () {
       const opened = yield* openThere(layer, directory)
+      // The log names the values of commits that are in no table: after this none is.
+      yield* opened.maintenance.flush
+      yield* noOrphansSettled(disk, { ...opened, directory })
       assert.deepStrictEqual((yield* opened.maintenance.verify).damage, [])
       return yield* foundIn(opened)
     })
@@ -101,7 +106,7 @@ export const prepare = ({ database, maintenance }: Opened) =>
     for (let round = 0; round < 3; round++) {
       for (let key = 0; key < 6; key++) {
         if ((key + round) % 4 === 3) yield* database.remove(`k${key}`)
-        else yield* database.set(`k${key}`, `${round}`.repeat(40))
+        else yield* database.set(`k${key}`, `${round}`.repeat(40 + (key % 2)))
       }
       if (round === 1) yield* database.removeRange({ from: "k2", to: "k4" })
       if (round < 2) yield* maintenance.flush
@@ -109,16 +114,19 @@ export const prepare = ({ database, maintenance }: Opened) =>
   })
 
 /** A database with a checkpoint, and the disk on which both are. */
-export const withCheckpoint = () => {
+export const withCheckpoint = (options: OptionsInput = smallOptions) => {
   const device = SimDisk.make()
   return simulate(
-    using(device, (opened) =>
-      Effect.gen(function* () {
-        yield* prepare(opened)
-        const before = yield* foundIn(opened)
-        const made = yield* opened.maintenance.checkpoint(target)
-        return { device, before, made }
-      })
+    using(
+      device,
+      (opened) =>
+        Effect.gen(function* () {
+          yield* prepare(opened)
+          const before = yield* foundIn(opened)
+          const made = yield* opened.maintenance.checkpoint(target)
+          return { device, before, made }
+        }),
+      options
     )
   )
 }

@@ -9,6 +9,9 @@
 //   2  what it holds is exactly the model's state after some prefix of the commits
 //   3  the prefix contains every commit that was acknowledged as durable before the cut
 //   4  it takes writes, whose sequences are above all that were ever given out, and holds them when it is opened again
+//   5  as soon as it is open, and after its close, its directory holds no file that its state does not name
+//
+// Runs with value files (`crashValues.ts`) are judged for those too.
 import { createHash } from "node:crypto"
 import { assert } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Logger, Scope, Stream } from "effect"
@@ -20,10 +23,14 @@ import * as SimScheduler from "../../src/layers/SimScheduler.ts"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
 import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import { Database, type DatabaseService } from "../../src/services/Database.ts"
-import type { Disk } from "../../src/services/Disk.ts"
+import { Disk, type DiskService } from "../../src/services/Disk.ts"
 import { Maintenance, type MaintenanceService } from "../../src/services/Maintenance.ts"
 import type { Durability, OptionsInput } from "../../src/services/Options.ts"
-import { bytes, hex, Model, type ModelWrite, toModelEntry } from "./model.ts"
+import { actOnValues, judgeValues, namedBy, sparesStreams, valueJudgeOptions, valueRunOptions } from "./crashValues.ts"
+import { markOf } from "./faultLedger.ts"
+import { bytes, Model, type ModelWrite, toModelEntry } from "./model.ts"
+import { directory, visibleImage } from "./opened.ts"
+import { noOrphansSettled } from "./orphans.ts"
 import { Dice, randomKey, randomWrites, toOperation } from "./randomPlan.ts"
 
 export type Image = ReadonlyMap<string, Uint8Array>
@@ -45,14 +52,35 @@ export interface Campaign {
   readonly seen: Set<string>
   /** How often each kind of device call was cut after. */
   readonly steps: Map<string, number>
+  /** How many of the images were taken after each kind of call. */
+  readonly imagesAfter: Map<string, number>
+  /** What ran in the background of the runs. */
+  readonly jobs: { flushes: number; compactions: number; moves: number; drops: number; collections: number }
 }
 
-export const newCampaign = (): Campaign => ({ images: 0, seen: new Set(), steps: new Map() })
+export const newCampaign = (): Campaign => ({
+  images: 0,
+  seen: new Set(),
+  steps: new Map(),
+  imagesAfter: new Map(),
+  jobs: { flushes: 0, compactions: 0, moves: 0, drops: 0, collections: 0 }
+})
 
-const directory = "/db"
+/** What a run is made of. */
+export interface RunKind {
+  readonly options: (dice: Dice) => OptionsInput
+  /** Of a hundred things that an actor does. */
+  readonly flushes: number
+  readonly compactions: number
+  readonly actionsMin: number
+  /** Whether values are as long as value files need them, and collected. */
+  readonly values: boolean
+  /** Whether the power is cut after this kind of call. */
+  readonly cutsAfter: (step: string) => boolean
+}
+
 /** Written by the judge. */
 const after = "7e7e7e7e"
-const marker = (id: number): string => hex(new TextEncoder().encode(`!${String(id).padStart(6, "0")}`))
 
 const databaseOn = (disk: Layer.Layer<Disk>, options: OptionsInput) =>
   Effect.map(
@@ -63,7 +91,7 @@ const databaseOn = (disk: Layer.Layer<Disk>, options: OptionsInput) =>
 const quiet = Effect.provide(Logger.layer([]))
 
 /** What was submitted and acknowledged, in the order in which it happened. */
-class History {
+export class History {
   readonly model = new Model()
   durable = 0
   told = 0
@@ -107,29 +135,74 @@ export const randomOptions = (dice: Dice): OptionsInput => ({
   tableBytesMax: dice.pick([1024, 4096])
 })
 
+/** Everything in a mixture, the power cut after every call. */
+export const mixed: RunKind = {
+  options: randomOptions,
+  flushes: 4,
+  compactions: 4,
+  actionsMin: 3,
+  values: false,
+  cutsAfter: () => true
+}
+
+/** Flushes and compactions all the time, the power cut after their calls: of tables, of installs, and removals. */
+export const jobsMostly: RunKind = {
+  options: (dice) => ({
+    ...randomOptions(dice),
+    arenaBytes: 1024,
+    level0TablesMin: dice.pick([1, 2]),
+    baseLevelBytes: dice.pick([1024, 2048]),
+    levelRatio: 2,
+    tableBytesMax: 1024,
+    manifestBytesMax: dice.pick([256, 1024])
+  }),
+  flushes: 15,
+  compactions: 10,
+  actionsMin: 10,
+  values: false,
+  cutsAfter: (step) => / (?:table|manifest|current|db)$|^remove /.test(step) && !/^(?:read|list|lock) /.test(step)
+}
+
+/** The same run with value files. */
+export const withValues = (kind: RunKind): RunKind => ({
+  ...kind,
+  values: true,
+  options: (dice) => ({ ...kind.options(dice), ...valueRunOptions(dice) }),
+  cutsAfter: (step) => kind.cutsAfter(step) || step.endsWith(" value")
+})
+
+export interface Actor {
+  readonly history: History
+  readonly dice: Dice
+  readonly kind: RunKind
+}
+
 const act = Effect.fnUntraced(function* (
   parts: { readonly database: DatabaseService; readonly maintenance: MaintenanceService },
-  history: History,
-  dice: Dice
+  actor: Actor
 ) {
   const { database, maintenance } = parts
-  const kind = dice.below(100)
-  if (kind < 6) {
+  const { dice, history, kind } = actor
+  if (kind.values && dice.chance(25)) return yield* actOnValues(parts, actor)
+  const turn = dice.below(100)
+  const flushTurns = 6 + kind.flushes
+  const sleepTurns = flushTurns + 5
+  if (turn < 6) {
     history.synced(yield* database.sync)
-  } else if (kind < 10) {
+  } else if (turn < flushTurns) {
     yield* maintenance.flush
-  } else if (kind < 15) {
+  } else if (turn < sleepTurns) {
     // Long enough now and then for the database to be idle.
     yield* Effect.sleep(dice.chance(20) ? 6000 : dice.below(200))
-  } else if (kind < 19) {
+  } else if (turn < sleepTurns + kind.compactions) {
     yield* maintenance.compact(dice.chance(50) ? undefined : { prefix: bytes(randomKey(dice).slice(0, 2)) })
   } else {
     const durability = dice.pick(["disk", "disk", "os", "buffered"] as const)
-    const random = randomWrites(dice, { now: 0, longest: 300 })
+    const random = randomWrites(dice, { now: 0, longest: kind.values ? "values" : 300 })
     // The marker comes last, so that of the last commit it is there, whatever ranges were removed.
     const writes = [
-      ...random.map((write) => ("removed" in write ? write : { ...write, expiresAt: undefined })),
-      { key: marker(history.newId()), value: "" }
+      ...random.map((write) => ("removed" in write ? sparesStreams(write) : { ...write, expiresAt: undefined })),
+      { key: markOf(history.newId()), value: "" }
     ]
     const commit = yield* database.write(writes.map(toOperation), { durability })
     history.acknowledged(commit.sequence, writes, durability)
@@ -139,6 +212,7 @@ const act = Effect.fnUntraced(function* (
 interface RunResult {
   readonly cuts: Array<Cut>
   readonly history: History
+  readonly values: boolean
 }
 
 interface Promised {
@@ -149,7 +223,12 @@ interface Promised {
 /** Takes what a cut after each call could leave, each distinct image once. */
 const cutter = (
   campaign: Campaign,
-  options: { readonly seed: number; readonly promised: Promised; readonly level: number }
+  options: {
+    readonly seed: number
+    readonly promised: Promised
+    readonly level: number
+    readonly cutsAfter: RunKind["cutsAfter"]
+  }
 ) => {
   const cuts: Array<Cut> = []
   const random = new SeededRandom(options.seed)
@@ -157,7 +236,8 @@ const cutter = (
     (device: () => SimDisk.SimDisk) =>
     (index: number, operation: string, path: string): void => {
       const name = `${"recovery ".repeat(options.level)}${operation} ${(path.split("/").at(-1) ?? "").split("-")[0]}`
-      campaign.steps.set(name, (campaign.steps.get(name) ?? 0) + 1)
+      if (!options.cutsAfter(name)) return
+      count(campaign.steps, name)
       for (const outcome of outcomes) {
         // A third of the kinds after each call, so that a campaign sees three times as many runs.
         if (random.below(3) > 0) continue
@@ -165,11 +245,16 @@ const cutter = (
         const hash = hashOf(image)
         if (campaign.seen.has(hash)) continue
         campaign.seen.add(hash)
+        count(campaign.imagesAfter, name)
         const { durable, told } = options.promised
         cuts.push({ image: copyOf(image), where: `call ${index} (${name}), ${outcome.name}`, durable, told })
       }
     }
   return { cuts, onOperation }
+}
+
+const count = (counts: Map<string, number>, name: string): void => {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
 }
 
 const hashOf = (image: Image): string => {
@@ -182,15 +267,17 @@ const hashOf = (image: Image): string => {
 const copyOf = (image: Image): Image => new Map([...image].map(([path, content]) => [path, content.slice()]))
 
 /** Runs the actors of the seed and returns all cuts. */
-export const crashRun = (seed: number, campaign: Campaign): RunResult => {
+export const crashRun = (seed: number, campaign: Campaign, kind: RunKind = mixed): RunResult => {
   const dice = new Dice(seed)
-  const options = randomOptions(dice)
+  const options = kind.options(dice)
   const history = new History()
-  const { cuts, onOperation } = cutter(campaign, { seed, promised: history, level: 0 })
+  const { cutsAfter } = kind
+  const { cuts, onOperation } = cutter(campaign, { seed, promised: history, level: 0, cutsAfter })
   const device: SimDisk.SimDisk = SimDisk.make({ onOperation: (...call) => onOperation(() => device)(...call) })
   const actor = (parts: { readonly database: DatabaseService; readonly maintenance: MaintenanceService }) => {
     const own = new Dice(dice.below(1e9))
-    return Effect.forEach(Array.from({ length: 3 + own.below(6) }), () => act(parts, history, own), { discard: true })
+    const actions = Array.from({ length: kind.actionsMin + own.below(6) })
+    return Effect.forEach(actions, () => act(parts, { history, kind, dice: own }), { discard: true })
   }
   const session = Effect.scoped(
     Effect.gen(function* () {
@@ -202,24 +289,35 @@ export const crashRun = (seed: number, campaign: Campaign): RunResult => {
           discard: true
         }
       )
+      const { counters } = yield* parts.maintenance.stats
+      for (const job of ["flushes", "compactions", "moves", "drops", "collections"] as const)
+        campaign.jobs[job] += counters[job]
     })
   )
-  const program = Effect.forEach(Array.from({ length: 1 + dice.below(3) }), () => session, { discard: true })
+  const closed = Effect.suspend(() => {
+    const { disk } = MemoryDisk.fromImage(visibleImage(device))
+    return namedBy({ disk, directory, logSegments: undefined }, kind.values)
+  })
+  const sessions = Array.from({ length: 1 + dice.below(3) }, () => Effect.andThen(session, closed))
+  const program = Effect.forEach(sessions, (one) => one, { discard: true })
   const exit = SimScheduler.run(quiet(program), { seed })
   if (Exit.isFailure(exit)) throw new Error(`seed ${seed}: the run itself failed`, { cause: exit.cause })
   assert.deepStrictEqual(device.openHandles(), [], `seed ${seed}: handles left open`)
-  return { cuts, history }
+  return { cuts, history, values: kind.values }
 }
 
 const contents = (database: DatabaseService) =>
   Effect.map(Stream.runCollect(database.scan()), (entries) => Array.from(entries, toModelEntry))
 
 /** Opens the image as a user would, and holds it against the history. */
-const judge = Effect.fnUntraced(function* (cut: Cut, disk: Layer.Layer<Disk>, history: History) {
+const judge = Effect.fnUntraced(function* (cut: Cut, device: DiskService, { history, values }: RunResult) {
   const scope = yield* Effect.scope
+  const small = { arenaBytes: 4096, valueBytesMax: 400, cacheBytes: 0 }
+  const disk = Layer.succeed(Disk, device)
   const first = yield* Effect.scoped(
     Effect.gen(function* () {
-      const { database, maintenance } = yield* databaseOn(disk, { arenaBytes: 4096, valueBytesMax: 400, cacheBytes: 0 })
+      const { database, maintenance } = yield* databaseOn(disk, values ? valueJudgeOptions : small)
+      if (!values) yield* noOrphansSettled(device, { directory, maintenance })
       const found = yield* contents(database)
       const last = found.reduce((highest, entry) => Math.max(highest, entry.sequence), 0)
       assert.isAtLeast(last, cut.durable === 0 ? 0 : cut.durable, "an acknowledged commit is lost")
@@ -230,11 +328,15 @@ const judge = Effect.fnUntraced(function* (cut: Cut, disk: Layer.Layer<Disk>, hi
       return found
     })
   )
-  const again = yield* Scope.provide(databaseOn(disk, { arenaBytes: 4096 }), scope)
+  yield* namedBy({ disk: device, directory, logSegments: undefined }, values)
+  const again = yield* Scope.provide(databaseOn(disk, values ? valueJudgeOptions : { arenaBytes: 4096 }), scope)
+  if (values) yield* again.maintenance.flush
+  yield* noOrphansSettled(device, { directory, maintenance: again.maintenance })
   const second = yield* contents(again.database)
   const others = (entry: { readonly key: string }) => entry.key !== after
   assert.deepStrictEqual(second.filter(others), first.filter(others), "the second open differs")
   assert.lengthOf(second, first.filter(others).length + 1)
+  if (values) yield* judgeValues(again, device)
 })
 
 /**
@@ -242,19 +344,20 @@ const judge = Effect.fnUntraced(function* (cut: Cut, disk: Layer.Layer<Disk>, hi
  */
 const recoveryRun = (
   cut: Cut,
-  history: History,
+  run: RunResult,
   campaign: Campaign,
   place: { readonly seed: number; readonly level: number }
 ): RunResult => {
+  const options = run.values ? valueJudgeOptions : { arenaBytes: 1024, valueBytesMax: 400 }
   const promised = { durable: cut.durable, told: cut.told }
-  const taken = cutter(campaign, { ...place, promised })
+  const taken = cutter(campaign, { ...place, promised, cutsAfter: mixed.cutsAfter })
   const device: SimDisk.SimDisk = SimDisk.make({
     image: cut.image,
     onOperation: (...call) => taken.onOperation(() => device)(...call)
   })
   const program = Effect.scoped(
     Effect.gen(function* () {
-      const { database } = yield* databaseOn(device.layer, { arenaBytes: 1024, valueBytesMax: 400 })
+      const { database } = yield* databaseOn(device.layer, options)
       const found = yield* contents(database)
       promised.durable = found.reduce((highest, entry) => Math.max(highest, entry.sequence), promised.durable)
       yield* Effect.sleep(100)
@@ -262,7 +365,7 @@ const recoveryRun = (
   )
   const exit = SimScheduler.run(quiet(program), { seed: place.seed })
   if (Exit.isFailure(exit)) throw new Error(`seed ${place.seed}, cut after ${cut.where}`, { cause: exit.cause })
-  return { cuts: taken.cuts, history }
+  return { ...run, cuts: taken.cuts }
 }
 
 /** A deadlock is thrown, not an exit: it is told with the place too. */
@@ -291,11 +394,11 @@ export const judgeAll = (
   const { level = 1, nestedEvery, seed } = options
   run.cuts.forEach((cut, index) => {
     campaign.images += 1
-    const disk = MemoryDisk.fromImage(cut.image).layer
-    const exit = runOrThrow(judge(cut, disk, run.history), { seed: seed + index, where: cut.where })
+    const { disk } = MemoryDisk.fromImage(cut.image)
+    const exit = runOrThrow(judge(cut, disk, run), { seed: seed + index, where: cut.where })
     if (Exit.isFailure(exit)) throw new Error(`seed ${seed}, cut after ${cut.where}`, { cause: exit.cause })
     if (level > levelMax || index % nestedEvery !== nestedEvery - 1) return
-    const nested = recoveryRun(cut, run.history, campaign, { seed: seed + index, level })
+    const nested = recoveryRun(cut, run, campaign, { seed: seed + index, level })
     judgeAll(nested, campaign, { seed: seed + index, nestedEvery: Math.max(1, nested.cuts.length), level: level + 1 })
   })
 }

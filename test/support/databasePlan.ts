@@ -2,10 +2,12 @@
 import { assert } from "@effect/vitest"
 import { Clock, Effect, Exit, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import type { Cursor, DatabaseService, Reader } from "../../src/services/Database.ts"
+import type { Cursor, DatabaseService, LazyEntry, Reader } from "../../src/services/Database.ts"
+import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { MaintenanceService } from "../../src/services/Maintenance.ts"
 import { bytes, hex, inRange, Model, type ModelEntry, toModelEntry } from "./model.ts"
-import { Dice, randomKey, randomRange, randomWrites, toOperation, writeIn } from "./randomPlan.ts"
+import { Dice, randomKey, randomLongValue, randomRange, randomWrites, toOperation, writeIn } from "./randomPlan.ts"
+import { piecesOf, streamed } from "./valueKit.ts"
 
 export interface Opened {
   readonly database: DatabaseService
@@ -15,7 +17,8 @@ export interface Opened {
 export interface PlanOptions {
   readonly seed: number
   readonly steps: number
-  readonly longest: number
+  /** Of the values, in bytes. `values`: at every threshold of value files, and longer than a memtable. */
+  readonly longest: number | "values"
   /** Opens the same database again and again. */
   readonly open: Effect.Effect<Opened, unknown, Scope.Scope>
 }
@@ -44,10 +47,18 @@ const compareReads = Effect.fnUntraced(function* (reader: Reader, expected: Read
   assert.strictEqual(value && hex(value), values[2], "get")
   const unsafe = reader.getUnsafe(bytes(keys[3]!))
   if (typeof unsafe !== "symbol") assert.strictEqual(unsafe && hex(unsafe), values[3], "getUnsafe")
+  const pieces = yield* streamed(reader, bytes(keys[0]!))
+  assert.strictEqual(pieces && hex(pieces), values[0], "getStream")
   const range = randomRange(dice)
   const inside = inRange(expected, range)
   const scanned = yield* Stream.runCollect(reader.scan(range))
   assert.deepStrictEqual(Array.from(scanned, toModelEntry), inside, `scan ${describeRange(range)}`)
+  const lazy = yield* Stream.runCollect(Stream.mapEffect(reader.scanLazy(range), readLazy))
+  assert.deepStrictEqual(
+    Array.from(lazy),
+    inside.map(({ key, sequence, value }) => ({ key, sequence, value })),
+    "lazy"
+  )
   const scannedKeys = yield* Stream.runCollect(reader.keys(range))
   assert.deepStrictEqual(
     Array.from(scannedKeys, hex),
@@ -55,18 +66,42 @@ const compareReads = Effect.fnUntraced(function* (reader: Reader, expected: Read
     "keys"
   )
   assert.strictEqual(yield* reader.count(range), inside.length, "count")
-  yield* Effect.scoped(
-    Effect.flatMap(reader.cursor({ ...range, limit: undefined }), (cursor) =>
-      compareCursor(cursor, inRange(expected, { ...range, limit: undefined }), dice)
-    )
-  )
+  const whole = { ...range, limit: undefined }
+  const all = inRange(expected, whole)
+  if (dice.chance(50)) {
+    yield* Effect.scoped(Effect.flatMap(reader.cursor(whole), (cursor) => compareCursor(cursor, all, dice)))
+  } else {
+    const walk = (cursor: Cursor) => compareCursor(cursor, all, dice, compareUnread(cursor))
+    yield* Effect.scoped(Effect.flatMap(reader.cursor({ ...whole, lazy: true }), walk))
+  }
 })
+
+const readLazy = (entry: LazyEntry) =>
+  Effect.map(entry.value, (value) => {
+    assert.strictEqual(value.length, entry.valueBytes)
+    return { key: hex(entry.key), sequence: entry.sequence, value: hex(value) }
+  })
+
+/** Compares an entry whose value may be read or not. */
+const compareUnread = (cursor: Cursor) =>
+  Effect.fnUntraced(function* (expected: ModelEntry | undefined) {
+    assert.strictEqual(cursor.key && hex(cursor.key), expected?.key, "lazy cursor")
+    if (expected === undefined) return
+    assert.strictEqual(cursor.valueBytes, expected.value.length / 2)
+    assert.strictEqual(hex(yield* cursor.readValue), expected.value)
+  })
 
 const describeRange = (range: object): string =>
   JSON.stringify(range, (_, value: unknown) => (value instanceof Uint8Array ? hex(value) : value))
 
 /** A random walk. Positions -1 and `length` are before and after the range. */
-const compareCursor = Effect.fnUntraced(function* (cursor: Cursor, entries: ReadonlyArray<ModelEntry>, dice: Dice) {
+const compareCursor = Effect.fnUntraced(function* (
+  cursor: Cursor,
+  entries: ReadonlyArray<ModelEntry>,
+  dice: Dice,
+  compare: (expected: ModelEntry | undefined) => Effect.Effect<void, DatabaseError> = (expected) =>
+    Effect.sync(() => assert.deepStrictEqual(cursor.entry && toModelEntry(cursor.entry), expected, "cursor"))
+) {
   const reverse = entries.length > 1 && entries[0]!.key > entries[1]!.key
   let at = -1
   for (let step = 0; step < 12; step++) {
@@ -86,11 +121,11 @@ const compareCursor = Effect.fnUntraced(function* (cursor: Cursor, entries: Read
     }
     const expected = entries[at]
     assert.strictEqual(found, expected !== undefined, `cursor step ${step} to ${at} of ${entries.length}`)
-    assert.deepStrictEqual(cursor.entry && toModelEntry(cursor.entry), expected, "cursor")
+    yield* compare(expected)
   }
 })
 
-const write = Effect.fnUntraced(function* (opened: Opened, model: Model, dice: Dice, longest: number) {
+const write = Effect.fnUntraced(function* (opened: Opened, model: Model, dice: Dice, longest: PlanOptions["longest"]) {
   const now = yield* Clock.currentTimeMillis
   const writes = randomWrites(dice, { now, longest })
   const durability = dice.pick(["disk", "os", "buffered"] as const)
@@ -98,8 +133,23 @@ const write = Effect.fnUntraced(function* (opened: Opened, model: Model, dice: D
   model.commit(commit.sequence, writes)
 })
 
+/** One value in pieces, of a size that is not known before. */
+const writeStream = Effect.fnUntraced(function* (opened: Opened, model: Model, dice: Dice) {
+  const { database } = opened
+  const [key, value] = [randomKey(dice), randomLongValue(dice)]
+  const userMeta = dice.below(256)
+  yield* database.setStream(bytes(key), piecesOf(bytes(value), [1 + dice.below(50), 1 + dice.below(999)]), { userMeta })
+  const entry = yield* database.getEntry(bytes(key))
+  model.commit(entry!.sequence, [{ key, value, userMeta }])
+})
+
 /** A transaction that reads its own writes over what was there, and sometimes fails. */
-const transact = Effect.fnUntraced(function* (opened: Opened, model: Model, dice: Dice, longest: number) {
+const transact = Effect.fnUntraced(function* (
+  opened: Opened,
+  model: Model,
+  dice: Dice,
+  longest: PlanOptions["longest"]
+) {
   const now = yield* Clock.currentTimeMillis
   const writes = randomWrites(dice, { now, longest })
   const fails = dice.chance(20)
@@ -130,7 +180,8 @@ export const runPlan = Effect.fnUntraced(function* (options: PlanOptions) {
   const release = Effect.forEach(held, (one) => Scope.close(one.scope, Exit.void), { discard: true })
   for (let step = 0; step < steps; step++) {
     const kind = dice.below(100)
-    if (kind < 45) yield* write(opened, model, dice, longest)
+    if (kind < 42) yield* write(opened, model, dice, longest)
+    else if (kind < 45) yield* writeStream(opened, model, dice)
     else if (kind < 60) yield* compareReads(opened.database, yield* present, dice)
     else if (kind < 72) yield* transact(opened, model, dice, longest)
     else if (kind < 80) {
@@ -141,8 +192,10 @@ export const runPlan = Effect.fnUntraced(function* (options: PlanOptions) {
       const one = dice.pick(held)
       yield* compareReads(one.reader, one.expected, dice)
     } else if (kind < 92) yield* opened.maintenance.flush
-    else if (kind < 94) yield* opened.database.sync
-    else if (kind < 97) yield* TestClock.adjust(dice.below(500))
+    else if (kind < 93) yield* opened.database.sync
+    else if (kind < 94) yield* opened.maintenance.compact()
+    else if (kind < 95) yield* opened.maintenance.collectValues({ garbageRatioMin: dice.pick([0, 0.3]) })
+    else if (kind < 97) yield* TestClock.adjust(dice.chance(10) ? "2 minutes" : dice.below(500))
     else {
       yield* release
       held.length = 0

@@ -63,13 +63,13 @@ export class Ledger {
     this.isSettled = false
   }
 
-  /** The mark comes first; without other writes the commit is one of a single operation. */
-  submit(writes: ReadonlyArray<ModelWrite>, durability: Durability): Submitted {
+  /** The mark comes first; without other writes the commit is one of a single operation, which may have a value. */
+  submit(writes: ReadonlyArray<ModelWrite>, durability: Durability, markValue = ""): Submitted {
     const id = this.commits.length + 1
     const commit: Submitted = {
       id,
       session: this.session,
-      writes: [{ key: markOf(id), value: "" }, ...writes],
+      writes: [{ key: markOf(id), value: markValue }, ...writes],
       durability,
       state: "pending",
       sequence: 0

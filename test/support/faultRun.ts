@@ -14,8 +14,8 @@ import * as SimScheduler from "../../src/layers/SimScheduler.ts"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
 import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import { Ledger, type Survival } from "./faultLedger.ts"
-import { attempted, scripts, Session, type Weather } from "./faultSession.ts"
-import { contentsOf, open, quiet, smallOptions, visibleImage } from "./opened.ts"
+import { attempted, canonical, Session, type Weather, type Workload } from "./faultSession.ts"
+import { contentsOf, open, quiet, visibleImage } from "./opened.ts"
 import { Dice, toOperation } from "./randomPlan.ts"
 
 /** A disk that somebody may open next, and what must be on it. */
@@ -40,14 +40,14 @@ const isKnown = ({ image, ledger, survival }: Left): boolean => {
 }
 
 /** Opens what a crash left, as the next process would, and as the one after that. */
-const reopen = (left: Left, seed: number): void => {
+const reopen = (left: Left, { judgeOptions }: Workload, seed: number): void => {
   if (isKnown(left)) return
   const { image, ledger, survival, where } = left
   const { layer } = MemoryDisk.fromImage(image)
   const program = Effect.gen(function* () {
     yield* Effect.scoped(
       Effect.gen(function* () {
-        const { database, maintenance } = yield* open(layer, { ...smallOptions, arenaBytes: 4096 })
+        const { database, maintenance } = yield* open(layer, { ...judgeOptions, arenaBytes: 4096 })
         ledger.judge(yield* contentsOf(database), survival)
         assert.deepStrictEqual((yield* maintenance.verify).damage, [])
         const { told } = ledger
@@ -58,7 +58,7 @@ const reopen = (left: Left, seed: number): void => {
       })
     )
     const again = yield* Effect.scoped(
-      Effect.flatMap(open(layer, smallOptions), ({ database }) => contentsOf(database))
+      Effect.flatMap(open(layer, judgeOptions), ({ database }) => contentsOf(database))
     )
     ledger.judge(again, "closed")
   })
@@ -135,7 +135,7 @@ const checkLog = (log: ReadonlyArray<SimDisk.OperationRecord>, sessions: Readonl
 }
 
 /** Runs the workload with the fault, and judges every state that could be found afterwards. */
-export const faultRun = (seed: number, rule: FaultRule | undefined): FaultRun => {
+export const faultRun = (seed: number, rule: FaultRule | undefined, workload: Workload = canonical): FaultRun => {
   const dice = new Dice(seed)
   const ledger = new Ledger()
   const device = SimDisk.make({ faults: rule === undefined ? [] : [rule] })
@@ -145,7 +145,7 @@ export const faultRun = (seed: number, rule: FaultRule | undefined): FaultRun =>
   const struck = () => device.log.some(({ code }) => isFault(code))
   const isSound = () => !doubtful(device.log, rule, sessions.at(-1)!)
   const weather: Weather = { isOver: () => rule === undefined || (rule.sticky !== true && struck()), isSound }
-  const runSession = Effect.fnUntraced(function* (number: number, { options, script }: (typeof scripts)[number]) {
+  const runSession = Effect.fnUntraced(function* (number: number, { options, script }: Workload["scripts"][number]) {
     sessions.push(device.log.length)
     const [wasStruck, mustOpen] = [struck(), weather.isOver()]
     const scope = yield* Scope.make()
@@ -163,14 +163,14 @@ export const faultRun = (seed: number, rule: FaultRule | undefined): FaultRun =>
     const hasFailed = device.log.slice(sessions.at(-1)).some(({ code }) => isFault(code))
     ledger.reopened(!isSound() ? "powerCut" : hasFailed ? "processCrash" : "closed")
   })
-  const program = Effect.forEach(scripts, (script, index) => runSession(index + 1, script), { discard: true })
+  const program = Effect.forEach(workload.scripts, (script, index) => runSession(index + 1, script), { discard: true })
   const { exit, steps } = SimScheduler.runTraced(quiet(program), { seed, stepsMax: 100_000 })
   if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
   assert.deepStrictEqual(device.openHandles(), [], "handles left open")
   checkLog(device.log, sessions)
   device.clearFaults()
   left.push(...leftBehind(device, ledger, { where: "at the end", isSound: !doubtful(device.log, rule, 0) }))
-  for (const one of left) reopen(one, seed)
+  for (const one of left) reopen(one, workload, seed)
   return { log: device.log, failures, steps }
 }
 

@@ -2,12 +2,13 @@
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Option } from "effect"
 import type { Bounds, Range } from "../../src/services/Database.ts"
-import { DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
+import { CommitOutcomeUnknown, DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
 import type { Durability, OptionsInput } from "../../src/services/Options.ts"
 import { type Ledger, markOf, type Submitted } from "./faultLedger.ts"
 import { bytes, hex, inRange, lastOf, type ModelWrite, toModelEntry } from "./model.ts"
 import { contentsOf, type Opened, smallOptions } from "./opened.ts"
-import { type Dice, randomBounds, randomKey, toOperation, writeIn } from "./randomPlan.ts"
+import { type Dice, randomBounds, randomKey, randomLongValue, toOperation, writeIn } from "./randomPlan.ts"
+import { piecesOf, streamed } from "./valueKit.ts"
 
 /** The marks of commits are below all else that bounds over them cover. */
 const besideMarks = (bounds: Bounds): Bounds =>
@@ -63,16 +64,18 @@ export class Session {
     })
   }
 
-  writes(count: number, longest: number): ReadonlyArray<ModelWrite> {
+  /** `values`: as long as files of values need them. */
+  writes(count: number, longest: number | "values"): ReadonlyArray<ModelWrite> {
     return Array.from({ length: count }, () => {
       if (this.dice.chance(10)) return { removed: besideMarks(randomBounds(this.dice)) }
       const key = randomKey(this.dice)
       if (this.dice.chance(20)) return { key, value: undefined }
+      if (longest === "values") return { key, value: randomLongValue(this.dice) }
       return { key, value: this.dice.below(256).toString(16).padStart(2, "0").repeat(this.dice.below(longest)) }
     })
   }
 
-  write(durability: Durability, count: number, longest = 40): Effect.Effect<void> {
+  write(durability: Durability, count: number, longest: number | "values" = 40): Effect.Effect<void> {
     return Effect.suspend(() => {
       const writes = this.writes(count, longest)
       const commit = this.ledger.submit(writes, durability)
@@ -81,8 +84,14 @@ export class Session {
   }
 
   /** Reads, writes over what it read, reads that, and commits. */
-  readonly transact: Effect.Effect<void> = Effect.suspend(() => {
-    const [key, writes] = [randomKey(this.dice), this.writes(3, 30)]
+  readonly transact: Effect.Effect<void> = this.transactWith(30)
+
+  transactWith(longest: number | "values"): Effect.Effect<void> {
+    return Effect.suspend(() => this.transactOnce(longest))
+  }
+
+  private transactOnce(longest: number | "values"): Effect.Effect<void> {
+    const [key, writes] = [randomKey(this.dice), this.writes(3, longest)]
     const commit = this.ledger.submit(writes, "disk")
     const body = Effect.scoped(
       Effect.gen({ self: this as Session }, function* (this: Session) {
@@ -97,7 +106,37 @@ export class Session {
       })
     )
     return this.commit(commit, body)
+  }
+
+  /** One value in pieces: that of the commit's mark. */
+  readonly stream: Effect.Effect<void> = Effect.suspend(() => {
+    const { database } = this.opened
+    const value = randomLongValue(this.dice)
+    const commit = this.ledger.submit([], "disk", value)
+    const key = bytes(markOf(commit.id))
+    // What the commit was is asked for; if that fails, nobody was told.
+    const sequence = Effect.mapError(
+      Effect.map(database.getEntry(key), (entry) => ({ sequence: entry!.sequence })),
+      (cause) => new DatabaseError({ reason: new CommitOutcomeUnknown({ message: "not told", cause }) })
+    )
+    return this.commit(commit, Effect.andThen(database.setStream(key, piecesOf(bytes(value), [7, 60])), sequence))
   })
+
+  readonly getStream: Effect.Effect<void> = Effect.suspend(() => {
+    const key = randomKey(this.dice)
+    return this.read(`getStream ${key}`, streamed(this.opened.database, bytes(key)), (value) => {
+      const allowed = this.ledger.valuesOf(key)
+      if (allowed !== undefined) assert.include(allowed, value && hex(value), `getStream ${key}`)
+    })
+  })
+
+  readonly collect: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.asVoid(this.step("collect", this.opened.maintenance.collectValues({ garbageRatioMin: 0 })))
+  )
+
+  readonly compact: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.asVoid(this.step("compact", this.opened.maintenance.compact()))
+  )
 
   readonly get: Effect.Effect<void> = Effect.suspend(() => {
     const key = randomKey(this.dice)
@@ -213,11 +252,18 @@ export const attempted = <A>(name: string, effect: Effect.Effect<A, DatabaseErro
 /** What one session does between its opening and its close. */
 export type Script = (session: Session) => Effect.Effect<void>
 
-const each = (...steps: ReadonlyArray<Effect.Effect<void>>): Effect.Effect<void> =>
+export const each = (...steps: ReadonlyArray<Effect.Effect<void>>): Effect.Effect<void> =>
   Effect.forEach(steps, (step) => step, { discard: true })
 
-/** The canonical workload: every kind of call that an open database makes of its disk. */
-export const scripts: ReadonlyArray<{ readonly options: OptionsInput; readonly script: Script }> = [
+/** Sessions one after another, and what the database is opened with to judge what is left of them. */
+export interface Workload {
+  readonly judgeOptions: OptionsInput
+  readonly scripts: ReadonlyArray<{ readonly options: OptionsInput; readonly script: Script }>
+  /** Whether this call is one to strike; `all` strikes every one. */
+  readonly strikes: (call: { readonly index: number; readonly operation: string; readonly path: string }) => boolean
+}
+
+const scripts: Workload["scripts"] = [
   {
     options: smallOptions,
     script: (session) =>
@@ -289,3 +335,6 @@ export const scripts: ReadonlyArray<{ readonly options: OptionsInput; readonly s
     script: (session) => each(session.scan, session.get, session.verify)
   }
 ]
+
+/** The canonical workload: every kind of call that an open database makes of its disk. */
+export const canonical: Workload = { judgeOptions: smallOptions, scripts, strikes: () => true }

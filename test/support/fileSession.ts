@@ -11,7 +11,7 @@ import { DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
 import { Directory } from "../../src/services/Directory.ts"
 import { Disk, type DiskService } from "../../src/services/Disk.ts"
 import type { Encryption } from "../../src/services/Encryption.ts"
-import { Manifest, type ManifestService, type TableMeta } from "../../src/services/Manifest.ts"
+import { Manifest, type ManifestService, type TableMeta, type ValueFileMeta } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
 import { Wal, type WalService } from "../../src/services/Wal.ts"
 
@@ -98,7 +98,24 @@ export const tableMeta = (number: number): TableMeta => ({
   hiddenCount: 0,
   sequenceMin: 1,
   sequenceMax: 2,
-  epoch: 1
+  epoch: 1,
+  valueRefs: []
+})
+
+export const valueFileMeta = (number: number, ids: ReadonlyArray<number> = [number]): ValueFileMeta => ({
+  number,
+  bytes: 4096,
+  fileId: new Uint8Array(32).fill(number),
+  footerCrc: number,
+  epoch: 1,
+  sections: ids.map((id) => ({ id, count: 2, bytes: 30 }))
+})
+
+/** With a reference to a value of each of the files. */
+export const namingTable = (number: number, files: ReadonlyArray<number>): TableMeta => ({
+  ...tableMeta(number),
+  entryCount: 2 + files.length,
+  valueRefs: files.map((file) => ({ file, count: 1, bytes: 10 }))
 })
 
 export type Image = Map<string, Uint8Array>

@@ -29,7 +29,8 @@ export const workOf = (plan: Plan, place: (held: Held) => TableMeta): JobWork =>
     nowMillis: plan.nowMillis,
     deeper,
     grandparents: deeper,
-    tableBytesMax: plan.tableBytesMax
+    tableBytesMax: plan.tableBytesMax,
+    values: undefined
   }
 }
 

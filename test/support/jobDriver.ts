@@ -6,9 +6,9 @@ import { makeEntryView } from "../../src/internal/format/blockEntry.ts"
 import { checksumSealer } from "../../src/internal/format/sealer.ts"
 import { Layout } from "../../src/internal/format/storedBlock.ts"
 import type { TableMeta } from "../../src/internal/format/tableMeta.ts"
-import { JobKernel } from "../../src/internal/structure/jobKernel.ts"
-import type { JobAnswer, JobRequest, NewFile } from "../../src/internal/structure/jobRequest.ts"
-import type { JobSetup, JobWork } from "../../src/internal/structure/jobWork.ts"
+import type { JobAnswer, JobFile, JobRequest, JobResult, NewFile } from "../../src/internal/structure/jobRequest.ts"
+import type { AnyWork, JobSetup, JobWork } from "../../src/internal/structure/jobWork.ts"
+import { kernelOf } from "../../src/internal/structure/kernelOf.ts"
 import { openStored, TableOpening } from "../../src/internal/structure/tableOpening.ts"
 import { fromView, type Plain } from "../internal/format/entries.ts"
 import { fileOf, type Held, header } from "./jobPlan.ts"
@@ -16,32 +16,46 @@ import { fileOf, type Held, header } from "./jobPlan.ts"
 export class MemoryFiles {
   readonly files = new Map<number, Uint8Array>()
   readonly requests: Array<JobRequest["_tag"]> = []
+  /** Numbers of the files that can be read, and how many they were at most. */
+  readonly opened = new Set<number>()
+  openedMax = 0
+  readonly reads: Array<Extract<JobRequest, { readonly _tag: "Read" }>> = []
+  onAppend: (file: JobFile, bytes: number) => void = () => {}
   /** The number of the next file beyond those of the setup. */
   next = 1000
   private readonly lanes = new Map<number, Uint8Array>()
-  private writing: { readonly number: number; readonly chunks: Array<Uint8Array> } | undefined
+  private readonly writing = new Map<number, Array<Uint8Array>>()
 
   answer(request: JobRequest): JobAnswer {
     this.requests.push(request._tag)
     switch (request._tag) {
       case "Open":
-        return this.files.get(request.number)!.length
+        this.opened.add(request.file.number)
+        this.openedMax = Math.max(this.openedMax, this.opened.size)
+        return this.files.get(request.file.number)!.length
       case "Read":
+        this.reads.push(request)
         return this.read(request)
+      case "Close":
+        assert.isTrue(this.opened.delete(request.file.number), "what is closed was open")
+        return undefined
       case "Sealer":
         return checksumSealer
       case "Files":
         return [this.newFile()]
       case "Create":
-        assert.isFalse(this.files.has(request.number), "a file is made once")
-        this.writing = { number: request.number, chunks: [] }
+        assert.isFalse(this.files.has(request.file.number), "a file is made once")
+        this.writing.set(request.file.number, [])
         return undefined
       case "Append":
-        this.writing!.chunks.push(...request.chunks.map((chunk) => chunk.slice()))
+        this.onAppend(
+          request.file,
+          request.chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+        )
+        this.writing.get(request.file.number)!.push(...request.chunks.map((chunk) => chunk.slice()))
         return undefined
       case "Publish":
-        this.files.set(this.writing!.number, concatBytes([new Uint8Array(0), ...this.writing!.chunks]))
-        this.writing = undefined
+        this.publish(request.file.number)
         return undefined
       default:
         return undefined
@@ -49,10 +63,14 @@ export class MemoryFiles {
   }
 
   run(work: JobWork, setup: JobSetup): ReadonlyArray<TableMeta> {
-    const kernel = new JobKernel(work, setup)
+    return this.perform(work, setup).tables
+  }
+
+  perform(work: AnyWork, setup: JobSetup): JobResult {
+    const kernel = kernelOf(work, setup)
     for (;;) {
       const request = kernel.next()
-      if (request._tag === "Done") return request.tables
+      if (request._tag === "Done") return request
       kernel.feed(this.answer(request))
     }
   }
@@ -94,11 +112,17 @@ export class MemoryFiles {
   }
 
   /** What was read before in the same lane is spoilt. */
-  private read({ lane = -1, length, number, offset }: Extract<JobRequest, { readonly _tag: "Read" }>): Uint8Array {
-    const bytes = this.files.get(number)!.slice(offset, offset + length)
+  private read({ file, lane = -1, length, offset }: Extract<JobRequest, { readonly _tag: "Read" }>): Uint8Array {
+    assert.isTrue(this.opened.has(file.number), "what is read is open")
+    const bytes = this.files.get(file.number)!.slice(offset, offset + length)
     this.lanes.get(lane)?.fill(0xee)
     if (lane >= 0) this.lanes.set(lane, bytes)
     return bytes
+  }
+
+  private publish(number: number): void {
+    this.files.set(number, concatBytes([new Uint8Array(0), ...this.writing.get(number)!]))
+    this.writing.delete(number)
   }
 
   private newFile(): NewFile {

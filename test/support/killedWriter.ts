@@ -24,7 +24,13 @@ const operations = (id: string): Array<Operation> => {
   const many = 1 + dice.below(4)
   const value = `${id}/${many}/`.padEnd(dice.pick([10, 100, 3000]), "x")
   const keys = Array.from({ length: many }, (_, index) => `data/${id}/${index}`)
-  return [`commit/${id}`, `shared/${dice.below(20)}`, ...keys].map((key) => ({ type: "set", key, value }))
+  // Long enough now and then to go to a file before the commit; those of 3,000 go to one when they are flushed.
+  const first = dice.chance(3) ? value.padEnd(300_000, "y") : value
+  return [`commit/${id}`, `shared/${dice.below(20)}`, ...keys].map((key) => ({
+    type: "set",
+    key,
+    value: key === keys[0] ? first : value
+  }))
 }
 
 const program = Effect.gen(function* () {

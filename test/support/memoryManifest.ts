@@ -8,6 +8,7 @@ const initial: ManifestState = {
   epoch: 0,
   encryptionName: "none",
   tables: [],
+  valueFiles: [],
   logNumberMin: 0,
   fileNumberNext: 1,
   sequencesReserved: 0,
@@ -17,9 +18,11 @@ const initial: ManifestState = {
 }
 
 const changed = (state: ManifestState, change: ManifestChange): ManifestState => {
-  const { addTables = [], removeTables = [], ...fields } = change
+  const { addTables = [], addValueFiles = [], removeTables = [], removeValueFiles = [], ...fields } = change
   const kept = state.tables.filter(({ number }) => !removeTables.includes(number))
-  return { ...state, cleanShutdown: undefined, ...fields, tables: [...kept, ...addTables] }
+  const keptFiles = state.valueFiles.filter(({ number }) => !removeValueFiles.includes(number))
+  const tables = [...kept, ...addTables]
+  return { ...state, cleanShutdown: undefined, ...fields, tables, valueFiles: [...keptFiles, ...addValueFiles] }
 }
 
 /** Knows nothing of the directory but its name. `removeOrphans` and `copyTo` do nothing. */

@@ -38,10 +38,15 @@ export const randomKey = (dice: Dice): string => {
   return key
 }
 
-export const randomValue = (dice: Dice, longest: number): string => {
-  const length = dice.chance(10) ? 0 : dice.chance(10) ? dice.below(longest) : 1 + dice.below(24)
-  return dice.below(256).toString(16).padStart(2, "0").repeat(length)
-}
+const filled = (dice: Dice, length: number): string => dice.below(256).toString(16).padStart(2, "0").repeat(length)
+
+export const randomValue = (dice: Dice, longest: number): string =>
+  filled(dice, dice.chance(10) ? 0 : dice.chance(10) ? dice.below(longest) : 1 + dice.below(24))
+
+/** At, below and above every threshold that a run with value files has, up to what no memtable takes. */
+const valueLengths = [0, 1, 16, 17, 18, 40, 41, 63, 64, 65, 100, 100, 199, 200, 300, 500, 1023, 1024, 3000]
+
+export const randomLongValue = (dice: Dice): string => filled(dice, dice.pick(valueLengths))
 
 /** Part of the keys that `randomKey` makes: those of a prefix, or between two ends, one of which may be open. */
 export const randomBounds = (dice: Dice): Bounds => {
@@ -54,11 +59,12 @@ export const randomBounds = (dice: Dice): Bounds => {
   }
 }
 
-/** One to eight writes, sometimes two of one key. */
+/** One to eight writes, sometimes two of one key. `values`: as long as runs with value files need them. */
 export const randomWrites = (
   dice: Dice,
-  options: { readonly now: number; readonly longest: number }
+  options: { readonly now: number; readonly longest: number | "values" }
 ): Array<ModelWrite> => {
+  const { longest } = options
   const writes: Array<ModelWrite> = []
   for (let count = dice.chance(60) ? 1 : 1 + dice.below(8); count > 0; count--) {
     if (dice.chance(7)) {
@@ -70,7 +76,7 @@ export const randomWrites = (
     else {
       writes.push({
         key,
-        value: randomValue(dice, options.longest),
+        value: longest === "values" ? randomLongValue(dice) : randomValue(dice, longest),
         ...(dice.chance(15) ? { expiresAt: options.now + 1 + dice.below(2000) } : {}),
         ...(dice.chance(15) ? { userMeta: dice.below(256) } : {})
       })

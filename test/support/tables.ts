@@ -19,11 +19,11 @@ import { BlockCache, type BlockCacheService } from "../../src/services/BlockCach
 import { DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
 import { Disk, type DiskService } from "../../src/services/Disk.ts"
 import { Encryption, type EncryptionService } from "../../src/services/Encryption.ts"
-import { type Job, Jobs } from "../../src/services/Jobs.ts"
+import { Jobs, type MergeJob } from "../../src/services/Jobs.ts"
 import { Manifest, type ManifestService, type TableMeta } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
 import { type LoadedParts, SsTable, type SsTableService, type Table } from "../../src/services/SsTable.ts"
-import { fromView, latin1, type Plain, plain } from "../internal/format/entries.ts"
+import { fromView, latin1, type Plain, plain, randomHandle } from "../internal/format/entries.ts"
 import type { Dice } from "../internal/format/support.ts"
 import { memtableOf } from "./jobPlan.ts"
 
@@ -46,7 +46,7 @@ export interface Tables {
 }
 
 /** A job that makes one table of the entries, and drops none of them. */
-export const jobOf = (entries: ReadonlyArray<Plain>, level: number): Job => ({
+export const jobOf = (entries: ReadonlyArray<Plain>, level: number): MergeJob => ({
   memtables: [memtableOf({ points: entries, removals: [] })],
   runs: [],
   from: undefined,
@@ -56,7 +56,8 @@ export const jobOf = (entries: ReadonlyArray<Plain>, level: number): Job => ({
   nowMillis: 0,
   deeper: [],
   grandparents: [],
-  tableBytesMax: Number.MAX_SAFE_INTEGER
+  tableBytesMax: Number.MAX_SAFE_INTEGER,
+  values: undefined
 })
 
 /** `FileSsTable` with a cache of its own; both end with the scope. */
@@ -76,7 +77,7 @@ export const openTables = (parts: TablesParts): Effect.Effect<Tables, never, Sco
   return Effect.map(Layer.build(layer), (context) => {
     const jobs = Context.get(context, Jobs)
     const write: WritableTables["write"] = (entries, level) =>
-      Effect.map(jobs.run(jobOf(entries, level)), (metas) => metas[0])
+      Effect.map(jobs.run(jobOf(entries, level)), ({ tables }) => tables[0])
     return { tables: { ...Context.get(context, SsTable), write }, cache: Context.get(context, BlockCache) }
   })
 }
@@ -172,7 +173,7 @@ export const randomTable = (dice: Dice, size: { readonly count: number; readonly
         plain(name, {
           kind,
           sequence,
-          value: isRemove ? "" : text(length),
+          value: isRemove ? "" : kind === Kind.valueHandle ? randomHandle(dice, entries.length) : text(length),
           expiresAt: isRemove || dice.chance(0.8) ? 0 : Math.max(1, dice.whole()),
           userMeta: isRemove || dice.chance(0.8) ? 0 : 1 + dice.below(255)
         })

@@ -3,7 +3,7 @@ import { Effect, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { tableFileName } from "../../src/internal/format/fileName.ts"
+import { tableFileName, valueFileName } from "../../src/internal/format/fileName.ts"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
 import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
@@ -108,10 +108,11 @@ export const manifestOn = (
     ...(openCopy.afterPowerCut === undefined
       ? {}
       : { openCopyAfterPowerCut: Effect.map(openCopy.afterPowerCut, ({ manifest }) => manifest) }),
-    makeTable: (number) =>
+    makeFile: (kind, number) =>
       Effect.orDie(
         Effect.gen(function* () {
-          const file = yield* plain.create(plain.join(directory, tableFileName(number)))
+          const name = (kind === "table" ? tableFileName : valueFileName)(number)
+          const file = yield* plain.create(plain.join(directory, name))
           yield* file.append([new Uint8Array(tableMeta(number).bytes)])
           yield* file.sync
           yield* file.close

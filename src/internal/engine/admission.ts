@@ -14,7 +14,7 @@ import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import { Gate, WaitList } from "./gate.ts"
-import type { LiveView } from "./view.ts"
+import type { LiveView, Slot } from "./view.ts"
 
 export type StallReason = "memory" | "level0" | "sequences" | "commits"
 
@@ -32,6 +32,13 @@ export interface AdmissionParts {
   /** Commits whose outcome somebody waits for. */
   readonly unresolvedCount: () => number
 }
+
+/**
+ * So many value files its commits may bring along, and so many bytes in them. More would make an open slow, which looks
+ * at each, and keep overwritten values on the disk until the memtable is full of their handles.
+ */
+const directFilesMax = 256
+const directBytesMax = 512 * 1024 * 1024
 
 /** At the least pressure bytes are admitted at this rate, at the most at a hundredth of it. */
 const slowBytesPerMillisecond = 32 * 1024
@@ -99,8 +106,7 @@ export class Admission {
       return "commits"
     }
     if (this.pressureShare >= 1) return "level0"
-    const { capacity, used } = live.active.memtable.arena
-    return capacity - used >= bytes || this.parts.freeze() ? undefined : "memory"
+    return hasRoom(live.active, bytes) || this.parts.freeze() ? undefined : "memory"
   }
 
   stall(reason: StallReason, turn: number): Effect.Effect<void> {
@@ -132,4 +138,12 @@ export class Admission {
       return Effect.sleep(millis)
     })
   }
+}
+
+/** Whether the slot's memtable takes a commit of so many bytes. */
+const hasRoom = ({ memtable, values }: Slot, bytes: number): boolean => {
+  const { capacity, used } = memtable.arena
+  if (capacity - used < bytes) return false
+  if (values.length === 0) return true
+  return values.length < directFilesMax && values.reduce((sum, { meta }) => sum + meta.bytes, 0) < directBytesMax
 }

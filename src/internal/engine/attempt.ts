@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { DatabaseError } from "../../services/DatabaseError.ts"
 
 /** Runs at once: for use inside an effect that is already suspended. */
-export const attemptNow = <A, E>(run: () => Effect.Effect<A, E>): Effect.Effect<A, E | DatabaseError> => {
+export const attemptNow = <A, E, R>(run: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | DatabaseError, R> => {
   try {
     return run()
   } catch (error) {
@@ -14,5 +14,5 @@ export const attemptNow = <A, E>(run: () => Effect.Effect<A, E>): Effect.Effect<
 }
 
 /** Runs each time the effect is. */
-export const attempt = <A, E>(run: () => Effect.Effect<A, E>): Effect.Effect<A, E | DatabaseError> =>
+export const attempt = <A, E, R>(run: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | DatabaseError, R> =>
   Effect.suspend(() => attemptNow(run))

@@ -238,7 +238,8 @@ export class Ballast {
   }
 
   private choose(freeBytes: number): BallastChoice {
-    const liveBytes = this.live?.tables.reduce((sum, { meta }) => sum + meta.bytes, 0) ?? 0
+    const files = this.live === undefined ? [] : [...this.live.tables, ...this.live.valueFiles]
+    const liveBytes = files.reduce((sum, { meta }) => sum + meta.bytes, 0)
     const state = { liveBytes, freeBytes, heldBytes: this.bytes, inUse: this.reserve !== undefined }
     return chooseBallast(state, this.parts.options)
   }

@@ -1,6 +1,6 @@
 // A checkpoint: the database as it is at one moment, as a database of its own in another directory.
 //
-//   flush → hold the live tables → make the directory, lock it → link each table → the whole state, and last its
+//   flush → hold the live tables → make the directory, lock it → link each file → the whole state, and last its
 //   marker (stateFiles.ts) → unlock
 //
 // The moment is the one at which the tables are taken, in one step. Each table holds all of the commits of its
@@ -27,10 +27,10 @@ import * as Effect from "effect/Effect"
 import { Corruption, type DatabaseError, fail } from "../../services/DatabaseError.ts"
 import type { DiskService } from "../../services/Disk.ts"
 import type { Checkpoint } from "../../services/Maintenance.ts"
-import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
+import type { ManifestService, TableMeta, ValueFileMeta } from "../../services/Manifest.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import { CommitReader } from "../format/commit.ts"
-import { markerFileName, tableFileName } from "../format/fileName.ts"
+import { markerFileName, tableFileName, valueFileName } from "../format/fileName.ts"
 import { assert } from "../format/formatError.ts"
 import type { ManifestFacts } from "../structure/manifestState.ts"
 import { fromDisk, ofDisk } from "./diskErrors.ts"
@@ -55,18 +55,19 @@ export const checkpoint = Effect.fn("Database.checkpoint")(function* (
   yield* flush
   return yield* Effect.acquireUseRelease(
     Effect.sync(() => hold(live, oracle)),
-    ({ lastSequence, tables }) =>
-      Effect.as(manifest.copyTo(directory, { tables, lastSequence }), {
+    ({ lastSequence, tables, valueFiles }) =>
+      Effect.as(manifest.copyTo(directory, { tables, valueFiles, lastSequence }), {
         directory,
         sequence: lastSequence,
         tables: tables.length,
-        bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0)
+        valueFiles: valueFiles.length,
+        bytes: [...tables, ...valueFiles].reduce((sum, { bytes }) => sum + bytes, 0)
       }),
     ({ release }) => Effect.sync(release)
   )
 })
 
-/** The live tables, whose files stay until they are released. */
+/** The live tables and the value files that they name, all of which stay until they are released. */
 const hold = (live: LiveView, oracle: OracleService) => {
   const lastSequence = lastSequenceInTables(live.current, oracle.visible())
   const pinned = live.pinTables()
@@ -75,7 +76,10 @@ const hold = (live: LiveView, oracle: OracleService) => {
     tables.every(({ sequenceMax }) => sequenceMax <= lastSequence),
     "tables hold the commits before those of the memtables"
   )
-  return { tables, lastSequence, release: pinned.release }
+  const ids = new Set(tables.flatMap(({ valueRefs }) => valueRefs.map(({ file }) => file)))
+  const files = pinned.valueFiles.map(({ meta }) => meta)
+  const valueFiles = files.filter(({ sections }) => sections.some(({ id }) => ids.has(id)))
+  return { tables, valueFiles, lastSequence, release: pinned.release }
 }
 
 /** Every visible commit up to this one is in the view's tables, and no later one. */
@@ -101,6 +105,7 @@ export interface CopySource extends FileParts {
 export interface Copy {
   readonly directory: string
   readonly tables: ReadonlyArray<TableMeta>
+  readonly valueFiles: ReadonlyArray<ValueFileMeta>
   readonly lastSequence: number
 }
 
@@ -114,7 +119,7 @@ export const writeCopy = Effect.fnUntraced(function* (source: CopySource, copy: 
   const manifestNumber = source.allocate()
   const markerNumber = source.allocate()
   const write = Effect.gen(function* () {
-    yield* linkTables(source, target, copy.tables)
+    yield* linkFiles(source, target, filesOf(copy))
     const ids = { databaseId: source.databaseId, incarnation: yield* randomBytes(16) }
     const facts = factsOf(source.facts, copy, markerNumber + 1)
     const state = { ids, facts, manifestNumber, markerNumber, parents }
@@ -129,6 +134,7 @@ export const writeCopy = Effect.fnUntraced(function* (source: CopySource, copy: 
 const factsOf = (source: ManifestFacts, copy: Copy, fileNumberNext: number): ManifestFacts => ({
   ...source,
   tables: copy.tables,
+  valueFiles: copy.valueFiles,
   fileNumberNext,
   logNumberMin: 0,
   lsnDurable: 0,
@@ -143,24 +149,32 @@ const remembering = (disk: DiskService, made: Array<string>): DiskService => ({
     Effect.uninterruptible(Effect.tap(disk.linkNew(from, to), () => Effect.sync(() => made.push(to))))
 })
 
-const linkTables = Effect.fnUntraced(function* (
+interface CopiedFile {
+  readonly name: string
+  readonly bytes: number
+}
+
+const filesOf = ({ tables, valueFiles }: Copy): ReadonlyArray<CopiedFile> => [
+  ...tables.map(({ bytes, number }) => ({ name: tableFileName(number), bytes })),
+  ...valueFiles.map(({ bytes, number }) => ({ name: valueFileName(number), bytes }))
+]
+
+const linkFiles = Effect.fnUntraced(function* (
   source: FileParts,
   { directory, disk }: FileParts,
-  tables: ReadonlyArray<TableMeta>
+  files: ReadonlyArray<CopiedFile>
 ) {
-  for (const { number } of tables) {
-    const name = tableFileName(number)
+  for (const { name } of files) {
     yield* fromDisk(disk.linkNew(disk.join(source.directory, name), disk.join(directory, name)))
   }
   const entries = yield* fromDisk(disk.list(directory))
-  const bytesOf = new Map(entries.map(({ bytes, name }) => [name, bytes]))
-  for (const meta of tables) {
-    const name = tableFileName(meta.number)
-    const bytes = bytesOf.get(name) ?? 0
-    if (bytes === meta.bytes) continue
+  const found = new Map(entries.map(({ bytes, name }) => [name, bytes]))
+  for (const { bytes: due, name } of files) {
+    const bytes = found.get(name) ?? 0
+    if (bytes === due) continue
     const file = disk.join(source.directory, name)
-    const message = `${file}: the table has ${bytes} bytes, the manifest says ${meta.bytes}`
-    return yield* fail(new Corruption({ message, file, offset: Math.min(bytes, meta.bytes) }))
+    const message = `${file}: the file has ${bytes} bytes, the manifest says ${due}`
+    return yield* fail(new Corruption({ message, file, offset: Math.min(bytes, due) }))
   }
 })
 

@@ -1,69 +1,104 @@
 // The entries of one chunk of a scan: their bytes are gathered in one place and copied once, and the entries are views
-// into that copy.
-import type { Entry } from "../../services/Database.ts"
+// into that copy. Of a value that is not with its record, the handle is gathered; the values of a chunk are then read
+// together, or each when somebody asks for it.
+import { readHandle } from "../format/valueHandle.ts"
 import type { EntryView } from "../structure/entry.ts"
 import { userKeyStart } from "./userKeys.ts"
+import { isSeparated, type Separated } from "./valueReads.ts"
 
-type Parts = "entries" | "keys" | "count"
-
-/** What a chunk is made into. */
-export interface ChunkShape<A> {
-  readonly parts: Parts
-  readonly build: (builder: ChunkBuilder) => ReadonlyArray<A>
-}
+/** What is gathered of an entry: all of it, all but values that are not with their records, its key, or nothing. */
+export type Parts = "entries" | "lazy" | "keys" | "count"
 
 const bytesInitial = 4096
-/** Numbers kept of an entry: key start, value start, value end, sequence, expiry, user meta. */
-const slots = 6
+/** Numbers kept of an entry: key start, value start, value end, sequence, expiry, user meta, place of the value. */
+const slots = 7
+/** Places of values: with the record, in a value file, and in one of the transaction's own. */
+const Place = { here: 0, separate: 1, own: 2 } as const
 
 export class ChunkBuilder {
   count = 0
-  bytes = 0
+  /** How many values are not with their records, and how long they are. */
+  separate = 0
+  valueBytes = 0
   private readonly parts: Parts
+  private readonly lengthOf: (entry: EntryView) => number
+  private filled = 0
   private buffer = new Uint8Array(0)
   private numbers: Array<number> = []
 
-  constructor(parts: Parts) {
+  /** `lengthOf`: of a value that is not with its record. */
+  constructor(parts: Parts, lengthOf: (entry: EntryView) => number) {
     this.parts = parts
+    this.lengthOf = lengthOf
   }
 
+  /** What the chunk will hold, with the values that are read for it. */
+  get bytes(): number {
+    return this.parts === "lazy" ? this.filled : this.filled + this.valueBytes
+  }
+
+  /** Throws what `lengthOf` does. */
   add(entry: EntryView, own: boolean): void {
     this.count += 1
     if (this.parts === "count") return
-    const keyStart = userKeyStart(entry.keyStart)
-    const withValue = this.parts === "entries"
-    const keyLength = entry.keyEnd - keyStart
+    const withValue = this.parts !== "keys"
+    const separate = withValue && isSeparated(entry)
+    if (separate) {
+      this.separate += 1
+      this.valueBytes += this.lengthOf(entry)
+    }
+    // The owner of a separate value is a stored key, with its keyspace.
+    const start = separate ? entry.keyStart : userKeyStart(entry.keyStart)
+    const keyLength = entry.keyEnd - start
     const valueLength = withValue ? entry.valueEnd - entry.valueStart : 0
-    const at = this.bytes
+    const at = this.filled
     this.reserve(keyLength + valueLength)
-    copy(entry.bytes, { start: keyStart, end: entry.keyEnd }, this.buffer, at)
+    copy(entry.bytes, { start, end: entry.keyEnd }, this.buffer, at)
     if (withValue) copy(entry.bytes, { start: entry.valueStart, end: entry.valueEnd }, this.buffer, at + keyLength)
-    this.numbers.push(at, at + keyLength, this.bytes, own ? 0 : entry.sequence, entry.expiresAt, entry.userMeta)
+    const place = separate ? (own ? Place.own : Place.separate) : Place.here
+    const sequence = own ? 0 : entry.sequence
+    this.numbers.push(at, at + keyLength, this.filled, sequence, entry.expiresAt, entry.userMeta, place)
   }
 
   clear(): void {
     this.count = 0
-    this.bytes = 0
+    this.filled = 0
+    this.separate = 0
+    this.valueBytes = 0
     this.numbers = []
   }
 
   /** A copy of the gathered bytes, which are then the chunk's. */
   take(): Uint8Array {
-    return this.buffer.slice(0, this.bytes)
+    return this.buffer.slice(0, this.filled)
   }
 
   at(index: number): ReadonlyArray<number> {
     return this.numbers.slice(index * slots, (index + 1) * slots)
   }
 
+  /** Where the user's key begins in them. */
+  userKeyStartAt(index: number): number {
+    const start = this.numbers[index * slots]!
+    return this.numbers[index * slots + 6] === Place.here ? start : userKeyStart(start)
+  }
+
+  /** The value of an entry, if it is not among the bytes that were taken. */
+  separatedAt(index: number, bytes: Uint8Array): Separated | undefined {
+    const [keyStart, keyEnd, end, sequence, , , place] = this.at(index)
+    if (place === Place.here) return undefined
+    const owner = { bytes, keyStart: keyStart!, keyEnd: keyEnd!, sequence: sequence! }
+    return { handle: readHandle(bytes, keyEnd!, end!), owner, own: place === Place.own }
+  }
+
   private reserve(bytes: number): void {
-    const needed = this.bytes + bytes
+    const needed = this.filled + bytes
     if (needed > this.buffer.length) {
       const grown = new Uint8Array(Math.max(needed, 2 * this.buffer.length, bytesInitial))
-      grown.set(this.buffer.subarray(0, this.bytes))
+      grown.set(this.buffer.subarray(0, this.filled))
       this.buffer = grown
     }
-    this.bytes = needed
+    this.filled = needed
   }
 }
 
@@ -83,38 +118,3 @@ const copy = (
   }
   for (let index = start; index < end; index++) to[offset + index - start] = from[index]!
 }
-
-export const entryShape: ChunkShape<Entry> = {
-  parts: "entries",
-  build: (builder) => {
-    const bytes = builder.take()
-    const entries: Array<Entry> = []
-    for (let index = 0; index < builder.count; index++) {
-      const [keyStart, valueStart, end, sequence, expiresAt, userMeta] = builder.at(index)
-      entries.push({
-        key: bytes.subarray(keyStart, valueStart),
-        value: bytes.subarray(valueStart, end),
-        sequence: sequence!,
-        expiresAt: expiresAt === 0 ? undefined : expiresAt,
-        userMeta: userMeta!
-      })
-    }
-    return entries
-  }
-}
-
-export const keyShape: ChunkShape<Uint8Array> = {
-  parts: "keys",
-  build: (builder) => {
-    const bytes = builder.take()
-    const keys: Array<Uint8Array> = []
-    for (let index = 0; index < builder.count; index++) {
-      const [keyStart, end] = builder.at(index)
-      keys.push(bytes.subarray(keyStart, end))
-    }
-    return keys
-  }
-}
-
-/** Nothing is kept but how many there are. */
-export const countShape: ChunkShape<never> = { parts: "count", build: () => [] }

@@ -17,6 +17,9 @@ import type { OracleService } from "../../services/Oracle.ts"
 import { commitHeaderBytes, writeCommitHeader } from "../format/commit.ts"
 import { assert } from "../format/formatError.ts"
 import { Kind, readRecord, RecordView } from "../format/record.ts"
+import { readHandleLength } from "../format/valueHandle.ts"
+import type { ValueFile } from "../../services/ValueLog.ts"
+import type { CommitValues } from "./commitValues.ts"
 import { userKeyStart } from "./userKeys.ts"
 import type { LiveView, Slot } from "./view.ts"
 
@@ -28,6 +31,8 @@ export interface CommitRequest {
   readonly removesOnly: boolean
   /** Writes exactly `recordBytes` bytes. */
   readonly encode: (target: Uint8Array, offset: number) => void
+  /** Files that the records' handles name. */
+  readonly values?: CommitValues | undefined
 }
 
 export interface Ticket extends Commit {
@@ -40,6 +45,8 @@ export interface Ticket extends Commit {
   readonly removesOnly: boolean
   state: "waiting" | "writing" | "visible" | "failed"
   error: DatabaseError | undefined
+  /** Files that came with it, which the slot has. */
+  readonly files: ReadonlyArray<ValueFile>
   onResolved: (() => void) | undefined
 }
 
@@ -98,12 +105,14 @@ export class CommitQueue {
     const target = slot.memtable.arena.bytes
     writeCommitHeader(target, offset, { bytes, count: request.count, sequence, commitMillis })
     request.encode(target, offset + commitHeaderBytes)
+    const files = request.values?.enter(slot) ?? noFiles
     if (commitMillis > slot.commitMillisMax) slot.commitMillisMax = commitMillis
     this.commits += 1
     const immediate = durability === "buffered" && this.unresolved === 0
     if (!immediate || this.oracle.learning()) this.learn(slot, offset, sequence)
     if (immediate) return this.enterVisible(slot, offset, { bytes, sequence, commitMillis })
-    return this.push({ slot, offset, bytes, sequence, commitMillis, durability, removesOnly: request.removesOnly })
+    const { removesOnly } = request
+    return this.push({ slot, offset, bytes, sequence, commitMillis, durability, removesOnly, files })
   }
 
   /** An empty `disk` commit: resolved when everything before it is on disk. Not counted, not visible. */
@@ -116,7 +125,8 @@ export class CommitQueue {
       sequence: this.oracle.assigned(),
       commitMillis: this.oracle.commitMillisMax(),
       durability: "disk",
-      removesOnly: true
+      removesOnly: true,
+      files: noFiles
     })
   }
 
@@ -223,6 +233,7 @@ export class CommitQueue {
       removesOnly: false,
       state: "visible",
       error: undefined,
+      files: noFiles,
       onResolved: undefined
     }
     this.waiting.push(ticket)
@@ -250,6 +261,8 @@ export class CommitQueue {
   private fail(ticket: Ticket, error: DatabaseError): void {
     ticket.state = "failed"
     ticket.error = error
+    // Its records are not in the index, and its frame is not in the log: nothing names the files.
+    if (isDefinite(error)) for (const file of ticket.files) this.live.removeDirect(ticket.slot, file)
     this.resolve(ticket)
     ticket.onResolved?.()
   }
@@ -269,7 +282,10 @@ export class CommitQueue {
     for (let at = offset + commitHeaderBytes; at < end; at = record.end) {
       readRecord(memtable.arena.bytes, at, end, record)
       memtable.put(at, sequence)
-      userBytes += record.keyEnd - userKeyStart(record.keyStart) + record.valueEnd - record.valueStart
+      const { kind, valueEnd, valueStart } = record
+      userBytes += record.keyEnd - userKeyStart(record.keyStart)
+      userBytes +=
+        kind === Kind.valueHandle ? readHandleLength(memtable.arena.bytes, valueStart, valueEnd) : valueEnd - valueStart
     }
     this.userBytes += userBytes
   }
@@ -288,6 +304,11 @@ export class CommitQueue {
 
 const outlastsFullDisk = ({ removesOnly, state }: Ticket): boolean =>
   state === "visible" || (state === "waiting" && removesOnly)
+const noFiles: ReadonlyArray<ValueFile> = []
+
+/** The commit did not happen, and will not be there after a crash either. */
+const isDefinite = ({ reason }: DatabaseError): boolean =>
+  reason._tag !== "CommitOutcomeUnknown" && reason._tag !== "Poisoned"
 
 /** The group's bytes as they lie in the arena, neighbours joined. */
 export const groupChunks = (group: Group): ReadonlyArray<Uint8Array> => {

@@ -56,6 +56,8 @@ export class Committer {
   refusal: DatabaseError | undefined = undefined
   /** Called when a group has ended. */
   onGroup: () => void = () => {}
+  /** Called when it is poisoned, or the log refuses what it is given: who waits for more than commits may wait in vain. */
+  onTrouble: () => void = () => {}
   /** Woken when a memtable's segments are sealed. */
   readonly sealed = new Gate()
   /** Woken when a flush has ended, or cannot go on. */
@@ -369,6 +371,7 @@ export class Committer {
     this.resolved.wakeAll()
     this.flushed.wakeAll()
     this.sealed.wake()
+    this.onTrouble()
   }
 
   private afterWake(gate: Gate, millis: () => number, action: Effect.Effect<void>): Effect.Effect<never> {

@@ -2,7 +2,7 @@
 // dead; only then readers see them. Whatever fails before the edit leaves the tables as they were.
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
-import type { Job, JobsService } from "../../services/Jobs.ts"
+import type { JobsService, MergeJob } from "../../services/Jobs.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { SsTableService, Table } from "../../services/SsTable.ts"
 import type { Choice, Merge } from "../structure/compactionChoice.ts"
@@ -52,15 +52,18 @@ export const perform = Effect.fn("Compaction.run")(function* (
     yield* replace(parts, inputs, { add })
     return nothing
   }
-  const made = yield* merge(parts, work, horizon)
-  yield* replace(parts, inputs, { add: made, commitMillisMax: horizon.nowMillis }).pipe(
-    // After a failed sync nobody knows which tables a crash would leave live.
-    Effect.tapError((error) => (error.reason._tag === "Poisoned" ? Effect.void : discard(parts, made)))
-  )
+  const install = (made: ReadonlyArray<TableMeta>) =>
+    replace(parts, inputs, { add: made, commitMillisMax: horizon.nowMillis }).pipe(
+      // After a failed sync nobody knows which tables a crash would leave live.
+      Effect.tapError((error) => (error.reason._tag === "Poisoned" ? Effect.void : discard(parts, made))),
+      Effect.as(made)
+    )
+  // An interruption comes while the jobs run, or after the install: in between nobody would remove what was made.
+  const made = yield* Effect.uninterruptible(Effect.flatMap(merge(parts, work, horizon), install))
   return { bytesRead: bytesOf(inputs), bytesWritten: bytesOf(made) }
 })
 
-/** The new tables of all slices, or none. */
+/** The new tables of all slices, or none. Interruptible while jobs run, and nowhere else. */
 const merge = Effect.fnUntraced(function* (
   parts: CompactionParts,
   work: Merge<Table>,
@@ -74,15 +77,16 @@ const merge = Effect.fnUntraced(function* (
     ...horizon,
     deeper: metas(work.deeper),
     grandparents: metas(work.grandparents),
-    tableBytesMax
+    tableBytesMax,
+    values: undefined
   }
   const made: Array<TableMeta> = []
-  yield* Effect.forEach(
-    work.slices,
-    ({ from, to }) =>
-      Effect.map(parts.jobs.run({ ...rest, from, to } satisfies Job), (tables) => void made.push(...tables)),
-    { concurrency: parts.jobs.concurrency, discard: true }
-  ).pipe(Effect.onError(() => discard(parts, made)))
+  const runSlice = ({ from, to }: (typeof work.slices)[number]) =>
+    Effect.uninterruptible(
+      Effect.map(parts.jobs.run({ ...rest, from, to } satisfies MergeJob), ({ tables }) => void made.push(...tables))
+    )
+  const running = Effect.forEach(work.slices, runSlice, { concurrency: parts.jobs.concurrency, discard: true })
+  yield* Effect.onError(Effect.interruptible(running), () => discard(parts, made))
   return made
 })
 

@@ -57,6 +57,8 @@ export class Compactor {
   failing: DatabaseError | undefined = undefined
   /** Woken by commits. */
   readonly active = new Gate()
+  /** Called when tables went, and when nothing is left to do at rest. */
+  onChange: () => void = () => {}
   private readonly parts: CompactorParts
   private readonly limits: CompactionLimits
   private readonly gate = new Gate()
@@ -71,6 +73,8 @@ export class Compactor {
   private stopped = false
   /** The last sequence when idleness was found. */
   private idleAt = -1
+  /** Likewise, and nothing was left to do. */
+  private restedAt = -1
   private fibers: FiberSet.FiberSet<void> | undefined = undefined
 
   constructor(parts: CompactorParts) {
@@ -92,9 +96,15 @@ export class Compactor {
 
   /** The tables have changed. */
   changed(): void {
+    this.restedAt = -1
     const { severity } = pressure(this.input(undefined), this.limits)
     this.parts.committer.admission.setPressure(severity)
     this.gate.wake()
+  }
+
+  /** Whoever waits looks whether it is in vain. */
+  troubled(): void {
+    this.ended.wakeAll()
   }
 
   /** Starts the background fibers in the current scope. */
@@ -102,6 +112,8 @@ export class Compactor {
     this.fibers = yield* FiberSet.make<void>()
     yield* Effect.forkScoped(this.loop, { startImmediately: true })
     yield* Effect.forkScoped(this.idleLoop, { startImmediately: true })
+    // What the process before has left may be all that there is to do.
+    this.active.wake()
     this.changed()
   })
 
@@ -147,11 +159,25 @@ export class Compactor {
 
   private readonly step: Effect.Effect<unknown> = Effect.suspend(() => {
     const work = this.next()
-    if (work === undefined) return Effect.andThen(this.gate.wait, Effect.yieldNow)
+    if (work === undefined) {
+      this.rest()
+      return Effect.andThen(this.gate.wait, Effect.yieldNow)
+    }
     // In this step: the fiber may begin later, and its tables must not be chosen again before.
     this.running.add(work)
     return FiberSet.run(this.fibers!, this.work(work, this.parts.oracle.horizon()))
   })
+
+  /** Nothing was written for a while, and nothing is left to do. */
+  get isAtRest(): boolean {
+    return this.restedAt === this.parts.oracle.assigned()
+  }
+
+  private rest(): void {
+    if (this.running.size > 0 || this.idleAt !== this.parts.oracle.assigned()) return
+    this.restedAt = this.idleAt
+    this.onChange()
+  }
 
   private get mayStart(): boolean {
     const { committer, jobs } = this.parts
@@ -200,16 +226,18 @@ export class Compactor {
   }
 
   private work(work: Work, horizon: Horizon): Effect.Effect<void> {
-    return perform(this.parts, work, horizon).pipe(
-      Effect.matchEffect({
-        onFailure: (error) => this.failed(work, error),
-        onSuccess: ({ bytesWritten }) => Effect.sync(() => this.succeeded(work, bytesWritten))
-      }),
+    const performed = Effect.matchEffect(perform(this.parts, work, horizon), {
+      onFailure: (error) => this.failed(work, error),
+      onSuccess: ({ bytesWritten }) => Effect.sync(() => this.succeeded(work, bytesWritten))
+    })
+    // The stop may have come when the work was chosen and its fiber, which it ends, not there yet.
+    return Effect.suspend(() => (this.stopped ? Effect.void : performed)).pipe(
       Effect.ensuring(
         Effect.sync(() => {
           this.running.delete(work)
           this.ended.wakeAll()
           this.changed()
+          this.onChange()
         })
       )
     )

@@ -1,23 +1,27 @@
 // The cursor that users hold. Between moves it holds a copy of its entry and its moment, nothing else; a move takes up
 // its place by the copied key if the files have changed meanwhile.
 import * as Effect from "effect/Effect"
-import type { Bytes, Cursor, Entry, Range } from "../../services/Database.ts"
-import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
+import type { Bytes, Cursor, CursorRange, Entry, LazyEntry } from "../../services/Database.ts"
+import { Closed, type DatabaseError, fail, invalid } from "../../services/DatabaseError.ts"
 import type { Moment } from "../../services/Oracle.ts"
-import type { EntryView } from "../structure/entry.ts"
 import { compareKeys } from "../structure/keyRange.ts"
 import type { TrackedRange } from "../structure/readTracker.ts"
 import { Step } from "../structure/rangeCursor.ts"
 import { attempt, attemptNow } from "./attempt.ts"
+import { CursorEntry } from "./cursorEntry.ts"
 import { Walk } from "./rangeReads.ts"
 import { loadNow, type Reading, type ReadParts } from "./readContext.ts"
-import { storedKey, userKeyStart } from "./userKeys.ts"
+import { storedKey } from "./userKeys.ts"
+import { MomentValues } from "./valueReads.ts"
 
 export class CursorReads implements Cursor {
-  entry: Entry | undefined = undefined
+  private readonly parts: ReadParts
   private readonly reading: Reading
   private readonly walk: Walk
   private readonly fillCache: boolean
+  private readonly lazy: boolean
+  private readonly values: MomentValues
+  private current: CursorEntry | undefined = undefined
   private closed = false
   /**
    * For the tracker: where the walk last stood, where the move that is under way began, and the range that grew by it.
@@ -26,19 +30,41 @@ export class CursorReads implements Cursor {
   private origin: Uint8Array | undefined = undefined
   private tracked: TrackedRange | undefined = undefined
 
-  constructor(parts: ReadParts, reading: Reading, options: { readonly range: Range; readonly moment: Moment }) {
+  constructor(parts: ReadParts, reading: Reading, options: { readonly range: CursorRange; readonly moment: Moment }) {
+    const { fillCache, lazy } = options.range
+    this.parts = parts
     this.reading = reading
     this.walk = new Walk(parts, reading, options)
-    this.fillCache = options.range.fillCache !== false
+    this.fillCache = fillCache !== false
+    this.lazy = lazy === true
+    this.values = new MomentValues(parts, reading)
   }
 
   get key(): Uint8Array | undefined {
-    return this.entry?.key
+    return this.current?.head.key
   }
 
   get value(): Uint8Array | undefined {
-    return this.entry?.value
+    return this.lazy ? undefined : this.current?.value
   }
+
+  get entry(): Entry | undefined {
+    return this.lazy ? undefined : this.current?.whole
+  }
+
+  get lazyEntry(): LazyEntry | undefined {
+    return this.current?.lazy
+  }
+
+  get valueBytes(): number | undefined {
+    return this.current?.valueBytes
+  }
+
+  readonly readValue: Effect.Effect<Uint8Array, DatabaseError> = attempt(() => {
+    this.check()
+    if (this.current === undefined) throw invalid("the cursor has no current entry, whose value could be read")
+    return this.current.read
+  })
 
   seek(key: Bytes): Effect.Effect<boolean, DatabaseError> {
     return Effect.suspend(() => this.seekFrom(key))
@@ -50,7 +76,7 @@ export class CursorReads implements Cursor {
         const target = storedKey(key)
         const { cursor } = this.walk
         if (found && compareKeys(cursor.currentKey, target) === 0) return Effect.succeed(true)
-        this.entry = undefined
+        this.current = undefined
         cursor.standAt(target)
         this.stood = target
         return Effect.succeed(false)
@@ -64,7 +90,12 @@ export class CursorReads implements Cursor {
 
   close(): void {
     this.closed = true
-    this.entry = undefined
+    this.current = undefined
+    this.values.close()
+  }
+
+  private check(): void {
+    if (this.closed) throw fail(new Closed({ message: "the cursor's scope was closed" }))
   }
 
   private move(forward: boolean): Effect.Effect<boolean, DatabaseError> {
@@ -85,7 +116,7 @@ export class CursorReads implements Cursor {
 
   private step(begin: () => void, forward: boolean): Effect.Effect<boolean, DatabaseError> {
     return attempt(() => {
-      if (this.closed) throw fail(new Closed({ message: "the cursor's scope was closed" }))
+      this.check()
       this.walk.refresh()
       begin()
       return this.run(forward)
@@ -101,8 +132,26 @@ export class CursorReads implements Cursor {
     }
     if (step === Step.pause) return Effect.flatMap(Effect.yieldNow, () => this.again(forward))
     this.track(step, forward)
-    this.entry = step === Step.ready ? copyOf(cursor.entry, this.walk.isOwn) : undefined
-    return Effect.succeed(step === Step.ready)
+    return this.show(step)
+  }
+
+  /** A value that cannot be read fails the move. The cursor stands on its key, with no current entry. */
+  private show(step: Step): Effect.Effect<boolean, DatabaseError> {
+    this.current = undefined
+    if (step !== Step.ready) return Effect.succeed(false)
+    const { values, walk } = this
+    const own = walk.isOwn
+    const current = new CursorEntry(walk.cursor.entry, { separated: this.parts.separated, values, own })
+    if (!this.lazy) current.value ??= values.now(walk.cursor.entry, own)
+    if (this.lazy || current.value !== undefined) {
+      this.current = current
+      return Effect.succeed(true)
+    }
+    return Effect.map(current.read, (value) => {
+      current.value = value
+      this.current = current
+      return true
+    })
   }
 
   private again(forward: boolean): Effect.Effect<boolean, DatabaseError> {
@@ -129,17 +178,5 @@ export class CursorReads implements Cursor {
     else if (forward) this.tracked = tracker.between(from, now, undefined)
     else this.tracked = tracker.range({ from: now, fromInclusive: true, to, toInclusive: true })
     this.stood = now
-  }
-}
-
-/** One buffer for key and value, sliced so that nothing of the source is kept. */
-const copyOf = (entry: EntryView, own: boolean): Entry => {
-  const { bytes, expiresAt, keyEnd, keyStart, sequence, userMeta, valueEnd, valueStart } = entry
-  return {
-    key: bytes.slice(userKeyStart(keyStart), keyEnd),
-    value: bytes.slice(valueStart, valueEnd),
-    sequence: own ? 0 : sequence,
-    expiresAt: expiresAt === 0 ? undefined : expiresAt,
-    userMeta
   }
 }

@@ -5,7 +5,7 @@
 //
 //   nothing, or names that no one cares about           empty: create
 //   manifests, torn markers, segments without commits   an unfinished creation: create anew (and ballast holds nothing)
-//   tables, or segments that may hold commits           a database whose marker is lost: damage, touch nothing
+//   tables, value files, segments with commits          a database whose marker is lost: damage, touch nothing
 //   anything that is not ours                           somebody else's directory: refuse
 import type { DirectoryEntry } from "../../services/Disk.ts"
 import { fileHeaderBytes } from "../format/fileHeader.ts"
@@ -24,6 +24,7 @@ export interface DirectoryState {
   readonly manifests: ReadonlyArray<OwnFile>
   readonly logs: ReadonlyArray<OwnFile>
   readonly tables: ReadonlyArray<OwnFile>
+  readonly valueFiles: ReadonlyArray<OwnFile>
   readonly ballasts: ReadonlyArray<OwnFile>
   /** Names that keep a database from being created here. */
   readonly foreign: ReadonlyArray<string>
@@ -40,6 +41,7 @@ export const directoryState = (entries: ReadonlyArray<DirectoryEntry>): Director
     manifest: [],
     log: [],
     table: [],
+    value: [],
     ballast: []
   }
   const foreign: Array<string> = []
@@ -60,6 +62,7 @@ export const directoryState = (entries: ReadonlyArray<DirectoryEntry>): Director
     manifests: files.manifest,
     logs: files.log,
     tables: files.table,
+    valueFiles: files.value,
     ballasts: files.ballast,
     foreign,
     numberMax
@@ -72,5 +75,6 @@ const emptySegmentBytesMax = fileHeaderBytes + frameHeaderBytes + 20 + 16
 /** Files that only a database that was once complete can have left. */
 export const dataFiles = (state: DirectoryState): ReadonlyArray<OwnFile> => [
   ...state.tables,
+  ...state.valueFiles,
   ...state.logs.filter(({ bytes }) => bytes > emptySegmentBytesMax)
 ]

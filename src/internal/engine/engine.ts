@@ -2,40 +2,33 @@
 // users hold.
 import * as Effect from "effect/Effect"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
-import type { Commit, DatabaseService, Operation, RecoveryReport, WriteOptions } from "../../services/Database.ts"
+import type { DatabaseService, RecoveryReport } from "../../services/Database.ts"
 import { Closed, type DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
 import type { Counters, MaintenanceService } from "../../services/Maintenance.ts"
 import type { MemoryShape } from "../../services/Memory.ts"
-import type { Durability } from "../../services/Options.ts"
 import { successor } from "../structure/removalStripes.ts"
 import type { KeyRange } from "../structure/keyRange.ts"
-import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
 import { Ballast, type BallastParts } from "./ballast.ts"
 import { checkpoint } from "./checkpoint.ts"
-import type { CommitRequest } from "./commitQueue.ts"
+import { Collector } from "./collector.ts"
 import { Committer } from "./committer.ts"
 import { Compactor } from "./compactor.ts"
+import { DirectValues } from "./directValues.ts"
 import { Flusher } from "./flusher.ts"
-import { ObsoleteTables } from "./obsoleteTables.ts"
+import { ObsoleteFiles } from "./obsoleteFiles.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
-import {
-  checkedDurability,
-  type Limits,
-  operationFields,
-  removeFields,
-  removeRangeFields,
-  setFields,
-  SingleRequest
-} from "./requests.ts"
+import type { Limits } from "./requests.ts"
 import { EngineStats, type StatsParts } from "./stats.ts"
 import { Transactions } from "./transactions.ts"
 import { toKeyRange } from "./userKeys.ts"
+import { ValueReads } from "./valueReads.ts"
 import { ValueSlab } from "./valueSlab.ts"
 import { verify } from "./verify.ts"
 import type { LiveView } from "./view.ts"
+import { Writes } from "./writes.ts"
 
 export interface EngineParts extends RecoveryParts {
   readonly ballast: Ballast
@@ -45,6 +38,8 @@ export interface EngineParts extends RecoveryParts {
 
 /** An idle database flushes its memtable if it holds so much, or anything that is removed. */
 const idleFlushBytesMin = 1024 * 1024
+/** What is collected by hand, if nothing is said. */
+const garbageRatioDefault = 0.05
 /** How long sequences wait for a manifest that could not be written. */
 const reserveRetry = "100 millis"
 
@@ -55,15 +50,18 @@ export class Engine {
   private readonly committer: Committer
   private readonly flusher: Flusher
   private readonly compactor: Compactor
-  private readonly obsolete: ObsoleteTables
+  private readonly collector: Collector
+  private readonly obsolete: ObsoleteFiles
   private readonly limits: Limits
   private readonly reads: ReadParts
+  private readonly direct: DirectValues
   private readonly transactions: Transactions
+  private readonly writes: Writes
   private readonly look: EngineStats
   private closed = false
 
   constructor(parts: EngineParts, live: LiveView, recovery: RecoveryReport) {
-    const { cache, oracle, options } = parts
+    const { cache, manifest, oracle, options } = parts
     this.parts = parts
     this.live = live
     this.recovery = recovery
@@ -71,27 +69,43 @@ export class Engine {
     live.onRelease = () => this.committer.admission.wake()
     this.compactor = new Compactor({ ...parts, live, committer: this.committer, flushIdle: this.flushIdle })
     parts.ballast.start(live, this.committer)
+    this.collector = new Collector({
+      ...parts,
+      live,
+      fileBytesMax: options.valueFileBytesMax,
+      committer: this.committer,
+      isAtRest: () => this.compactor.isAtRest
+    })
+    this.compactor.onChange = () => this.collector.changed()
     const flushed = () => {
       this.compactor.changed()
+      this.collector.changed()
       parts.ballast.look()
     }
     this.flusher = new Flusher({ ...parts, live, committer: this.committer, flushed })
     this.committer.onGroup = () => this.compactor.active.wake()
-    this.obsolete = new ObsoleteTables({ tables: parts.tables, committer: this.committer })
-    live.onObsolete = (table) => {
-      this.obsolete.add(table)
+    this.committer.onTrouble = () => {
+      this.compactor.troubled()
+      this.collector.troubled()
+    }
+    this.obsolete = new ObsoleteFiles(this.committer)
+    live.onObsolete = ({ meta }) => {
+      this.obsolete.add(parts.tables.remove(meta))
+      parts.ballast.look()
+    }
+    live.onObsoleteValue = ({ meta }) => {
+      this.obsolete.add(parts.values.remove(meta))
       parts.ballast.look()
     }
     this.limits = { options, nowMillis: oracle.nowMillis }
     const crowded = (range: KeyRange) => this.compactor.crowd(range)
-    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), crowded }
+    const separated = new ValueReads({ directory: manifest.directory, readOnly: options.readOnly })
+    this.reads = { live, oracle, cache, values: new ValueSlab(parts.memory.keepHere), separated, crowded }
+    this.direct = new DirectValues({ ...parts, live, refusal: () => this.committer.refusal ?? parts.ballast.reserve })
     this.look = new EngineStats(this.statsParts())
-    this.transactions = new Transactions({
-      reads: this.reads,
-      limits: this.limits,
-      committer: this.committer,
-      check: () => this.check()
-    })
+    const writing = { limits: this.limits, committer: this.committer, direct: this.direct }
+    this.transactions = new Transactions({ ...writing, reads: this.reads, check: () => this.check() })
+    this.writes = new Writes({ ...writing, oracle, check: () => this.checkWritable() })
   }
 
   /** Starts the background fibers in the current scope. */
@@ -102,7 +116,7 @@ export class Engine {
         (loop) => Effect.forkScoped(loop, { startImmediately: true }),
         { discard: true }
       ),
-      this.compactor.start
+      Effect.andThen(this.compactor.start, this.collector.start)
     )
   )
 
@@ -120,15 +134,7 @@ export class Engine {
       ...makeReader(this.reads, reading),
       options,
       recovery: this.recovery,
-      set: (key, value, set) =>
-        this.commit(() => new SingleRequest(setFields(this.limits, key, { value, options: set })), set?.durability),
-      remove: (key, write) => this.commit(() => new SingleRequest(removeFields(key)), write?.durability),
-      removeRange: (bounds, write) =>
-        this.commit(() => {
-          const fields = removeRangeFields(bounds)
-          return fields && new SingleRequest(fields)
-        }, write?.durability),
-      write: (operations, write) => this.write(operations, write),
+      ...this.writes.service(),
       transaction: (body, settings) => Effect.suspend(() => this.transactions.run(body, settings ?? {})),
       begin: (settings) => Effect.suspend(() => this.transactions.begin(settings ?? {})),
       snapshot: this.snapshot,
@@ -151,6 +157,11 @@ export class Engine {
           const { from, to, toInclusive } = toKeyRange(range ?? {})
           const end = to !== undefined && toInclusive ? successor(to) : to
           return Effect.andThen(this.flush(), this.compactor.compact({ from, to: end }))
+        }),
+      collectValues: (options) =>
+        attempt(() => {
+          this.checkWritable()
+          return this.collector.collect(checkedRatio(options?.garbageRatioMin ?? garbageRatioDefault))
         }),
       checkpoint: (directory) =>
         attempt(() => {
@@ -180,7 +191,10 @@ export class Engine {
   private readonly shutDown: Effect.Effect<void> = Effect.gen({ self: this as Engine }, function* (this: Engine) {
     const { manifest, oracle, options, wal } = this.parts
     yield* this.compactor.stop
+    yield* this.collector.stop
+    yield* this.direct.stop
     yield* this.committer.drain
+    this.direct.releaseAll()
     // Those that are frozen: the next open would have to replay them, and there is an arena again for the last.
     yield* Effect.ignore(this.flusher.settled)
     if (this.live.active.memtable.arena.used > options.flushOnCloseBytesMin && this.committer.freeze()) {
@@ -211,46 +225,6 @@ export class Engine {
     if (this.parts.options.readOnly) {
       throw fail(new ReadOnly({ message: "the database was opened with readOnly; open it without to write" }))
     }
-  }
-
-  /** Nothing is to be done without a request. */
-  private commit(
-    make: () => CommitRequest | undefined,
-    durability: Durability | undefined
-  ): Effect.Effect<Commit, DatabaseError> {
-    return attempt(() => {
-      this.checkWritable()
-      const request = make()
-      const chosen = checkedDurability(durability) ?? this.parts.options.durability
-      return request === undefined ? this.nothing() : this.committer.commit(request, chosen)
-    })
-  }
-
-  /** The commit of no records. */
-  private nothing(): Effect.Effect<Commit> {
-    const { oracle } = this.parts
-    return Effect.succeed({ sequence: oracle.visible(), commitMillis: oracle.commitMillisMax() })
-  }
-
-  private write(
-    operations: ReadonlyArray<Operation>,
-    write: WriteOptions | undefined
-  ): Effect.Effect<Commit, DatabaseError> {
-    return this.commit(() => {
-      if (operations.length === 1) {
-        const fields = operationFields(this.limits, operations[0]!)
-        return fields && new SingleRequest(fields)
-      }
-      const { transactionBytesMax } = this.parts.options
-      const buffer = new WriteBuffer(transactionBytesMax)
-      for (const operation of operations) {
-        const fields = operationFields(this.limits, operation)
-        if (fields === undefined || buffer.add(fields)) continue
-        throw invalid(`the batch needs more than transactionBytesMax (${transactionBytesMax}); split it`)
-      }
-      if (buffer.isEmpty) return undefined
-      return { ...buffer.measure(), encode: (target, offset) => buffer.encode(target, offset) }
-    }, write?.durability)
   }
 
   private readonly snapshot = Effect.map(
@@ -297,11 +271,14 @@ export class Engine {
     })
   }
 
-  /** A memtable that hides what is in tables keeps their space: its removals must get there to free it. */
+  /**
+   * A memtable that hides what is in tables keeps their space: its removals must get there to free it. One with value
+   * files keeps what was overwritten in them.
+   */
   private readonly flushIdle: Effect.Effect<void> = Effect.suspend(() => {
-    const { memtable } = this.live.active
+    const { memtable, values } = this.live.active
     const isWorth = memtable.arena.used >= idleFlushBytesMin || memtable.removeCount > 0
-    return this.live.tables.length > 0 && isWorth ? Effect.ignore(this.flush()) : Effect.void
+    return (isWorth && this.live.tables.length > 0) || values.length > 0 ? Effect.ignore(this.flush()) : Effect.void
   })
 
   private readonly reserveLoop: Effect.Effect<never> = Effect.suspend(() =>
@@ -335,7 +312,7 @@ export class Engine {
   }
 
   private statsParts(): StatsParts {
-    const { committer, compactor, flusher, live } = this
+    const { collector, committer, compactor, flusher, live } = this
     const { ballast } = this.parts
     return {
       ...this.parts,
@@ -348,10 +325,24 @@ export class Engine {
       openFiles: () => this.parts.tables.openFiles(),
       jobs: this.parts.jobs.stats,
       compaction: () => compactor.counters,
+      collection: () => collector.counters,
+      directBytes: () => this.direct.bytesWritten,
       targets: (levelBytes) => compactor.targets(levelBytes),
-      troubles: () => [committer.refusal, ballast.reserve, flusher.failing, compactor.failing, ballast.failing]
+      troubles: () => [
+        committer.refusal,
+        ballast.reserve,
+        flusher.failing,
+        compactor.failing,
+        collector.failing,
+        ballast.failing
+      ]
     }
   }
+}
+
+const checkedRatio = (ratio: number): number => {
+  if (ratio >= 0 && ratio <= 1) return ratio
+  throw invalid(`garbageRatioMin is a share from 0 to 1, not ${ratio}`)
 }
 
 /** Recovers and starts an engine that lives as long as the current scope. */

@@ -1,24 +1,26 @@
 // Frozen memtables become tables, oldest first: write the table, publish it together with the first segment that is
 // still needed, show it to readers in the memtable's place, and only then give back the arena and remove the segments.
 // A failure leaves all as it was, and is tried again.
+//
+// The value files that commits of the memtable brought along are published in the same edit, if the table names any of
+// their values. Otherwise all that they hold was overwritten or removed since: they go with the memtable.
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
-import type { JobsService } from "../../services/Jobs.ts"
-import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
+import type { TableMeta, ValueFileMeta } from "../../services/Manifest.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { SsTableService, Table } from "../../services/SsTable.ts"
+import type { ValueFile, ValueLogService } from "../../services/ValueLog.ts"
 import type { WalService } from "../../services/Wal.ts"
 import type { Committer } from "./committer.ts"
-import { MemtableFlush } from "./memtableFlush.ts"
+import { type FlushingParts, MemtableFlush } from "./memtableFlush.ts"
 import type { LiveView, Slot } from "./view.ts"
 
-export interface FlushParts {
+export interface FlushParts extends FlushingParts {
   readonly live: LiveView
   readonly oracle: OracleService
-  readonly jobs: JobsService
   readonly tables: SsTableService
-  readonly manifest: ManifestService
+  readonly values: ValueLogService
   readonly wal: WalService
   readonly committer: Committer
   /** Called when a table was made of a memtable. */
@@ -31,17 +33,21 @@ const retrySchedule = Schedule.min([Schedule.exponential("10 millis"), Schedule.
 /** Nobody is told of a worker that died with a flush, for it is replaced; from so many in a row on it is a failure. */
 const deathsTold = 3
 
-/** A table that is written and not yet published: kept for the next try. */
+/** What is written and not yet published: kept for the next try. */
 interface Written {
   readonly slot: Slot
   readonly meta: TableMeta | undefined
   readonly table: Table | undefined
+  /** Made of values that were in the memtable. */
+  readonly valueFiles: ReadonlyArray<ValueFileMeta>
+  /** What the table names, those files among it. */
+  readonly named: ReadonlyArray<ValueFile>
   /** What has expired by then was taken to be removed. */
   readonly nowMillis: number
 }
 
 export class Flusher {
-  readonly counters = { flushes: 0, flushedBytes: 0 }
+  readonly counters = { flushes: 0, flushedBytes: 0, flushedValueBytes: 0 }
   /** Why the last try failed, until one succeeds. */
   failing: DatabaseError | undefined = undefined
   /** Workers that died with a flush, one after the other. */
@@ -140,10 +146,11 @@ export class Flusher {
       }
       return Effect.flatMap(
         flushSlot({ ...this.parts, memtables: this.memtables }, slot, { kept, keep }),
-        ({ bytes, segment }) => {
+        ({ bytes, segment, valueBytes }) => {
           this.written = undefined
           this.counters.flushes += 1
           this.counters.flushedBytes += bytes
+          this.counters.flushedValueBytes += valueBytes
           this.failing = undefined
           this.parts.committer.admission.flushRefused = undefined
           this.parts.flushed()
@@ -167,25 +174,35 @@ const flushSlot = Effect.fn("Flush.run")(function* (
   const { live, manifest, wal } = parts
   const { segment } = live.newerThan(slot)!
   const written = memory.kept ?? (yield* writeSlot(parts, slot))
-  const { meta, nowMillis, table } = written
+  const { meta, named, nowMillis, table, valueFiles } = written
   memory.keep(written)
   yield* manifest.publish({
     ...(meta === undefined ? {} : { addTables: [meta] }),
+    ...(named.length === 0 ? {} : { addValueFiles: named.map((file) => file.meta) }),
     logNumberMin: segment,
     commitMillisMax: Math.max(slot.commitMillisMax, nowMillis),
     lsnDurable: wal.syncedLsn()
   })
-  live.install(table, slot)
-  return { bytes: meta?.bytes ?? 0, segment }
+  live.install(table, slot, { addValues: named })
+  const valueBytes = valueFiles.reduce((sum, { bytes }) => sum + bytes, 0)
+  return { bytes: valueBytes + (meta?.bytes ?? 0), valueBytes, segment }
 })
 
 const writeSlot = Effect.fnUntraced(function* (parts: SlotParts, slot: Slot) {
-  const { memtables, oracle, tables } = parts
+  const { memtables, oracle, tables, values } = parts
   const horizon = oracle.horizon()
-  const meta = yield* memtables.run(slot.memtable, horizon, [])
+  const { table: meta, valueFiles } = yield* memtables.run(slot.memtable, horizon, [])
   const table = meta === undefined ? undefined : tables.handle(meta)
-  return { slot, meta, table, nowMillis: horizon.nowMillis } satisfies Written
+  const named = [...valueFiles.map((file) => values.handle(file)), ...directFilesOf(slot, meta)]
+  return { slot, meta, table, valueFiles, named, nowMillis: horizon.nowMillis } satisfies Written
 })
+
+/** Of the files that the memtable's commits brought along, those that the table names. */
+export const directFilesOf = ({ values }: Slot, table: TableMeta | undefined): ReadonlyArray<ValueFile> => {
+  if (values.length === 0 || table === undefined) return []
+  const ids = new Set(table.valueRefs.map(({ file }) => file))
+  return values.filter(({ meta }) => meta.sections.some(({ id }) => ids.has(id)))
+}
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the flush had ended" }))
 

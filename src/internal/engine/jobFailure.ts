@@ -5,21 +5,22 @@ import { DiskError } from "../../services/Disk.ts"
 import { FormatError } from "../format/formatError.ts"
 import type { JobFailure } from "../structure/jobMessages.ts"
 import { ofDisk, ofFormat } from "./diskErrors.ts"
+import { jobFilePath, missingFile } from "./jobFiles.ts"
 import type { JobParts } from "./jobSetup.ts"
-import { missingTable, ofRead, tablePath } from "./tableFile.ts"
+import { ofRead } from "./opening.ts"
 
 export const ofFailure = (parts: JobParts, failure: JobFailure): Effect.Effect<never, DatabaseError> => {
   switch (failure._tag) {
     case "Disk": {
-      const { code, number, offset, operation } = failure
-      if (operation === "open" && code === "ENOENT") return Effect.fail(missingTable(parts, number))
+      const { code, file, offset, operation } = failure
+      if (operation === "open" && code === "ENOENT") return Effect.fail(missingFile(parts, file))
       const at = offset === undefined ? {} : { offset }
-      const error = new DiskError({ operation, file: tablePath(parts, number), code, ...at })
+      const error = new DiskError({ operation, file: jobFilePath(parts, file), code, ...at })
       return Effect.fail(operation === "read" ? ofRead(error) : ofDisk(error))
     }
     case "Damage": {
-      const { message, number, offset, unsupported } = failure
-      return Effect.fail(ofFormat(new FormatError(message, offset, { unsupported }), tablePath(parts, number)))
+      const { file, message, offset, unsupported } = failure
+      return Effect.fail(ofFormat(new FormatError(message, offset, { unsupported }), jobFilePath(parts, file)))
     }
     case "Cancelled":
       return Effect.interrupt

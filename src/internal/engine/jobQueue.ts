@@ -3,7 +3,8 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
-import type { Job } from "../../services/Jobs.ts"
+import { isFlush } from "../structure/jobWork.ts"
+import type { Job } from "./jobSetup.ts"
 
 interface Waiter {
   readonly isFlush: boolean
@@ -37,11 +38,14 @@ export class JobQueue {
     this.closing === undefined ? Effect.void : Effect.fail(closed())
   )
 
-  /** Runs the work when it is its turn. */
+  /**
+   * Runs the work when it is its turn. It is interruptible while it waits, and the work where that says so: what the
+   * work has made is never lost on its way to the caller.
+   */
   run<A>(job: Job, work: Effect.Effect<A, DatabaseError>): Effect.Effect<A, DatabaseError> {
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(this.turn(job.memtables.length > 0, restore), () =>
-        Effect.onExit(restore(work), (exit) =>
+    return Effect.uninterruptible(
+      Effect.flatMap(this.turn(isFlush(job)), () =>
+        Effect.onExit(work, (exit) =>
           Effect.sync(() => {
             if (exit._tag === "Success") this.done += 1
             else this.failed += 1
@@ -59,7 +63,7 @@ export class JobQueue {
     return this.running === 0 ? Effect.void : Deferred.await(this.closing)
   })
 
-  private turn(isFlush: boolean, restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>) {
+  private turn(isFlush: boolean) {
     return Effect.suspend((): Effect.Effect<void, DatabaseError> => {
       if (this.closing !== undefined) return Effect.fail(closed())
       if (this.mayRun(isFlush)) {
@@ -68,7 +72,9 @@ export class JobQueue {
       }
       const waiter: Waiter = { isFlush, turn: Deferred.makeUnsafe(), hasTurn: false }
       this.waiters.push(waiter)
-      return Effect.onInterrupt(restore(Deferred.await(waiter.turn)), () => Effect.sync(() => this.leave(waiter)))
+      return Effect.onInterrupt(Effect.interruptible(Deferred.await(waiter.turn)), () =>
+        Effect.sync(() => this.leave(waiter))
+      )
     })
   }
 

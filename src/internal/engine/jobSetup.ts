@@ -1,7 +1,7 @@
-// What a job has to know of the database before it runs, and numbers and ids for its new tables.
+// What a job has to know of the database before it runs, and numbers and ids for its new files.
 import type { DiskService } from "../../services/Disk.ts"
 import type { EncryptionService } from "../../services/Encryption.ts"
-import type { Job } from "../../services/Jobs.ts"
+import type { CollectJob, MergeJob } from "../../services/Jobs.ts"
 import type { ManifestService } from "../../services/Manifest.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import { formatVersion } from "../format/fileHeader.ts"
@@ -27,6 +27,9 @@ const newFiles = ({ manifest, random }: JobParts, count: number): ReadonlyArray<
   }))
 
 export const moreFiles = (parts: JobParts): ReadonlyArray<NewFile> => newFiles(parts, filesMore)
+
+/** Any job. */
+export type Job = MergeJob | CollectJob
 
 export const jobSetup = (parts: JobParts, job: Job): JobSetup => {
   const { encryption, manifest, options } = parts

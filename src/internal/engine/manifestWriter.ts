@@ -32,6 +32,9 @@ interface Needless {
   readonly manifests: Set<string>
 }
 
+/** Whether a file is needed. */
+type Keep = (kind: "log" | "table" | "value", number: number) => boolean
+
 export class ManifestWriter {
   facts: ManifestFacts
   readonly epochNext: number
@@ -130,7 +133,7 @@ export class ManifestWriter {
   }
 
   /** Removes what no state names. */
-  removeOrphans(keep: (kind: "log" | "table", number: number) => boolean): Effect.Effect<number, DatabaseError> {
+  removeOrphans(keep: Keep): Effect.Effect<number, DatabaseError> {
     return this.alone(() => {
       assert(this.open !== undefined, "orphans are removed when the manifest has begun")
       return this.removeUnnamed(keep)
@@ -199,12 +202,13 @@ export class ManifestWriter {
 
   private readonly removeUnnamed = Effect.fnUntraced(
     { self: this as ManifestWriter },
-    function* (this: ManifestWriter, keep: (kind: "log" | "table", number: number) => boolean) {
+    function* (this: ManifestWriter, keep: Keep) {
       const { disk, directory } = this.parts
       const state = directoryState(yield* Effect.mapError(disk.list(directory), ofDisk))
       const names = new Set([
         ...state.logs.filter(({ number }) => !keep("log", number)).map(({ name }) => name),
         ...state.tables.filter(({ number }) => !keep("table", number)).map(({ name }) => name),
+        ...state.valueFiles.filter(({ number }) => !keep("value", number)).map(({ name }) => name),
         ...state.ballasts.map(({ name }) => name)
       ])
       return yield* removeAll(this.parts, names)

@@ -1,12 +1,14 @@
-// A frozen memtable as a job of its own: its versions are listed in slices, and merged with nothing into one table.
+// A frozen memtable as a job of its own: its versions are listed in slices, and merged with nothing into one table and
+// the value files that its large values move to.
 //
 // The list is the only memory that a flush needs here. It is kept from flush to flush, and shared where that is
 // possible: a fresh one for each would not be freed in time (see layers/ArenaMemtable.ts).
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
-import type { Job, JobsService } from "../../services/Jobs.ts"
+import type { JobsService, Merged, MergeJob } from "../../services/Jobs.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { MemtableHandle } from "../../services/Memtable.ts"
+import type { OptionsShape } from "../../services/Options.ts"
 import { assert } from "../format/formatError.ts"
 import { VersionLister, versionWords } from "../structure/frozenMemtable.ts"
 import { unionOf } from "../structure/keySpans.ts"
@@ -20,17 +22,31 @@ export interface Horizon {
   readonly nowMillis: number
 }
 
+export interface FlushingParts {
+  readonly options: OptionsShape
+  readonly jobs: JobsService
+  readonly manifest: ManifestService
+}
+
+/** One table, or none if nothing of the memtable is to be kept. */
+export interface Flushed {
+  readonly table: TableMeta | undefined
+  readonly valueFiles: Merged["valueFiles"]
+}
+
+const nothing: Flushed = { table: undefined, valueFiles: [] }
+
 export class MemtableFlush {
-  private readonly parts: { readonly jobs: JobsService; readonly manifest: ManifestService }
+  private readonly parts: FlushingParts
   private list: Uint32Array = new Uint32Array(0)
 
-  constructor(parts: { readonly jobs: JobsService; readonly manifest: ManifestService }) {
+  constructor(parts: FlushingParts) {
     this.parts = parts
   }
 
   /**
-   * Writes the memtable, which is the oldest there is, as a table of level 0; `undefined` if nothing of it is to be
-   * kept. `unpublished` are tables that hold older commits and are not in the manifest yet. One at a time.
+   * Writes the memtable, which is the oldest there is, as a table of level 0. `unpublished` are tables that hold older
+   * commits and are not in the manifest yet. One at a time.
    */
   readonly run = Effect.fnUntraced(
     { self: this as MemtableFlush },
@@ -39,15 +55,15 @@ export class MemtableFlush {
       memtable: MemtableHandle,
       horizon: Horizon,
       unpublished: ReadonlyArray<TableMeta>
-    ): Effect.fn.Return<TableMeta | undefined, DatabaseError> {
-      const { jobs, manifest } = this.parts
+    ): Effect.fn.Return<Flushed, DatabaseError> {
+      const { jobs, manifest, options } = this.parts
       const { entryCount, rangeRemovals } = memtable
-      if (entryCount === 0 && rangeRemovals.length === 0) return undefined
+      if (entryCount === 0 && rangeRemovals.length === 0) return nothing
       const versions = this.room(entryCount * versionWords)
       const lister = new VersionLister(memtable, versions)
       while (!lister.slice(sliceVersionsMax)) yield* Effect.yieldNow
       const { bytes, used } = memtable.arena
-      const job: Job = {
+      const job: MergeJob = {
         ...horizon,
         memtables: [{ bytes: bytes.subarray(0, used), versions, rangeRemovals }],
         runs: [],
@@ -56,11 +72,12 @@ export class MemtableFlush {
         level: 0,
         deeper: unionOf([...manifest.state().tables, ...unpublished]),
         grandparents: [],
-        tableBytesMax: Number.MAX_SAFE_INTEGER
+        tableBytesMax: Number.MAX_SAFE_INTEGER,
+        values: { threshold: options.valueThreshold, fileBytesMax: options.valueFileBytesMax }
       }
-      const tables = yield* jobs.run(job)
+      const { tables, valueFiles } = yield* jobs.run(job)
       assert(tables.length <= 1, "a memtable becomes one table")
-      return tables[0]
+      return { table: tables[0], valueFiles }
     }
   )
 

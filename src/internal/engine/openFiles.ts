@@ -1,43 +1,24 @@
-// The files of tables that are open, and what is in memory of them: at most so many files, and at most so many bytes of
-// indexes and filters. Whoever needs one more makes room: it closes the file, or drops the parts, that were not used
-// for the longest time, as a clock tells (a hit sets a bit; the hand clears it and passes on, and takes the first that
-// has none).
+// The files of tables and values that are open, and what is in memory of them: at most so many files, and at most so
+// many bytes of indexes and filters. Whoever needs one more makes room: it closes the file, or drops the parts, that
+// were not used for the longest time, as a clock tells (a hit sets a bit; the hand clears it and passes on, and takes
+// the first that has none).
 //
 // A file that an effect is using is never closed, so when all are in use, the next one waits for its turn. Whoever has
-// the parts of a table may keep them, also when they are dropped here: they never change.
+// the parts of a file may keep them, also when they are dropped here: they never change.
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
 import { DiskError, type DiskService, type ReadFile } from "../../services/Disk.ts"
+import type { FileHolder, FileState, OpenFilesService } from "../../services/OpenFiles.ts"
 import { assert } from "../format/formatError.ts"
 import { attempt } from "./attempt.ts"
 import { WaitList } from "./gate.ts"
 
-/** A table whose file is opened and closed here. */
-export interface FileHolder {
-  readonly path: string
-  /** What went wrong in opening its file, as the reader is told. */
-  readonly ofOpen: (error: DiskError) => DatabaseError
-  /** Its parts leave the memory, and its blocks the cache. */
-  readonly forget: () => void
-  /** Its parts were used since the hand was last here. */
-  visited: boolean
-  readonly state: FileState
-}
+/** Where a holder begins. */
+export const fileState = (): FileState => ({ file: undefined, bytes: 0, users: 0, opening: undefined, closed: false })
 
-/** Where a holder stands; only `OpenFiles` changes it. */
-export class FileState {
-  file: ReadFile | undefined = undefined
-  /** Of the parts in memory. */
-  bytes = 0
-  /** Effects that use the file, or wait for it. */
-  users = 0
-  opening: Deferred.Deferred<ReadFile, DatabaseError> | undefined = undefined
-  closed = false
-}
-
-export class OpenFiles {
+export class OpenFiles implements OpenFilesService {
   private readonly disk: DiskService
   private readonly cache: BlockCacheService
   private readonly filesMax: number
@@ -259,5 +240,5 @@ export class OpenFiles {
 
 const checkOpen = ({ path, state }: FileHolder): void => {
   if (!state.closed) return
-  throw fail(new Closed({ message: `table ${path} is closed: it was replaced, or its database's scope has ended` }))
+  throw fail(new Closed({ message: `${path} is closed: it was replaced, or its database's scope has ended` }))
 }

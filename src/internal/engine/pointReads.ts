@@ -9,15 +9,28 @@ import { Found, Lookup } from "../structure/lookup.ts"
 import { attemptNow } from "./attempt.ts"
 import { load, loadNow, type Pinned, pinned, type Reading, type ReadParts } from "./readContext.ts"
 import { KeyScratch, userKeyStart } from "./userKeys.ts"
+import { isSeparated, type Separated, separatedOf, type ValueSource } from "./valueReads.ts"
 import type { View } from "./view.ts"
 
-/** Where a key's record was found. `own`: among the transaction's own writes. */
-interface Hit {
+/** Where a key's record was found. Filled anew by each lookup. */
+export interface Hit {
   readonly entry: EntryView
+  /** Whether it is among the transaction's own writes. */
   readonly own: boolean
+  /** Which has the value, if that is not with the record. */
+  files: ValueSource | undefined
 }
 
-type Take<A> = (hit: Hit | undefined) => A
+/** What is made of a hit. */
+export interface Take<A> {
+  /** Whether a value that is not with its record is read for it. */
+  readonly readsValue: boolean
+  /** `read` is that value. */
+  readonly of: (hit: Hit | undefined, read: Uint8Array | undefined) => A
+}
+
+/** Of a buffer, beside the value: its key, and what seals it. */
+const sharedBytesMax = 512
 
 // One lookup of each database runs on the stack at a time; it is used again and again. What it returns is read before
 // the next begins.
@@ -28,13 +41,14 @@ export class PointReads {
   private readonly parts: ReadParts
   private readonly reading: Reading
   private readonly lookup = new Lookup()
-  private readonly ownHit: Hit = { entry: emptyEntry(), own: true }
+  private readonly ownHit: Hit
   private readonly storedHit: Hit
 
   constructor(parts: ReadParts, reading: Reading) {
     this.parts = parts
     this.reading = reading
-    this.storedHit = { entry: this.lookup.entry, own: false }
+    this.ownHit = { entry: emptyEntry(), own: true, files: reading.direct }
+    this.storedHit = { entry: this.lookup.entry, own: false, files: undefined }
   }
 
   get(key: Bytes): Effect.Effect<Uint8Array | undefined, DatabaseError> {
@@ -56,38 +70,76 @@ export class PointReads {
     const hit = this.find(this.parts.live.current, end, this.reading.sequence())
     if (hit === NotInMemory) return NotInMemory
     if (hit === undefined) return undefined
-    const { bytes, valueEnd, valueStart } = hit.entry
+    const { entry } = hit
+    if (isSeparated(entry)) return this.parts.separated.now(hit.files, entry) ?? NotInMemory
     // A block stays as it is for as long as the view lives; an arena is recycled.
-    return hit.own || this.lookup.inMemtable ? this.takeValue(hit) : bytes.subarray(valueStart, valueEnd)
+    return hit.own || this.lookup.inMemtable
+      ? this.takeValue.of(hit, undefined)
+      : entry.bytes.subarray(entry.valueStart, entry.valueEnd)
   }
 
   getMany(keys: ReadonlyArray<Bytes>): Effect.Effect<ReadonlyArray<Uint8Array | undefined>, DatabaseError> {
-    return pinned(this.parts.live, this.reading, (at) =>
-      Effect.forEach(keys, (key) => Effect.suspend(() => this.readAt(at, key, this.takeValue)))
-    )
-  }
-
-  private read<A>(key: Bytes, take: Take<A>): Effect.Effect<A, DatabaseError> {
-    return this.readAt(undefined, key, take)
+    return pinned(this.parts.live, this.reading, (at) => {
+      const { separated } = this.parts
+      const awaited: Array<Separated> = []
+      const ordinals: Array<number> = []
+      const readOne = (key: Bytes, ordinal: number) => {
+        const of: Take<Uint8Array | undefined>["of"] = (hit) => {
+          if (hit === undefined || !isSeparated(hit.entry)) return this.takeValue.of(hit, undefined)
+          awaited.push(separatedOf(separated, hit.entry, hit.own))
+          ordinals.push(ordinal)
+          return undefined
+        }
+        return this.readAt(at, key, { readsValue: false, of })
+      }
+      return Effect.flatMap(Effect.forEach(keys, readOne), (values) => {
+        if (awaited.length === 0) return Effect.succeed(values)
+        const sourceOf = ({ own }: Separated) => (own ? this.reading.direct : at.view)
+        return Effect.map(separated.readMany(sourceOf, awaited), (read) => {
+          for (const [position, ordinal] of ordinals.entries()) values[ordinal] = alone(read[position]!)
+          return values
+        })
+      })
+    })
   }
 
   /** At the pinned moment, or without one at the present. */
-  private readAt<A>(at: Pinned | undefined, key: Bytes, take: Take<A>): Effect.Effect<A, DatabaseError> {
+  readAt<A>(at: Pinned | undefined, key: Bytes, take: Take<A>): Effect.Effect<A, DatabaseError> {
     return attemptNow(() => {
       this.reading.check()
       const end = scratch.put(key)
       this.reading.tracker?.key(scratch.bytes, 0, end)
       const hit = this.find(at?.view ?? this.parts.live.current, end, at?.sequence ?? this.reading.sequence())
-      if (hit !== NotInMemory) return Effect.succeed(take(hit))
+      const answer = hit === NotInMemory ? undefined : this.answerNow(hit, take)
+      if (answer !== undefined) return answer
       const stored = scratch.bytes.slice(0, end)
       if (at !== undefined) return this.suspended(at, stored, take)
       return pinned(this.parts.live, this.reading, (now) => this.suspended(now, stored, take))
     })
   }
 
+  private read<A>(key: Bytes, take: Take<A>): Effect.Effect<A, DatabaseError> {
+    return this.readAt(undefined, key, take)
+  }
+
+  /** `undefined` if the value is elsewhere and has to be waited for; the lookup is then done again in a pinned view. */
+  private answerNow<A>(hit: Hit | undefined, take: Take<A>): Effect.Effect<A, DatabaseError> | undefined {
+    if (hit === undefined || !take.readsValue || !isSeparated(hit.entry)) return Effect.succeed(take.of(hit, undefined))
+    const { separated } = this.parts
+    const { entry, files, own } = hit
+    const now = separated.now(files, entry)
+    if (now !== undefined) return Effect.succeed(take.of(hit, now))
+    if (!own) return undefined
+    const value = separatedOf(separated, entry, own)
+    const { bytes, keyEnd } = value.owner
+    const kept = { ...hit, entry: { ...entry, bytes, keyStart: 0, keyEnd } }
+    return Effect.map(separated.read(files, value), (read) => take.of(kept, read))
+  }
+
   /** The key in the scratch memory, up to `end`. Removed and expired records are not found. */
   private find(view: View, end: number, sequence: number): Hit | undefined | NotInMemory {
     keyAt.end = end
+    this.storedHit.files = view
     const { writes } = this.reading
     if (writes !== undefined) {
       const { memtable, operations } = writes
@@ -113,31 +165,50 @@ export class PointReads {
     return expiresAt !== 0 && expiresAt <= this.reading.nowMillis() ? undefined : hit
   }
 
-  /** The same with a lookup of its own that can wait for blocks. */
+  /** The same with a lookup of its own that can wait for blocks, and for the value. */
   private suspended<A>(at: Pinned, key: Uint8Array, take: Take<A>): Effect.Effect<A, DatabaseError> {
     const lookup = new Lookup()
-    const step = (found: Found): Effect.Effect<A, DatabaseError> => {
-      if (found === Found.needs) return Effect.flatMap(load(lookup.request!, true), () => step(lookup.step()))
-      const hit = found === Found.entry ? this.present({ entry: lookup.entry, own: false }) : undefined
-      return Effect.succeed(take(hit))
+    const { entry } = lookup
+    const answer = (found: Found): Effect.Effect<A, DatabaseError> => {
+      const hit = found === Found.entry ? this.present({ entry, own: false, files: at.view }) : undefined
+      if (hit === undefined || !take.readsValue || !isSeparated(entry)) return Effect.succeed(take.of(hit, undefined))
+      const { separated } = this.parts
+      const read = separated.read(at.view, { handle: separated.handleOf(entry), owner: entry })
+      return Effect.map(read, (value) => take.of(hit, value))
     }
+    const step = (found: Found): Effect.Effect<A, DatabaseError> =>
+      found === Found.needs
+        ? Effect.flatMap(load(lookup.request!, true), () => step(lookup.step()))
+        : attemptNow(() => answer(found))
     return Effect.suspend(() => step(lookup.start(at.view, { bytes: key, start: 0, end: key.length }, at.sequence)))
   }
 
-  private readonly takeValue = (hit: Hit | undefined): Uint8Array | undefined =>
-    hit === undefined ? undefined : this.parts.values.copy(hit.entry.bytes, hit.entry.valueStart, hit.entry.valueEnd)
+  private readonly takeValue: Take<Uint8Array | undefined> = {
+    readsValue: true,
+    of: (hit, read) => {
+      if (hit === undefined || read !== undefined) return read
+      return this.parts.values.copy(hit.entry.bytes, hit.entry.valueStart, hit.entry.valueEnd)
+    }
+  }
 
-  private readonly takeEntry = (hit: Hit | undefined): Entry | undefined => {
-    if (hit === undefined) return undefined
-    const { bytes, expiresAt, keyEnd, keyStart, sequence, userMeta } = hit.entry
-    return {
-      key: this.parts.values.copy(bytes, userKeyStart(keyStart), keyEnd),
-      value: this.takeValue(hit)!,
-      sequence: hit.own ? 0 : sequence,
-      expiresAt: expiresAt === 0 ? undefined : expiresAt,
-      userMeta
+  private readonly takeEntry: Take<Entry | undefined> = {
+    readsValue: true,
+    of: (hit, read) => {
+      if (hit === undefined) return undefined
+      const { bytes, expiresAt, keyEnd, keyStart, sequence, userMeta } = hit.entry
+      return {
+        key: this.parts.values.copy(bytes, userKeyStart(keyStart), keyEnd),
+        value: this.takeValue.of(hit, read)!,
+        sequence: hit.own ? 0 : sequence,
+        expiresAt: expiresAt === 0 ? undefined : expiresAt,
+        userMeta
+      }
     }
   }
 }
 
-const isThere = (hit: Hit | undefined): boolean => hit !== undefined
+const isThere: Take<boolean> = { readsValue: false, of: (hit) => hit !== undefined }
+
+/** Values that were read together share a buffer, and whoever keeps one would keep them all. */
+const alone = (value: Uint8Array): Uint8Array =>
+  value.buffer.byteLength > 2 * value.length + sharedBytesMax ? value.slice() : value

@@ -4,15 +4,17 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Entry, Range } from "../../services/Database.ts"
+import type { Entry, LazyEntry, Range } from "../../services/Database.ts"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { Moment } from "../../services/Oracle.ts"
 import { RangeCursor, Step } from "../structure/rangeCursor.ts"
 import type { ScanTracker } from "../structure/readTracker.ts"
 import { attempt } from "./attempt.ts"
-import { ChunkBuilder, type ChunkShape, countShape, entryShape, keyShape } from "./chunk.ts"
+import { ChunkBuilder, type Parts } from "./chunk.ts"
+import { type ChunkShape, entryShape, keyShape, lazyShape } from "./chunkShapes.ts"
 import { load, loadNow, mergeOf, pinned, type Reading, type ReadParts } from "./readContext.ts"
 import { rangeLimit, toBytes, toKeyRange } from "./userKeys.ts"
+import { MomentValues } from "./valueReads.ts"
 import type { View } from "./view.ts"
 import { isEmpty } from "../structure/keyRange.ts"
 
@@ -89,6 +91,10 @@ export class RangeReads {
     return this.stream(range, entryShape)
   }
 
+  scanLazy(range: Range): Stream.Stream<LazyEntry, DatabaseError> {
+    return this.stream(range, lazyShape)
+  }
+
   keys(range: Range): Stream.Stream<Uint8Array, DatabaseError> {
     return this.stream(range, keyShape)
   }
@@ -98,7 +104,7 @@ export class RangeReads {
       this.acquire,
       (moment) =>
         attempt(() => {
-          const scan = this.begin(range, moment, new ChunkBuilder(countShape.parts))
+          const scan = this.begin(range, moment, "count")
           let total = 0
           const step = (): Effect.Effect<number, DatabaseError> =>
             Effect.flatMap(this.fill(scan), () => {
@@ -113,19 +119,27 @@ export class RangeReads {
   }
 
   private stream<A>(range: Range, shape: ChunkShape<A>): Stream.Stream<A, DatabaseError> {
+    const acquire = Effect.map(this.acquire, (moment) => ({
+      moment,
+      values: new MomentValues(this.parts, this.reading)
+    }))
     const pull = Effect.map(
-      Effect.acquireRelease(this.acquire, (moment) => this.release(moment)),
-      (moment) => {
+      Effect.acquireRelease(acquire, ({ moment, values }) => {
+        values.close()
+        return this.release(moment)
+      }),
+      ({ moment, values }) => {
         let scan: Scan | undefined
         const next: Effect.Effect<readonly [A, ...Array<A>], DatabaseError | Cause.Done> = attempt(() => {
           if (scan?.ended === true) return Cause.done()
-          scan ??= this.begin(range, moment, new ChunkBuilder(shape.parts))
+          scan ??= this.begin(range, moment, shape.parts)
           const { builder } = scan
-          return Effect.flatMap(this.fill(scan), () => {
+          return Effect.flatMap(this.fill(scan), (): typeof next => {
             if (builder.count === 0) return Cause.done()
-            const chunk = shape.build(builder)
-            builder.clear()
-            return Effect.succeed(chunk as readonly [A, ...Array<A>])
+            return Effect.map(shape.build(builder, values), (chunk) => {
+              builder.clear()
+              return chunk as readonly [A, ...Array<A>]
+            })
           })
         })
         return next
@@ -145,13 +159,13 @@ export class RangeReads {
     })
   }
 
-  private begin(range: Range, moment: Moment, builder: ChunkBuilder): Scan {
+  private begin(range: Range, moment: Moment, gathered: Parts): Scan {
     const remaining = rangeLimit(range)
     const walk = new Walk(this.parts, this.reading, { range, moment })
     const { forward } = walk
     return {
       walk,
-      builder,
+      builder: new ChunkBuilder(gathered, (entry) => this.parts.separated.lengthOf(entry)),
       remaining,
       ended: remaining === 0 || isEmpty(walk.cursor.range),
       tracker: this.reading.tracker?.scan(walk.cursor.range, forward),

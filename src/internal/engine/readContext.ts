@@ -14,6 +14,7 @@ import { RunSource } from "../structure/runSource.ts"
 import type { Source } from "../structure/source.ts"
 import { TableSource } from "../structure/tableSource.ts"
 import type { WriteBuffer } from "../structure/writeBuffer.ts"
+import type { ValueReads, ValueSource } from "./valueReads.ts"
 import type { ValueSlab } from "./valueSlab.ts"
 import type { LiveView, View } from "./view.ts"
 
@@ -23,6 +24,8 @@ export interface ReadParts {
   readonly oracle: OracleService
   readonly cache: BlockCacheService
   readonly values: ValueSlab
+  /** Values that are not with their records. */
+  readonly separated: ValueReads
   /** Called with the range of a scan that passed over thousands of keys which are not there. */
   readonly crowded: (range: KeyRange) => void
 }
@@ -35,6 +38,8 @@ export interface Reading {
   readonly moment: Moment | undefined
   /** A transaction's own writes. */
   readonly writes: WriteBuffer | undefined
+  /** Files of values that the transaction wrote before its commit, which none of the database's views has. */
+  readonly direct?: ValueSource | undefined
   /** Where a serializable transaction remembers what it read. */
   readonly tracker: ReadTracker | undefined
   /** Throws the error of a reader that is closed. */

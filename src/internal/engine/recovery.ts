@@ -1,7 +1,8 @@
 // Opening: from what is on disk to a view that can be read, and for a writer to a log that can be written.
 //
-//   1  see that the tables which the manifest names are there
-//   2  replay the log into memtables; a memtable more than the pool holds becomes a table at once
+//   1  see that the tables and value files which the manifest names are there
+//   2  replay the log into memtables, and find the value files that its commits name; a memtable more than the pool
+//      holds becomes a table at once
 //   3  a writer re-persists all of it before it takes writes: each memtable as the first group of a new segment, and
 //      the full ones become tables later, as ever. After a failed sync the page cache may show what is not on disk, so
 //      what was replayed counts for nothing until it is written again
@@ -15,16 +16,19 @@ import * as Effect from "effect/Effect"
 import type { RecoveryReport } from "../../services/Database.ts"
 import { Corruption, type DatabaseError, fail, Unsupported } from "../../services/DatabaseError.ts"
 import type { JobsService } from "../../services/Jobs.ts"
-import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
+import type { ManifestService, TableMeta, ValueFileMeta } from "../../services/Manifest.ts"
 import type { MemtableService } from "../../services/Memtable.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { SsTableService } from "../../services/SsTable.ts"
+import type { ValueLogService } from "../../services/ValueLog.ts"
 import type { ReplayReport, WalService } from "../../services/Wal.ts"
 import { commitHeaderBytes, CommitReader } from "../format/commit.ts"
 import { FormatError } from "../format/formatError.ts"
-import { RecordView } from "../format/record.ts"
+import { Kind, RecordView } from "../format/record.ts"
+import { readHandle } from "../format/valueHandle.ts"
 import { attempt } from "./attempt.ts"
+import { directFilesOf } from "./flusher.ts"
 import { MemtableFlush } from "./memtableFlush.ts"
 import { LiveView, type Slot } from "./view.ts"
 
@@ -34,6 +38,7 @@ export interface RecoveryParts {
   readonly wal: WalService
   readonly jobs: JobsService
   readonly tables: SsTableService
+  readonly values: ValueLogService
   readonly memtables: MemtableService
   readonly oracle: OracleService
 }
@@ -42,6 +47,7 @@ export interface RecoveryParts {
 class Replayer {
   readonly live: LiveView
   readonly flushed: Array<TableMeta> = []
+  readonly flushedValues: Array<ValueFileMeta> = []
   commits = 0
   lastSequence: number
   commitMillisMax: number
@@ -51,6 +57,9 @@ class Replayer {
   private readonly record = new RecordView()
   /** The reader's commit has no room yet. */
   private waiting = false
+  /** Logical value files that are known, and those of commits that were not looked at. */
+  private readonly files: Set<number>
+  private readonly unread: Array<{ readonly slot: Slot; readonly id: number }> = []
 
   constructor(parts: RecoveryParts, live: LiveView) {
     const state = parts.manifest.state()
@@ -58,6 +67,7 @@ class Replayer {
     this.flush = new MemtableFlush(parts)
     this.live = live
     this.commitMillisMax = state.commitMillisMax
+    this.files = new Set(state.valueFiles.flatMap(({ sections }) => sections.map(({ id }) => id)))
     this.lastSequence = state.tables.reduce((last, table) => Math.max(last, table.sequenceMax), 0)
   }
 
@@ -72,9 +82,11 @@ class Replayer {
       try {
         while (this.waiting || this.reader.next()) {
           this.waiting = !this.enter()
-          if (this.waiting) return Effect.flatMap(this.makeRoom(), () => this.takeCommits())
+          if (this.waiting) {
+            return Effect.flatMap(Effect.andThen(this.findFiles, this.makeRoom()), () => this.takeCommits())
+          }
         }
-        return Effect.void
+        return this.findFiles
       } catch (error) {
         if (!(error instanceof FormatError)) throw error
         return Effect.fail(damaged(error, this.parts.manifest.directory))
@@ -95,6 +107,7 @@ class Replayer {
     arena.bytes.set(reader.bytes.subarray(reader.start, reader.end), offset)
     for (let at = reader.start + commitHeaderBytes; reader.nextRecord(record); at = record.end) {
       memtable.put(offset + at - reader.start, reader.sequence)
+      if (record.kind === Kind.valueHandle) this.note(readHandle(reader.bytes, record.valueStart, record.valueEnd).file)
     }
     this.commits += 1
     this.lastSequence = reader.sequence
@@ -102,6 +115,21 @@ class Replayer {
     this.commitMillisMax = Math.max(this.commitMillisMax, reader.commitMillis)
     return true
   }
+
+  private note(id: number): void {
+    if (this.files.has(id)) return
+    this.files.add(id)
+    this.unread.push({ slot: this.live.active, id })
+  }
+
+  /** The value files that the commits brought along: each is there, or the log is damaged. */
+  private readonly findFiles: Effect.Effect<void, DatabaseError> = Effect.suspend(() =>
+    Effect.forEach(
+      this.unread.splice(0),
+      ({ id, slot }) => Effect.map(this.parts.values.find(id), (file) => this.live.addDirect(slot, file)),
+      { discard: true }
+    )
+  )
 
   /**
    * A fresh memtable in front: from the pool, or beyond it for a reader, who cannot flush, and for a commit of a time
@@ -120,17 +148,18 @@ class Replayer {
 
   private readonly flushOldest: Effect.Effect<void, DatabaseError> = Effect.suspend(() => {
     const slot = this.live.oldest
-    const { tables } = this.parts
+    const { tables, values } = this.parts
     // Nobody reads yet: only the newest versions are wanted.
     const horizon = { snapshots: [this.lastSequence], nowMillis: 0 }
     const written = this.flush.run(slot.memtable, horizon, this.flushed).pipe(
       // A worker that died is replaced; one that dies with every try is a failure of the open.
       Effect.retry({ times: 2, while: ({ reason }) => reason._tag === "JobFailed" })
     )
-    return Effect.flatMap(written, (meta) => {
-      if (meta === undefined) return Effect.sync(() => this.live.install(undefined, slot))
-      this.flushed.push(meta)
-      return Effect.sync(() => this.live.install(tables.handle(meta), slot))
+    return Effect.map(written, ({ table, valueFiles }) => {
+      const addValues = [...valueFiles.map((file) => values.handle(file)), ...directFilesOf(slot, table)]
+      for (const { meta } of addValues) this.flushedValues.push(meta)
+      if (table !== undefined) this.flushed.push(table)
+      this.live.install(table === undefined ? undefined : tables.handle(table), slot, { addValues })
     })
   })
 }
@@ -148,11 +177,11 @@ export interface Recovered {
 }
 
 export const recover = Effect.fn("Database.open")(function* (parts: RecoveryParts) {
-  const { manifest, memtables, oracle, options, tables, wal } = parts
+  const { manifest, memtables, oracle, options, tables, values, wal } = parts
   const startedMillis = yield* Clock.currentTimeMillis
   const state = manifest.state()
   const live = new LiveView(memtables, memtables.acquireUnsafe()!)
-  live.start(yield* tables.attach(state.tables))
+  live.start(yield* tables.attach(state.tables), yield* values.attach(state.valueFiles))
   const replayer = new Replayer(parts, live)
   const replay = yield* wal.replay(replayer.take)
   const lastSequence = Math.max(replayer.lastSequence, state.cleanShutdown?.lastSequence ?? 0)
@@ -166,7 +195,7 @@ export const recover = Effect.fn("Database.open")(function* (parts: RecoveryPart
   } else {
     const reserved = sequence + options.sequencesReserved
     yield* persist(parts, replayer, { reserved })
-    filesRemoved = yield* manifest.removeOrphans(isLive(live, live.oldest.segment))
+    filesRemoved = yield* manifest.removeOrphans(isLive(live, manifest.state().valueFiles))
     oracle.start({ sequence, reserved, commitMillisMax })
   }
   const millis = Math.max(0, (yield* Clock.currentTimeMillis) - startedMillis)
@@ -205,6 +234,7 @@ const persist = Effect.fnUntraced(function* (
   for (const slot of live.current.slots) slot.sealed = slot !== live.active
   yield* manifest.begin({
     addTables: replayer.flushed,
+    addValueFiles: replayer.flushedValues,
     logNumberMin: live.oldest.segment,
     sequencesReserved: next.reserved,
     commitMillisMax: replayer.commitMillisMax,
@@ -218,9 +248,14 @@ const contentOf = ({ memtable }: Slot): ReadonlyArray<Uint8Array> => {
   return used === 0 ? [] : [bytes.subarray(0, used)]
 }
 
-const isLive = (live: LiveView, segment: number): ((kind: "log" | "table", number: number) => boolean) => {
+const isLive = (live: LiveView, valueFiles: ReadonlyArray<ValueFileMeta>) => {
+  const { segment } = live.oldest
   const tables = new Set(live.tables.map(({ meta }) => meta.number))
-  return (kind, number) => (kind === "log" ? number >= segment : tables.has(number))
+  const values = new Set(valueFiles.map(({ number }) => number))
+  // Named by commits that were replayed.
+  for (const slot of live.current.slots) for (const { meta } of slot.values) values.add(meta.number)
+  return (kind: "log" | "table" | "value", number: number): boolean =>
+    kind === "log" ? number >= segment : (kind === "table" ? tables : values).has(number)
 }
 
 const logReport = (report: RecoveryReport, replay: ReplayReport): Effect.Effect<void> => {

@@ -6,7 +6,8 @@ import type { Durability, OptionsShape } from "../../services/Options.ts"
 import { defaultKeyspace } from "../format/keyspace.ts"
 import { Kind, recordBytes, type RecordFields, recordFields, writeRecord } from "../format/record.ts"
 import type { CommitRequest } from "./commitQueue.ts"
-import { toBytes, toSpan, userKey } from "./userKeys.ts"
+import type { CommitValues } from "./commitValues.ts"
+import { checkWellFormed, toBytes, toSpan, userKey } from "./userKeys.ts"
 
 /** What requests need to know of the database. */
 export interface Limits {
@@ -47,15 +48,42 @@ export const removeRangeFields = (bounds: Bounds): RecordFields | undefined => {
   return span === undefined ? undefined : recordFields({ kind: Kind.removeRange, key: span.from, value: span.to })
 }
 
+/** A record to be. `value`: what goes to a value file instead; the fields may be without it. */
+export interface Write {
+  readonly fields: RecordFields
+  readonly value: Bytes | undefined
+}
+
+/** The same of a set, which is not encoded yet if its value is a long string. Throws `Invalid`. */
+export const setWrite = (
+  limits: Limits,
+  key: Bytes,
+  set: { readonly value: Bytes; readonly options: SetOptions | undefined }
+): Write => {
+  const { value } = set
+  const { directValueBytesMin, valueBytesMax } = limits.options
+  if (typeof value !== "string" || value.length < directValueBytesMin) {
+    const fields = setFields(limits, key, set)
+    return { fields, value: fields.valueEnd >= directValueBytesMin ? fields.value : undefined }
+  }
+  checkWellFormed(value, "value")
+  if (value.length > valueBytesMax) {
+    throw invalid(`the value has ${value.length} characters or more and valueBytesMax allows ${valueBytesMax} bytes`)
+  }
+  return { fields: setFields(limits, key, { value: nothing, options: set.options }), value }
+}
+
 /** `undefined` if the operation does nothing. */
-export const operationFields = (limits: Limits, operation: Operation): RecordFields | undefined => {
+export const operationWrite = (limits: Limits, operation: Operation): Write | undefined => {
   switch (operation.type) {
     case "set":
-      return setFields(limits, operation.key, { value: operation.value, options: operation })
+      return setWrite(limits, operation.key, { value: operation.value, options: operation })
     case "remove":
-      return removeFields(operation.key)
-    case "removeRange":
-      return removeRangeFields(operation)
+      return { fields: removeFields(operation.key), value: undefined }
+    case "removeRange": {
+      const fields = removeRangeFields(operation)
+      return fields && { fields, value: undefined }
+    }
     default: {
       const { type } = operation as { type?: unknown }
       throw invalid(`an operation's type is "set", "remove" or "removeRange", not ${String(type)}`)
@@ -93,10 +121,12 @@ export class SingleRequest implements CommitRequest {
   readonly count = 1
   readonly recordBytes: number
   readonly removesOnly: boolean
+  readonly values: CommitValues | undefined
   private readonly fields: RecordFields
 
-  constructor(fields: RecordFields) {
+  constructor(fields: RecordFields, values?: CommitValues) {
     this.fields = fields
+    this.values = values
     this.recordBytes = recordBytes(fields)
     this.removesOnly = fields.kind === Kind.remove || fields.kind === Kind.removeRange
   }

@@ -2,7 +2,15 @@
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import type { RecoveryReport } from "../../services/Database.ts"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
-import type { Amplification, Counters, JobStats, LevelStats, StallStats, Stats } from "../../services/Maintenance.ts"
+import type {
+  Amplification,
+  Counters,
+  JobStats,
+  LevelStats,
+  StallStats,
+  Stats,
+  ValueFileStats
+} from "../../services/Maintenance.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { WalService } from "../../services/Wal.ts"
@@ -10,6 +18,7 @@ import { liveBytes } from "../structure/liveEstimate.ts"
 import type { Ballast } from "./ballast.ts"
 import type { Committer } from "./committer.ts"
 import type { Flusher } from "./flusher.ts"
+import { valueStatsOf } from "./valueStats.ts"
 import type { LiveView } from "./view.ts"
 
 /** What compaction counts. */
@@ -19,6 +28,14 @@ export interface CompactionCounters {
   readonly moves: number
   readonly drops: number
   readonly compactionFailures: number
+}
+
+/** What collections of value files count. */
+export interface CollectionCounters {
+  readonly collections: number
+  readonly collectedBytes: number
+  readonly reclaimedBytes: number
+  readonly collectionFailures: number
 }
 
 /** Where the numbers come from. What is a function is called when somebody looks. */
@@ -38,6 +55,9 @@ export interface StatsParts {
   readonly openFiles: () => number
   readonly jobs: () => JobStats
   readonly compaction: () => CompactionCounters
+  readonly collection: () => CollectionCounters
+  /** Of value files that were written before their commits. */
+  readonly directBytes: () => number
   /** What each level should hold at most, from what each holds; `undefined` or infinite without a target. */
   readonly targets: (levelBytes: ReadonlyArray<number>) => ReadonlyArray<number | undefined>
   /** Why something is refused or fails, the gravest first. */
@@ -52,11 +72,12 @@ export class EngineStats {
   }
 
   readonly counters = (): Counters => {
-    const { cache, committer, compaction, flusher, jobs, manifest, recovery, wal } = this.parts
+    const { cache, collection, committer, compaction, directBytes, flusher, jobs, manifest, recovery, wal } = this.parts
     const { stallMillisOf } = committer.admission
     const { bytesWritten, syncs } = wal.stats()
     const { bytes, evictions, hits, misses } = cache.stats()
     const job = jobs()
+    const valueBytes = flusher.counters.flushedValueBytes + collection().collectedBytes
     return {
       commits: committer.queue.commits,
       ...committer.counters,
@@ -67,6 +88,7 @@ export class EngineStats {
       stallMillisCommits: stallMillisOf.commits,
       ...flusher.counters,
       ...compaction(),
+      ...collection(),
       syncs,
       jobsDone: job.done,
       jobsFailed: job.failed,
@@ -74,7 +96,9 @@ export class EngineStats {
       userBytes: committer.queue.userBytes,
       logBytesWritten: bytesWritten,
       manifestBytesWritten: manifest.bytesWritten(),
-      tableBytesWritten: job.bytesWritten,
+      // A job of a flush or a collection writes value files with its tables, or alone.
+      tableBytesWritten: job.bytesWritten - valueBytes,
+      valueBytesWritten: valueBytes + directBytes(),
       tableBytesRead: job.bytesRead,
       cacheHits: hits,
       cacheMisses: misses,
@@ -90,6 +114,7 @@ export class EngineStats {
     const { slots } = live.current
     const counters = this.counters()
     const levels = this.levels()
+    const valueFiles = valueStatsOf(live)
     const sum = (pick: (level: LevelStats) => number) => levels.reduce((total, level) => total + pick(level), 0)
     const { bytes, segments } = log()
     const { budget, ...cached } = cache.stats()
@@ -101,6 +126,7 @@ export class EngineStats {
       tableBytes: sum((level) => level.bytes),
       entries: sum((level) => level.entries),
       removals: sum((level) => level.removals),
+      valueFiles,
       logBytes: bytes,
       logSegments: segments,
       manifestBytes: manifest.bytes(),
@@ -108,7 +134,7 @@ export class EngineStats {
       memtableBytes: slots.reduce((total, slot) => total + slot.memtable.arena.used, 0),
       ballast: { bytes: ballast.bytes, inUse: ballast.reserve !== undefined },
       openFiles: openFiles(),
-      amplification: amplificationOf(counters, levels, liveBytes(tables())),
+      amplification: amplificationOf({ counters, levels, valueFiles, live: liveBytes(tables()) }),
       stalls: stallsOf(counters),
       cache: { ...cached, budgetBytes: budget },
       jobs: jobs(),
@@ -139,12 +165,25 @@ export class EngineStats {
   }
 }
 
-const amplificationOf = (counters: Counters, levels: ReadonlyArray<LevelStats>, live: number): Amplification => {
-  const written = counters.logBytesWritten + counters.manifestBytesWritten + counters.tableBytesWritten
-  const tableBytes = levels.reduce((sum, { bytes }) => sum + bytes, 0)
+interface Sizes {
+  readonly counters: Counters
+  readonly levels: ReadonlyArray<LevelStats>
+  readonly valueFiles: ValueFileStats
+  /** Of tables. */
+  readonly live: number
+}
+
+const amplificationOf = ({ counters, levels, live, valueFiles }: Sizes): Amplification => {
+  const { logBytesWritten, manifestBytesWritten, tableBytesWritten, userBytes, valueBytesWritten } = counters
+  const written = logBytesWritten + manifestBytesWritten + tableBytesWritten + valueBytesWritten
+  const bytes = levels.reduce((sum, level) => sum + level.bytes, valueFiles.bytes)
+  const { garbageBytes, liveBytes: liveValues } = valueFiles
+  // Without its garbage a value file would be smaller in proportion.
+  const liveShare = liveValues + garbageBytes === 0 ? 0 : liveValues / (liveValues + garbageBytes)
+  const liveAll = live + valueFiles.bytes * liveShare
   return {
-    write: counters.userBytes === 0 ? 0 : written / counters.userBytes,
-    space: live === 0 ? 1 : tableBytes / live,
+    write: userBytes === 0 ? 0 : written / userBytes,
+    space: liveAll === 0 ? 1 : bytes / liveAll,
     read: levels.reduce((sum, { level, tables }) => sum + (level === 0 ? tables : 1), 0)
   }
 }

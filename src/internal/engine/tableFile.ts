@@ -1,13 +1,11 @@
 // A table's file, opened and checked: what can be known of it without reading its blocks.
 //
 // How it is read and checked is in structure/tableOpening.ts; here its questions are answered.
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
-import { Corruption, type DatabaseError, fail, Stale } from "../../services/DatabaseError.ts"
+import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { DiskError, DiskService, ReadFile } from "../../services/Disk.ts"
-import type { EncryptionService, FileSealer } from "../../services/Encryption.ts"
+import type { EncryptionService } from "../../services/Encryption.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import { parseFileName, tableFileName } from "../format/fileName.ts"
@@ -21,6 +19,8 @@ import {
   TableOpening
 } from "../structure/tableOpening.ts"
 import { decoding, ofDisk } from "./diskErrors.ts"
+import { missingFile } from "./fileHandles.ts"
+import { drive, driveNow, readAt } from "./opening.ts"
 
 export interface TableParts {
   readonly options: OptionsShape
@@ -48,16 +48,6 @@ export const numberOfTable = (path: string): number | undefined => {
   return parsed?.kind === "table" ? parsed.number : undefined
 }
 
-/** A table's file does not grow and is never cut: one that ends early lost bytes after it was opened. */
-export const ofRead = (error: DiskError): DatabaseError => {
-  const { code, file, offset = 0 } = error
-  if (code !== "ESHORT") return ofDisk(error)
-  return fail(new Corruption({ message: `${file}:${offset}: the file ends before what is due here`, file, offset }))
-}
-
-const readAt = (file: ReadFile, section: Section): Effect.Effect<Uint8Array, DatabaseError> =>
-  Effect.mapError(file.read(section.offset, section.bytes), ofRead)
-
 /** Reads a section that the footer names, and decodes it. */
 export const readSection = <A>(
   table: TableFile,
@@ -72,49 +62,14 @@ export const readSection = <A>(
   )
 
 /** The error for a table whose file is not there. */
-export const missingTable = (
-  parts: Pick<TableParts, "disk" | "manifest" | "options">,
-  number: number
-): DatabaseError => {
-  const file = tablePath(parts, number)
-  return fail(
-    parts.options.readOnly
-      ? new Stale({ message: `a later writer removed ${file}; open the database again`, file })
-      : new Corruption({ message: `table ${file} named by the manifest is missing`, file, offset: 0 })
-  )
-}
-
-/** Answers what the opening asks for, until there is nothing more. */
-const drive = (
-  { encryption }: TableParts,
-  file: ReadFile,
-  opening: TableOpening
-): Effect.Effect<TableOpening, DatabaseError> =>
-  Effect.flatMap(
-    decoding(file.path, () => opening.next()),
-    function answer(request): Effect.Effect<TableOpening, DatabaseError> {
-      if (request === undefined) return Effect.succeed(opening)
-      const asked =
-        request._tag === "Sealer"
-          ? encryption.sealer(request.file)
-          : readAt(file, { offset: request.offset, bytes: request.length })
-      return Effect.flatMap(asked, (given: FileSealer | Uint8Array) =>
-        Effect.flatMap(
-          decoding(file.path, () => {
-            opening.feed(given)
-            return opening.next()
-          }),
-          answer
-        )
-      )
-    }
-  )
+export const missingTable = (parts: Pick<TableParts, "disk" | "manifest" | "options">, number: number): DatabaseError =>
+  missingFile(parts, "table", tablePath(parts, number))
 
 /** The opening of a file, with all of a long index or its top alone. Throws `FormatError`. */
 const openingOf = (
   { manifest }: TableParts,
   file: ReadFile,
-  wanted: { readonly meta: TableMeta; readonly withPartitions: boolean }
+  wanted: { readonly meta: TableMeta; readonly withPartitions: boolean; readonly withValueRefs?: boolean }
 ): TableOpening =>
   new TableOpening({ ...wanted, fileBytes: file.size, databaseId: manifest.state().databaseId, withFilter: true })
 
@@ -125,7 +80,7 @@ export const readParts = (
   file: ReadFile
 ): Effect.Effect<ReadableParts, DatabaseError> =>
   decoding(file.path, () => openingOf(parts, file, { meta, withPartitions: false })).pipe(
-    Effect.flatMap((opening) => drive(parts, file, opening)),
+    Effect.flatMap((opening) => drive(parts.encryption, file, opening)),
     Effect.map((opening) => opening.readable)
   )
 
@@ -134,19 +89,8 @@ export const readParts = (
  * what the encryption fails with.
  */
 export const readPartsNow = (parts: TableParts, meta: TableMeta, file: ReadFile): ReadableParts | undefined => {
-  if (file.readUnsafe === undefined) return undefined
   const opening = openingOf(parts, file, { meta, withPartitions: false })
-  for (let request = opening.next(); request !== undefined; request = opening.next()) {
-    if (request._tag === "Range") {
-      opening.feed(file.readUnsafe(request.offset, request.length))
-      continue
-    }
-    const sealer: unknown = parts.encryption.sealer(request.file)
-    if (!Exit.isExit(sealer)) return undefined
-    if (Exit.isFailure(sealer)) throw Cause.squash(sealer.cause)
-    opening.feed(sealer.value as FileSealer)
-  }
-  return opening.readable
+  return driveNow(parts.encryption, file, opening) ? opening.readable : undefined
 }
 
 /** What is wrong when a table's file cannot be opened. */
@@ -160,8 +104,8 @@ export const openTableFile = (parts: TableParts, meta: TableMeta): Effect.Effect
       Effect.mapError(parts.disk.open(tablePath(parts, meta.number)), (error) => ofOpen(parts, meta, error)),
       (file) =>
         restore(
-          decoding(file.path, () => openingOf(parts, file, { meta, withPartitions: true })).pipe(
-            Effect.flatMap((opening) => drive(parts, file, opening)),
+          decoding(file.path, () => openingOf(parts, file, { meta, withPartitions: true, withValueRefs: true })).pipe(
+            Effect.flatMap((opening) => drive(parts.encryption, file, opening)),
             Effect.map((opening) => ({ file, ...opening.opened }))
           )
         ).pipe(Effect.onError(() => Effect.ignore(file.close)))

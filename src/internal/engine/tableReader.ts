@@ -1,10 +1,10 @@
 // A table as readers hold it, from the moment it is named: its file is opened, and its parts and blocks are read, when
 // they are first needed, and again when they were given up meanwhile.
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
 import { DiskError, type ReadFile } from "../../services/Disk.ts"
 import type { TableMeta } from "../../services/Manifest.ts"
+import type { FileHolder, OpenFilesService } from "../../services/OpenFiles.ts"
 import type { Block, Table } from "../../services/SsTable.ts"
 import { FormatError } from "../format/formatError.ts"
 import type { Section } from "../format/table.ts"
@@ -14,8 +14,10 @@ import type { ReadableParts } from "../structure/tableOpening.ts"
 import { attempt } from "./attempt.ts"
 import { CachedPieces } from "./cachedPieces.ts"
 import { ofFormat } from "./diskErrors.ts"
-import { type FileHolder, FileState, type OpenFiles } from "./openFiles.ts"
-import { ofOpen, ofRead, readParts, readPartsNow, tablePath, type TableParts } from "./tableFile.ts"
+import { fileState } from "./openFiles.ts"
+import { LoadedParts } from "./loadedParts.ts"
+import { ofRead } from "./opening.ts"
+import { ofOpen, readParts, readPartsNow, tablePath, type TableParts } from "./tableFile.ts"
 
 // A block's reader, view, buffer and node, measured by the heap's growth per cached block of 64 bytes; a partition's
 // arrays, about.
@@ -32,48 +34,43 @@ export class TableReader implements Table, FileHolder {
   meta: TableMeta
   readonly path: string
   visited = false
-  readonly state = new FileState()
+  readonly state = fileState()
   readonly open: Effect.Effect<LoadedTable, DatabaseError>
   private readonly parts: TableParts
-  private readonly files: OpenFiles
+  private readonly files: OpenFilesService
   private readonly blocks: CachedPieces<Block>
   private readonly partitions: CachedPieces<TableBlocks>
-  private loaded: LoadedTable | undefined = undefined
-  private opening: Deferred.Deferred<LoadedTable, DatabaseError> | undefined = undefined
+  private readonly loaded: LoadedParts<LoadedTable>
 
-  constructor(meta: TableMeta, parts: TableParts, files: OpenFiles) {
+  constructor(meta: TableMeta, parts: TableParts, files: OpenFilesService) {
     this.meta = meta
     this.path = tablePath(parts, meta.number)
     this.parts = parts
     this.files = files
     this.blocks = new CachedPieces(parts.cache, bytesOfBlock)
     this.partitions = new CachedPieces(parts.cache, bytesOfPartition)
-    this.open = Effect.uninterruptibleMask((restore) => {
-      const { opening } = this
-      if (opening === undefined) return this.openOnce(restore)
-      // What another read ran into says little about this one, which may be of a better moment.
-      return Effect.catch(restore(Deferred.await(opening)), () => this.openOnce(restore))
+    this.loaded = new LoadedParts({
+      files,
+      holder: this,
+      read: (file) => Effect.map(readParts(parts, this.meta, file), (opened) => this.loadedOf(opened)),
+      readNow: (file) => {
+        const opened = this.mapping(() => readPartsNow(parts, this.meta, file))
+        return opened === undefined ? undefined : this.loadedOf(opened)
+      },
+      onLoaded: (loaded) => this.begin(loaded)
     })
+    this.open = this.loaded.load
   }
 
   readonly ofOpen = (error: DiskError): DatabaseError => ofOpen(this.parts, this.meta, error)
 
   partsUnsafe(): LoadedTable | undefined {
     this.visited = true
-    return this.loaded
+    return this.loaded.current
   }
 
   openUnsafe(): LoadedTable | undefined {
-    if (this.loaded !== undefined) return this.loaded
-    const file = this.files.fileUnsafe(this)
-    if (file === undefined) return undefined
-    try {
-      const opened = this.mapping(() => readPartsNow(this.parts, this.meta, file))
-      return opened === undefined ? undefined : this.admit(opened)
-    } catch (error) {
-      this.files.giveUpNow(this)
-      throw error
-    }
+    return this.loaded.current ?? this.loaded.loadNow()
   }
 
   placeUnsafe(target: Uint8Array, start: number, end: number): number {
@@ -125,7 +122,7 @@ export class TableReader implements Table, FileHolder {
   }
 
   forget(): void {
-    this.loaded = undefined
+    this.loaded.forget()
     this.blocks.forget()
     this.partitions.forget()
   }
@@ -133,41 +130,14 @@ export class TableReader implements Table, FileHolder {
   /** Gives back what the cache holds of it, and the file. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => this.files.close(this))
 
-  private openOnce(
-    restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
-  ): Effect.Effect<LoadedTable, DatabaseError> {
-    const { loaded, opening } = this
-    if (loaded !== undefined) return Effect.succeed(loaded)
-    return opening === undefined ? this.openLater() : restore(Deferred.await(opening))
+  private loadedOf(opened: ReadableParts): LoadedTable {
+    return new LoadedTable(opened, (partition) => this.partitions.get(partition))
   }
 
-  // Not interruptible, for it is a few reads, and others may be waiting for it.
-  private openLater(): Effect.Effect<LoadedTable, DatabaseError> {
-    const opening = Deferred.makeUnsafe<LoadedTable, DatabaseError>()
-    this.opening = opening
-    return this.files
-      .use(this, (file) => Effect.map(readParts(this.parts, this.meta, file), (opened) => this.admit(opened)))
-      .pipe(
-        Effect.onError(() => this.files.giveUp(this)),
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            this.opening = undefined
-            Deferred.doneUnsafe(opening, exit)
-          })
-        )
-      )
-  }
-
-  private admit(opened: ReadableParts): LoadedTable {
-    // Another read may have been quicker.
-    if (this.loaded !== undefined) return this.loaded
-    const loaded = new LoadedTable(opened, (partition) => this.partitions.get(partition))
-    const { blockCount, bytes, partitionCount } = loaded
-    this.loaded = loaded
+  private begin({ blockCount, bytes, partitionCount }: LoadedTable): number {
     this.blocks.begin(blockCount)
     this.partitions.begin(partitionCount)
-    this.files.loaded(this, bytes + (blockCount + partitionCount) * slotBytes)
-    return loaded
+    return bytes + (blockCount + partitionCount) * slotBytes
   }
 
   private partitionNow(loaded: LoadedTable, partition: number): TableBlocks | undefined {

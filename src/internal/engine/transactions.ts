@@ -3,22 +3,38 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { Commit, Isolation, ManualTransaction, Transaction, TransactionOptions } from "../../services/Database.ts"
+import type * as Stream from "effect/Stream"
+import type {
+  Bytes,
+  Commit,
+  Isolation,
+  ManualTransaction,
+  SetOptions,
+  Transaction,
+  TransactionOptions
+} from "../../services/Database.ts"
 import { Closed, type DatabaseError, fail, invalid, ReadOnly } from "../../services/DatabaseError.ts"
 import type { Durability } from "../../services/Options.ts"
 import type { Moment, ReadSet } from "../../services/Oracle.ts"
+import { commitHeaderBytes } from "../format/commit.ts"
 import type { RecordFields } from "../format/record.ts"
 import { ReadTracker } from "../structure/readTracker.ts"
 import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
+import type { CommitRequest } from "./commitQueue.ts"
 import type { Check, Committer } from "./committer.ts"
+import type { CommitValues } from "./commitValues.ts"
+import type { DirectValues } from "./directValues.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
-import { checkedDurability, type Limits, removeFields, removeRangeFields, setFields } from "./requests.ts"
+import { checkedDurability, type Limits, removeFields, removeRangeFields, setWrite, type Write } from "./requests.ts"
+import { planValues, requestOf, separate } from "./separatedValues.ts"
+import { receive, receivedFields, streamSource } from "./streamedValue.ts"
 
 export interface TransactionParts {
   readonly reads: ReadParts
   readonly limits: Limits
+  readonly direct: DirectValues
   readonly committer: Committer | undefined
   /** Throws once the database is closed. */
   readonly check: () => void
@@ -105,6 +121,8 @@ class Running {
   private readonly moment: Moment
   private readonly writes: WriteBuffer
   private readonly tracker: ReadTracker | undefined
+  /** Files of its values. */
+  private readonly values: CommitValues
   private ended: string | undefined = undefined
 
   constructor(parts: TransactionParts, settings: Settings) {
@@ -115,6 +133,7 @@ class Running {
     const { transactionBytesMax } = parts.limits.options
     this.tracker = readOnly || isolation === "snapshot" ? undefined : new ReadTracker(transactionBytesMax)
     this.moment = parts.reads.oracle.open(!readOnly)
+    this.values = parts.direct.newValues()
   }
 
   transaction(): ManualTransaction {
@@ -124,15 +143,23 @@ class Running {
       nowMillis: () => moment.nowMillis,
       moment,
       writes: this.writes,
+      direct: this.values,
       tracker: this.tracker,
       check: () => this.check()
     }
     return {
       ...makeReader(this.parts.reads, reading),
       sequence: moment.sequence,
-      set: (key, value, options) => this.write(() => setFields(this.parts.limits, key, { value, options })),
-      remove: (key) => this.write(() => removeFields(key)),
-      removeRange: (bounds) => this.write(() => removeRangeFields(bounds)),
+      set: (key, value, options) => this.write(() => setWrite(this.parts.limits, key, { value, options })),
+      setStream: (key, stream, options) => this.setStream(key, stream, options),
+      remove: (key) => this.write(() => ({ fields: removeFields(key), value: undefined })),
+      removeRange: (bounds) => {
+        const write = () => {
+          const fields = removeRangeFields(bounds)
+          return fields && { fields, value: undefined }
+        }
+        return this.write(write)
+      },
       commit: Effect.suspend(() => this.commit()),
       discard: Effect.sync(() => this.end("the transaction was discarded"))
     }
@@ -146,18 +173,59 @@ class Running {
   private end(why: string): void {
     this.ended ??= why
     this.moment.release()
+    this.values.release()
   }
 
-  private write(make: () => RecordFields | undefined): Effect.Effect<void, DatabaseError> {
+  private checkWritable(): void {
+    this.check()
+    if (this.settings.readOnly) throw fail(new ReadOnly({ message: "the transaction was begun as read-only" }))
+  }
+
+  private write(make: () => Write | undefined): Effect.Effect<void, DatabaseError> {
+    return attempt(() => {
+      this.checkWritable()
+      const write = make()
+      if (write === undefined) return Effect.void
+      const { fields, value } = write
+      if (value === undefined) return this.add(fields)
+      // Files of a transaction that ends meanwhile are not its own any more, and go.
+      return this.parts.direct.withValues((values) =>
+        Effect.flatMap(this.parts.direct.write([{ fields, value }], values), ([record]) =>
+          this.addWith(record!, values)
+        )
+      )
+    })
+  }
+
+  private setStream<E, R>(
+    key: Bytes,
+    stream: Stream.Stream<Uint8Array, E, R>,
+    options: SetOptions | undefined
+  ): Effect.Effect<void, E | DatabaseError, R> {
+    return attempt(() => {
+      this.checkWritable()
+      const { direct, limits } = this.parts
+      const source = streamSource(limits, key, { stream, options })
+      return direct.withValues((values) =>
+        Effect.flatMap(receive(direct, source, values), (received) =>
+          attempt(() => this.addWith(receivedFields(limits, key, { received, options }), values))
+        )
+      )
+    })
+  }
+
+  private add(fields: RecordFields): Effect.Effect<void, DatabaseError> {
+    if (this.writes.add(fields)) return Effect.void
+    const { transactionBytesMax } = this.parts.limits.options
+    throw invalid(`the transaction's writes need more than transactionBytesMax (${transactionBytesMax}); split it`)
+  }
+
+  private addWith(fields: RecordFields, values: CommitValues): Effect.Effect<void, DatabaseError> {
     return attempt(() => {
       this.check()
-      if (this.settings.readOnly) throw fail(new ReadOnly({ message: "the transaction was begun as read-only" }))
-      const fields = make()
-      if (fields !== undefined && !this.writes.add(fields)) {
-        const { transactionBytesMax } = this.parts.limits.options
-        throw invalid(`the transaction's writes need more than transactionBytesMax (${transactionBytesMax}); split it`)
-      }
-      return Effect.void
+      const added = this.add(fields)
+      this.values.takeOver(values)
+      return added
     })
   }
 
@@ -170,17 +238,31 @@ class Running {
         this.end("the transaction was committed")
         return Effect.succeed({ sequence: this.moment.sequence, commitMillis: this.moment.nowMillis })
       }
-      const { writes } = this
-      const request = {
-        ...writes.measure(),
-        encode: (target: Uint8Array, offset: number) => writes.encode(target, offset)
-      }
       const check: Check = { reads: this.reads(), since: this.moment.since }
       this.ended = "the transaction was committed"
       return Effect.ensuring(
-        committer.commit(request, this.settings.durability, check),
-        Effect.sync(() => this.moment.release())
+        Effect.flatMap(this.request(), (request) => committer.commit(request, this.settings.durability, check)),
+        Effect.sync(() => this.end("the transaction was committed"))
       )
+    })
+  }
+
+  /** What it wrote, with values in a file if no memtable could hold them all. */
+  private request(): Effect.Effect<CommitRequest, DatabaseError> {
+    const { values, writes } = this
+    const { direct, limits } = this.parts
+    const measured = writes.measure()
+    const room = limits.options.arenaBytes - commitHeaderBytes
+    if (measured.recordBytes <= room) {
+      const encode = (target: Uint8Array, offset: number) => writes.encode(target, offset)
+      return Effect.succeed({ ...measured, encode, values })
+    }
+    return attempt(() => {
+      const planned = planValues(
+        writes.records().map((fields) => ({ fields, value: undefined })),
+        room
+      )
+      return Effect.map(separate(direct, planned, values), (records) => requestOf(records, values))
     })
   }
 

@@ -23,8 +23,12 @@ export const toBytes = (bytes: Bytes, what: string): Uint8Array => {
     if (bytes instanceof Uint8Array) return bytes
     throw invalid(`the ${what} is neither a string nor a Uint8Array`)
   }
-  if (!bytes.isWellFormed()) throw invalid(`the ${what} is a string with a lone surrogate; pass bytes instead`)
+  checkWellFormed(bytes, what)
   return encoder.encode(bytes)
+}
+
+export const checkWellFormed = (text: string, what: string): void => {
+  if (!text.isWellFormed()) throw invalid(`the ${what} is a string with a lone surrogate; pass bytes instead`)
 }
 
 const checkKeyLength = (length: number): void => {
@@ -40,9 +44,10 @@ export const userKey = (key: Bytes): Uint8Array => {
 }
 
 /** A stored key of its own memory. */
-export const storedKey = (key: Bytes): Uint8Array => stored(userKey(key))
+export const storedKey = (key: Bytes): Uint8Array => storedKeyOf(userKey(key))
 
-const stored = (bytes: Uint8Array): Uint8Array => {
+/** The same of a key that was checked. */
+export const storedKeyOf = (bytes: Uint8Array): Uint8Array => {
   const key = new Uint8Array(prefixBytes + bytes.length)
   writeKeyspace(key, 0, defaultKeyspace)
   key.set(bytes, prefixBytes)
@@ -83,7 +88,7 @@ export class KeyScratch {
         return length
       }
     }
-    if (!key.isWellFormed()) throw invalid("the key is a string with a lone surrogate; pass bytes instead")
+    checkWellFormed(key, "key")
     const { read, written } = encoder.encodeInto(key, this.tail)
     if (read < length) throw invalid("the key has more than 65,535 bytes as UTF-8")
     checkKeyLength(written)
@@ -91,12 +96,12 @@ export class KeyScratch {
   }
 }
 
-const wholeKeyspace = prefixRange(stored(new Uint8Array(0)))
+const wholeKeyspace = prefixRange(storedKeyOf(new Uint8Array(0)))
 
 const bound = (bytes: Bytes | undefined, what: string): Uint8Array | undefined => {
   if (bytes === undefined) return undefined
   const found = toBytes(bytes, what)
-  if (found.length <= keyBytesMax) return stored(found)
+  if (found.length <= keyBytesMax) return storedKeyOf(found)
   throw invalid(`the range's ${what} has ${found.length} bytes; a key has at most 65,535`)
 }
 

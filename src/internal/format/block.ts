@@ -40,23 +40,28 @@ export class BlockBuilder {
     this.bytes += BlockBuilder.bytesOf(entry)
   }
 
-  /** The block's bytes, in an array of their own, and an empty builder. */
-  finish(): Uint8Array {
+  /** How long the block is. */
+  plainBytes(): number {
+    const { entries } = this
+    return entries.encodedBytes(entries.sequenceMin()) + entries.count * 4 + tailBytes
+  }
+
+  /** Writes the `plainBytes` of the block, and leaves an empty builder. */
+  finish(target: Uint8Array, start: number): void {
     const { entries } = this
     const { count } = entries
     const base = entries.sequenceMin()
-    const offsetsStart = entries.encodedBytes(base)
-    const block = new Uint8Array(offsetsStart + count * 4 + tailBytes)
-    let at = 0
+    let place = start + entries.encodedBytes(base)
+    let at = start
     for (let index = 0; index < count; index++) {
-      writeU32(block, offsetsStart + index * 4, at)
-      at = entries.write(index, base, block, at)
+      writeU32(target, place, at - start)
+      place += 4
+      at = entries.write(index, base, target, at)
     }
-    writeU32(block, block.length - tailBytes, count)
-    writeU64(block, block.length - 8, base)
+    writeU32(target, place, count)
+    writeU64(target, place + 4, base)
     entries.reset()
     this.bytes = tailBytes
-    return block
   }
 }
 

@@ -1,13 +1,13 @@
 // The names of our files. Whatever has another name is not ours and is never touched.
 //
-//   log-<number>.wal  table-<number>.sst  manifest-<number>.man  current-<number>.mark    number: 16 lower-case hex
-//   ballast-<number>.bal                                                                  likewise
-//   lock-<n>.sock                                                                         n: decimal, no leading zero
+//   log-<number>.wal  table-<number>.sst  value-<number>.val           number: 16 lower-case hex
+//   manifest-<number>.man  current-<number>.mark  ballast-<number>.bal
+//   lock-<n>.sock                                                      n: decimal, no leading zero
 //
 // Numbers are below 2^53. The grammar is strict so that `._log-…`, `LOG-…`, `log-1.wal`, `log-….wal.bak` stay foreign.
 import { assert } from "./formatError.ts"
 
-export type FileNameKind = "log" | "table" | "manifest" | "marker" | "ballast" | "lock"
+export type FileNameKind = "log" | "table" | "value" | "manifest" | "marker" | "ballast" | "lock"
 
 export interface ParsedFileName {
   readonly kind: FileNameKind
@@ -21,6 +21,7 @@ const hex = (number: number): string => {
 
 export const logFileName = (number: number): string => `log-${hex(number)}.wal`
 export const tableFileName = (number: number): string => `table-${hex(number)}.sst`
+export const valueFileName = (number: number): string => `value-${hex(number)}.val`
 export const manifestFileName = (number: number): string => `manifest-${hex(number)}.man`
 export const markerFileName = (number: number): string => `current-${hex(number)}.mark`
 export const ballastFileName = (number: number): string => `ballast-${hex(number)}.bal`
@@ -32,12 +33,13 @@ export const lockFileName = (number: number): string => {
 const kinds: Record<string, FileNameKind> = {
   "log.wal": "log",
   "table.sst": "table",
+  "value.val": "value",
   "manifest.man": "manifest",
   "current.mark": "marker",
   "ballast.bal": "ballast"
 }
 
-const numbered = /^(log|table|manifest|current|ballast)-([0-9a-f]{16})\.(wal|sst|man|mark|bal)$/
+const numbered = /^(log|table|value|manifest|current|ballast)-([0-9a-f]{16})\.(wal|sst|val|man|mark|bal)$/
 const lock = /^lock-(0|[1-9][0-9]{0,15})\.sock$/
 
 /** What the name says, or `undefined` for a file that is not ours. */

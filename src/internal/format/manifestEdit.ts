@@ -10,12 +10,14 @@
 //   10 sequencesReserved  varint                            24 quarantine*       varint, a file number
 //   12 addTable*          tableMeta (tableMeta.ts)          26 historyFloor      varint
 //   14 removeTable*       varint, a file number             28 epoch             varint
+//   30 addValueFile*      valueFileMeta (valueFileMeta.ts)  32 removeValueFile*  varint, a file number
 //
 // Tags never go down; only those with * repeat. An unknown even tag must be understood to use the database, so it is
 // `unsupported`; an unknown odd one is skipped. Canonical but for skipped fields.
 import { ByteReader, ByteWriter } from "./bytes.ts"
 import { assert, FormatError, unsupported } from "./formatError.ts"
 import { readTableMeta, type TableMeta, writeTableMeta } from "./tableMeta.ts"
+import { readValueFileMeta, type ValueFileMeta, writeValueFileMeta } from "./valueFileMeta.ts"
 
 /** Part of the format. Never renumber, never reuse. */
 export const EditTag = {
@@ -32,7 +34,9 @@ export const EditTag = {
   lsnDurable: 22,
   quarantine: 24,
   historyFloor: 26,
-  epoch: 28
+  epoch: 28,
+  addValueFile: 30,
+  removeValueFile: 32
 } as const
 
 /** A field that is absent leaves what was; an empty list is the same as an absent one. */
@@ -51,13 +55,22 @@ export interface ManifestEdit {
   readonly quarantine?: ReadonlyArray<number> | undefined
   readonly historyFloor?: number | undefined
   readonly epoch?: number | undefined
+  readonly addValueFiles?: ReadonlyArray<ValueFileMeta> | undefined
+  readonly removeValueFiles?: ReadonlyArray<number> | undefined
 }
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
 export const nameBytesMax = 255
 
-const repeated = new Set<number>([EditTag.requiredFeature, EditTag.addTable, EditTag.removeTable, EditTag.quarantine])
+const repeated = new Set<number>([
+  EditTag.requiredFeature,
+  EditTag.addTable,
+  EditTag.removeTable,
+  EditTag.quarantine,
+  EditTag.addValueFile,
+  EditTag.removeValueFile
+])
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
@@ -84,6 +97,9 @@ export const encodeEdit = (edit: ManifestEdit): Uint8Array => {
   for (const file of edit.quarantine ?? []) out.number(EditTag.quarantine, file)
   out.number(EditTag.historyFloor, edit.historyFloor)
   out.number(EditTag.epoch, edit.epoch)
+  for (const file of edit.addValueFiles ?? [])
+    out.field(EditTag.addValueFile, (value) => writeValueFileMeta(value, file))
+  for (const file of edit.removeValueFiles ?? []) out.number(EditTag.removeValueFile, file)
   return out.writer.finish()
 }
 
@@ -178,6 +194,12 @@ const readField = (edit: Mutable<ManifestEdit>, tag: number, value: ByteReader):
       return
     case EditTag.epoch:
       edit.epoch = value.varint()
+      return
+    case EditTag.addValueFile:
+      edit.addValueFiles = append(edit.addValueFiles, readValueFileMeta(value))
+      return
+    case EditTag.removeValueFile:
+      edit.removeValueFiles = append(edit.removeValueFiles, value.varint())
       return
     default:
       throw unsupported(`an edit has the unknown field ${tag}`, value.offset)

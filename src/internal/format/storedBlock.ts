@@ -1,10 +1,11 @@
-// A block (of entries, or any other section of a table) as it stands in the file.
+// A block (of entries, or any other section of a table, or a piece of a value file) as it stands in the file.
 //
 //   stored  := body  trailer  tag[tagBytes]
 //   trailer := layout: u8  codec: u8  plainLength: u32
 //
 //   layout  1 entries (block.ts), 2 index (tableIndex.ts), 3 filter (filter.ts), 4 range removals, 5 properties (both
-//           table.ts), 6 index top (indexTop.ts)
+//           table.ts), 6 index top (indexTop.ts), 7 piece of a value, 8 value index, 9 top of a value file (all three
+//           valueFile.ts), 10 value references (valueRefs.ts)
 //   codec   0: the body is the plain bytes. No other yet.
 //   tag     seals the body; associated data: fileTag: u32  offset: u64  trailer
 //
@@ -16,12 +17,23 @@ import { storedKeyBytesMax, valueBytesMax } from "./record.ts"
 import { openPiece, type Sealer } from "./sealer.ts"
 
 /** Part of the format. Never renumber, never reuse. */
-export const Layout = { entries: 1, index: 2, filter: 3, rangeRemovals: 4, properties: 5, indexTop: 6 } as const
+export const Layout = {
+  entries: 1,
+  index: 2,
+  filter: 3,
+  rangeRemovals: 4,
+  properties: 5,
+  indexTop: 6,
+  value: 7,
+  valueIndex: 8,
+  valueTop: 9,
+  valueRefs: 10
+} as const
 export type Layout = (typeof Layout)[keyof typeof Layout]
 /** Part of the format. Never renumber, never reuse. */
 export const Codec = { none: 0 } as const
 
-const layoutMax = 6
+const layoutMax = 10
 const trailerBytes = 6
 const associatedBytes = 12 + trailerBytes
 
@@ -58,6 +70,30 @@ export const sealBlock = (block: {
   associated.set(trailer, 12)
   const { body, tag } = sealer.seal(associated, plain)
   return { chunks: [body, trailer, tag], length: plain.length + storedBlockExtra(sealer.tagBytes), tag }
+}
+
+/**
+ * Seals bytes[start, start + plainLength) where they stand, with what follows them: for many small pieces, which would
+ * otherwise be three chunks each. Returns the offset behind; the tag is what stands before it.
+ */
+export const sealBlockInPlace = (block: {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly plainLength: number
+  readonly layout: Layout
+  readonly fileTag: number
+  readonly offset: number
+  readonly sealer: Sealer
+}): number => {
+  const { bytes, plainLength, start } = block
+  const plain = bytes.subarray(start, start + plainLength)
+  const { chunks } = sealBlock({ ...block, plain })
+  let at = start
+  for (const chunk of chunks) {
+    if (chunk !== plain) bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return at
 }
 
 /** Opens bytes[start, start + length): a stored block that stands at the offset of the file. Throws `FormatError`. */

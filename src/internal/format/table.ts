@@ -1,12 +1,13 @@
 // A table: an immutable sorted file.
 //
-//   table      := fileHeader  block*  [filter]  (index | partition+  top)  [rangeRemovals]  properties  footer
-//   block, filter, index, partition, top, rangeRemovals, properties: each a stored block (storedBlock.ts) of its
-//   layout, a partition of that of an index
+//   table      := fileHeader  block*  [filter]  (index | partition+  top)  [rangeRemovals]  [valueRefs]  properties
+//                 footer
+//   block, filter, index, partition, top, rangeRemovals, valueRefs, properties: each a stored block (storedBlock.ts) of
+//   its layout, a partition of that of an index
 //
 //   footer     := blocksBytes: u64  filterBytes: u32  partitionsBytes: u32  indexBytes: u32  rangeRemovalsBytes: u32
-//                 propertiesBytes: u32  blockCount: u32  blockTagsCrc: u32  entryCount: u64  removeCount: u64
-//                 fileBytes: u64  format: u16  tag[tagBytes]
+//                 valueRefsBytes: u32  propertiesBytes: u32  blockCount: u32  blockTagsCrc: u32  entryCount: u64
+//                 removeCount: u64  fileBytes: u64  format: u16  tag[tagBytes]
 //
 //   rangeRemovals := count: varint  removal{count}           by `from` ascending, then sequence descending
 //   removal       := fromLength: varint  from  toLength: varint  to  sequence: varint
@@ -27,7 +28,7 @@ import { FormatError } from "./formatError.ts"
 import { storedKeyBytesMax } from "./record.ts"
 import { openPiece, type Sealer } from "./sealer.ts"
 
-const footerPlainBytes = 62
+const footerPlainBytes = 66
 
 export interface Section {
   readonly offset: number
@@ -41,6 +42,7 @@ export interface FooterFields {
   readonly partitionsBytes: number
   readonly indexBytes: number
   readonly rangeRemovalsBytes: number
+  readonly valueRefsBytes: number
   readonly propertiesBytes: number
   readonly blockCount: number
   readonly blockTagsCrc: number
@@ -55,6 +57,7 @@ export interface Footer extends FooterFields {
   readonly partitions: Section
   readonly index: Section
   readonly rangeRemovals: Section
+  readonly valueRefs: Section
   readonly properties: Section
   /** The first four bytes of the tag, as the manifest pins them. */
   readonly footerCrc: number
@@ -74,6 +77,7 @@ export const encodeFooter = (
   writer.u32(footer.partitionsBytes)
   writer.u32(footer.indexBytes)
   writer.u32(footer.rangeRemovalsBytes)
+  writer.u32(footer.valueRefsBytes)
   writer.u32(footer.propertiesBytes)
   writer.u32(footer.blockCount)
   writer.u32(footer.blockTagsCrc)
@@ -114,6 +118,7 @@ export const decodeFooter = (options: {
     partitionsBytes: reader.u32(),
     indexBytes: reader.u32(),
     rangeRemovalsBytes: reader.u32(),
+    valueRefsBytes: reader.u32(),
     propertiesBytes: reader.u32(),
     blockCount: reader.u32(),
     blockTagsCrc: reader.u32(),
@@ -127,11 +132,12 @@ export const decodeFooter = (options: {
   const partitions = { offset: filter.offset + filter.bytes, bytes: fields.partitionsBytes }
   const index = { offset: partitions.offset + partitions.bytes, bytes: fields.indexBytes }
   const rangeRemovals = { offset: index.offset + index.bytes, bytes: fields.rangeRemovalsBytes }
-  const properties = { offset: rangeRemovals.offset + rangeRemovals.bytes, bytes: fields.propertiesBytes }
+  const valueRefs = { offset: rangeRemovals.offset + rangeRemovals.bytes, bytes: fields.valueRefsBytes }
+  const properties = { offset: valueRefs.offset + valueRefs.bytes, bytes: fields.propertiesBytes }
   if (fields.fileBytes !== fileBytes || properties.offset + properties.bytes !== at) {
     throw new FormatError(`the footer is that of a file of ${fields.fileBytes} bytes, this one has ${fileBytes}`, at)
   }
-  return { ...fields, filter, partitions, index, rangeRemovals, properties, footerCrc: readU32(tag, 0) }
+  return { ...fields, filter, partitions, index, rangeRemovals, valueRefs, properties, footerCrc: readU32(tag, 0) }
 }
 
 /**

@@ -10,7 +10,8 @@ import { FilterBuilder } from "./filter.ts"
 import { assert } from "./formatError.ts"
 import { Kind, storedKeyBytesMax } from "./record.ts"
 import type { Sealer } from "./sealer.ts"
-import { Layout, sealBlock } from "./storedBlock.ts"
+import { OutputChunks } from "./outputChunks.ts"
+import { Layout, sealBlock, sealBlockInPlace, storedBlockExtra } from "./storedBlock.ts"
 import {
   encodeFooter,
   encodeProperties,
@@ -23,6 +24,7 @@ import {
 import { encodeIndexTop } from "./indexTop.ts"
 import { TableIndexBuilder } from "./tableIndex.ts"
 import type { TableMeta } from "./tableMeta.ts"
+import { encodeValueRefs, type FileRefs, summaryOf, ValueRefsBuilder } from "./valueRefs.ts"
 
 /** Of a partition: few enough that a search in one that is not in memory costs little more than the read. */
 const partitionBytesMax = 16 * 1024
@@ -42,7 +44,8 @@ export class TableBuilder {
   private readonly index = new TableIndexBuilder()
   private readonly filter = new FilterBuilder()
   private readonly removals: Array<RangeRemoval> = []
-  private chunks: Array<Uint8Array> = []
+  private readonly refs = new ValueRefsBuilder()
+  private readonly output = new OutputChunks()
   private offset = fileHeaderBytes
   private blockTagsCrc = 0
   // The key of the entry added last, and its sequence.
@@ -82,7 +85,7 @@ export class TableBuilder {
     this.filterBitsPerKey = options.filterBitsPerKey
     this.indexBytesMax = options.indexBytesMax
     this.sealer = sealer
-    this.chunks.push(this.fileHeader)
+    this.output.push(this.fileHeader)
   }
 
   /** Entries and range removals so far. */
@@ -122,6 +125,7 @@ export class TableBuilder {
     }
     this.lastSequence = sequence
     if (isHidden) this.hiddenCount += 1
+    if (entry.kind === Kind.valueHandle) this.refs.add(bytes, entry.valueStart, entry.valueEnd)
     this.block.add(entry)
     this.countEntry(sequence, entry.kind === Kind.remove)
     facts.keyBytes += keyEnd - keyStart
@@ -141,11 +145,9 @@ export class TableBuilder {
     this.countEntry(sequence, true)
   }
 
-  /** The chunks that are ready to be appended. Nothing else refers to them. */
+  /** The chunks that are ready to be appended: before anything else is asked of this, which makes others of them. */
   take(): Array<Uint8Array> {
-    const { chunks } = this
-    this.chunks = []
-    return chunks
+    return this.output.take()
   }
 
   /**
@@ -169,6 +171,8 @@ export class TableBuilder {
     this.removals.sort(removalOrder)
     const rangeRemovalsBytes =
       this.removals.length === 0 ? 0 : this.section(Layout.rangeRemovals, encodeRangeRemovals(this.removals)).length
+    const refs = this.refs.finish()
+    const valueRefsBytes = refs.length === 0 ? 0 : this.section(Layout.valueRefs, encodeValueRefs(refs)).length
     const propertiesBytes = this.section(Layout.properties, encodeProperties(facts)).length
     const footer = encodeFooter(
       {
@@ -177,6 +181,7 @@ export class TableBuilder {
         partitionsBytes,
         indexBytes,
         rangeRemovalsBytes,
+        valueRefsBytes,
         propertiesBytes,
         blockCount: this.index.count,
         blockTagsCrc: this.blockTagsCrc,
@@ -188,7 +193,7 @@ export class TableBuilder {
       { fileHeader: this.fileHeader, sealer: this.sealer }
     )
     this.push(footer.chunks, footerBytes(this.sealer.tagBytes))
-    return { chunks: this.take(), facts: this.tableFacts(footer.footerCrc) }
+    return { chunks: this.take(), facts: this.tableFacts(footer.footerCrc, refs) }
   }
 
   private indexSections(): { readonly partitionsBytes: number; readonly indexBytes: number } {
@@ -203,7 +208,7 @@ export class TableBuilder {
     return { partitionsBytes, indexBytes: this.section(Layout.indexTop, encodeIndexTop(partitions, lengths)).length }
   }
 
-  private tableFacts(footerCrc: number): TableFacts {
+  private tableFacts(footerCrc: number, refs: ReadonlyArray<FileRefs>): TableFacts {
     const { entryCount, rangeRemovalCount, removeCount, sequenceMax, sequenceMin } = this.facts
     const { epoch, fileId, fileNumber } = this.header
     const { largest, smallest } = this.bounds()
@@ -220,7 +225,8 @@ export class TableBuilder {
       hiddenCount: this.hiddenCount,
       sequenceMin,
       sequenceMax,
-      epoch
+      epoch,
+      valueRefs: summaryOf(refs)
     }
   }
 
@@ -246,12 +252,20 @@ export class TableBuilder {
   }
 
   private closeBlock(): void {
-    const { length, tag } = this.section(Layout.entries, this.block.finish())
-    this.blockTagsCrc = crc32(tag, this.blockTagsCrc)
+    const { block, fileTag, offset, output, sealer } = this
+    const plainLength = block.plainBytes()
+    const length = plainLength + storedBlockExtra(sealer.tagBytes)
+    const start = output.place(length)
+    const { bytes } = output
+    block.finish(bytes, start)
+    const end = sealBlockInPlace({ bytes, start, plainLength, layout: Layout.entries, fileTag, offset, sealer })
+    assert(end === start + length, "a piece is as long as was announced")
+    this.blockTagsCrc = crc32(bytes.subarray(end - sealer.tagBytes, end), this.blockTagsCrc)
     this.index.add(length, this.last.bytes, 0, this.last.offset)
+    this.offset += length
   }
 
-  private section(layout: Layout, plain: Uint8Array): { readonly length: number; readonly tag: Uint8Array } {
+  private section(layout: Layout, plain: Uint8Array): { readonly length: number } {
     const { fileTag, offset, sealer } = this
     const stored = sealBlock({ plain, layout, fileTag, offset, sealer })
     this.push(stored.chunks, stored.length)
@@ -261,7 +275,7 @@ export class TableBuilder {
   private push(chunks: ReadonlyArray<Uint8Array>, length: number): void {
     let total = 0
     for (const chunk of chunks) {
-      this.chunks.push(chunk)
+      this.output.push(chunk)
       total += chunk.length
     }
     assert(total === length, "a piece is as long as was announced")

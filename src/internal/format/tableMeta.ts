@@ -4,12 +4,23 @@
 //                smallestLength: varint  smallest  largestLength: varint  largest
 //                entryCount: varint  removeCount: varint  rangeRemovalCount: varint  hiddenCount: varint
 //                sequenceMin: varint  sequenceMax: varint  epoch: varint
+//                refsCount: varint  valueRefs{refsCount}                    by file, ascending
+//   valueRefs := file: varint  count: varint  bytes: varint
 import type { ByteReader, ByteWriter } from "./bytes.ts"
 import { compareBytes } from "./compare.ts"
 import { assert, FormatError } from "./formatError.ts"
 import { storedKeyBytesMax } from "./record.ts"
 
 export const levelMax = 63
+
+/** Which part of the values of one logical value file the entries of a table name. */
+export interface ValueRefs {
+  /** The logical id. */
+  readonly file: number
+  /** How many values, and their lengths together. */
+  readonly count: number
+  readonly bytes: number
+}
 
 export interface TableMeta {
   readonly number: number
@@ -35,6 +46,8 @@ export interface TableMeta {
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number
+  /** By file, ascending. */
+  readonly valueRefs: ReadonlyArray<ValueRefs>
 }
 
 export const writeTableMeta = (writer: ByteWriter, table: TableMeta): void => {
@@ -54,6 +67,12 @@ export const writeTableMeta = (writer: ByteWriter, table: TableMeta): void => {
   writer.varint(table.sequenceMin)
   writer.varint(table.sequenceMax)
   writer.varint(table.epoch)
+  writer.varint(table.valueRefs.length)
+  for (const { bytes, count, file } of table.valueRefs) {
+    writer.varint(file)
+    writer.varint(count)
+    writer.varint(bytes)
+  }
 }
 
 export const readTableMeta = (reader: ByteReader): TableMeta => {
@@ -72,11 +91,21 @@ export const readTableMeta = (reader: ByteReader): TableMeta => {
     hiddenCount: reader.varint(),
     sequenceMin: reader.varint(),
     sequenceMax: reader.varint(),
-    epoch: reader.varint()
+    epoch: reader.varint(),
+    valueRefs: readValueRefs(reader)
   }
   const problem = problemOf(table)
   if (problem !== undefined) throw new FormatError(problem, offset)
   return table
+}
+
+const readValueRefs = (reader: ByteReader): ReadonlyArray<ValueRefs> => {
+  const count = reader.varint()
+  const refs: Array<ValueRefs> = []
+  for (let index = 0; index < count; index++) {
+    refs.push({ file: reader.varint(), count: reader.varint(), bytes: reader.varint() })
+  }
+  return refs
 }
 
 const problemOf = (table: TableMeta): string | undefined => {
@@ -87,5 +116,17 @@ const problemOf = (table: TableMeta): string | undefined => {
   if (table.hiddenCount > table.entryCount) return "a table has more hidden entries than entries"
   if (table.sequenceMin > table.sequenceMax) return "a table's sequences are reversed"
   if (compareBytes(smallest, 0, smallest.length, largest, 0, largest.length) > 0) return "a table's keys are reversed"
-  return undefined
+  return refsProblemOf(table)
+}
+
+const refsProblemOf = ({ entryCount, removeCount, valueRefs }: TableMeta): string | undefined => {
+  let previous = -1
+  let total = 0
+  for (const { count, file } of valueRefs) {
+    if (file <= previous) return "a table's value files are out of order"
+    if (count === 0) return `a table names no value of value file ${file}`
+    previous = file
+    total += count
+  }
+  return total > entryCount - removeCount ? "a table names more values than it has entries" : undefined
 }

@@ -15,6 +15,8 @@ export interface PickerTable extends Pick<TableMeta, MetaField | "sequenceMax"> 
   readonly rangeRemovalCount?: number
   /** Entries that a newer one of the same table hides: they were kept for a snapshot. None if it is not said. */
   readonly hiddenCount?: number
+  /** The values in value files that its entries name. None if it is not said. */
+  readonly valueRefs?: ReadonlyArray<{ readonly bytes: number }>
 }
 
 export interface WithMeta {
@@ -72,6 +74,7 @@ export type Reason =
   | "crowded"
   | "idleRemovals"
   | "idleGarbage"
+  | "idleValues"
   | "bottomGarbage"
   | "smallTables"
 

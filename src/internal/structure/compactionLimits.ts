@@ -24,6 +24,8 @@ export interface CompactionLimits {
   readonly removeShareMax: number
   /** At rest, how much of all bytes may be hidden by newer entries. */
   readonly idleGarbageShare: number
+  /** Likewise of the bytes in value files that tables name. To find out costs the tables alone. */
+  readonly idleValueGarbageShare: number
   /** At rest, removals go down if the bytes that go are at least this share of the bytes that are written. */
   readonly idleGainMin: number
   /** Share of removals and hidden versions from which a table is rewritten where it is: while writing, and at rest. */
@@ -52,6 +54,7 @@ export const compactionLimits: CompactionLimits = {
   grandparentTables: 10,
   removeShareMax: 0.5,
   idleGarbageShare: 0.125,
+  idleValueGarbageShare: 0.025,
   idleGainMin: 0.01,
   bottomGarbageShare: 0.5,
   bottomGarbageShareIdle: 0.05,

@@ -45,6 +45,17 @@ export class GarbageEstimate<T extends WithMeta> {
     return Math.min(bytes * (1 - removeCount / Math.max(1, entryCount)), this.bytesBehind(table))
   }
 
+  /** Likewise of the values in value files that such entries name. */
+  overwrittenValues(table: T): number {
+    const own = valueBytesOf(table)
+    if (own === 0) return 0
+    const behind = [...this.olderInLevel0(table), ...this.shape.deeper(table.meta.level, table.meta)]
+    return Math.min(
+      own,
+      behind.reduce((sum, other) => sum + valueBytesOf(other), 0)
+    )
+  }
+
   /** Of older tables that may hold keys of this one. */
   private bytesBehind(table: T): number {
     return bytesOf(this.olderInLevel0(table)) + this.shape.deeperBytes(table.meta.level, table.meta)
@@ -70,6 +81,10 @@ export class GarbageEstimate<T extends WithMeta> {
     return piece.sequence > meta.sequenceMin ? meta.bytes / 2 : 0
   }
 }
+
+/** Of the values in value files that its entries name. */
+export const valueBytesOf = ({ meta }: WithMeta): number =>
+  meta.valueRefs === undefined ? 0 : meta.valueRefs.reduce((sum, { bytes }) => sum + bytes, 0)
 
 const covers = ({ from, sequence }: RangeRemoval, key: Uint8Array, sequenceMax: number): boolean =>
   compareKeys(from, key) <= 0 && sequence > sequenceMax

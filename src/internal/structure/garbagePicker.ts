@@ -5,7 +5,7 @@
 // hidden version afterwards, because all of it is older than the oldest reader. And each row of small tables becomes
 // fewer.
 import type { Choice, KeySpan, PickerInput, PickerRange, Reason, WithMeta } from "./compactionChoice.ts"
-import { GarbageEstimate } from "./garbageEstimate.ts"
+import { GarbageEstimate, valueBytesOf } from "./garbageEstimate.ts"
 import { compareKeys } from "./keyRange.ts"
 import { pickLevel0 } from "./level0Picker.ts"
 import { pickTable } from "./levelPicker.ts"
@@ -83,7 +83,7 @@ export class GarbagePicker<T extends WithMeta> {
       const cost = this.costOf(table)
       return cost <= tableBytes || this.estimate.removed(table) >= idleGainMin * cost
     }
-    return this.down("idleRemovals", isWorth) ?? this.idleGarbage()
+    return this.down("idleRemovals", isWorth) ?? this.idleGarbage() ?? this.idleValues()
   }
 
   /** Neighbours that are small each and together become one. */
@@ -140,6 +140,19 @@ export class GarbagePicker<T extends WithMeta> {
       if (choice !== undefined) return choice
     }
     return undefined
+  }
+
+  /** Overwritten values of value files are garbage only when the entries that name them are gone. */
+  private idleValues(): Choice<T> | undefined {
+    const { bottom, level0, levels, limits } = this.shape
+    const tables = [...level0, ...levels.flat()]
+    const total = tables.reduce((sum, table) => sum + valueBytesOf(table), 0)
+    if (total === 0) return undefined
+    const upper = tables.filter(({ meta }) => meta.level < bottom)
+    const hidden = new Map(upper.map((table) => [table, this.estimate.overwrittenValues(table)]))
+    const sum = [...hidden.values()].reduce((all, bytes) => all + bytes, 0)
+    if (sum <= limits.idleValueGarbageShare * total) return undefined
+    return this.down("idleValues", (table) => (hidden.get(table) ?? 0) >= this.costOf(table))
   }
 
   /** A table as it is again, without what no reader sees. Only where all of it is older than the oldest reader. */

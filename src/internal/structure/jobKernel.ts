@@ -1,5 +1,5 @@
-// A whole job as a machine that asks for what it needs: merges its sources, keeps what somebody can still see, and
-// writes that as new tables.
+// A flush or a compaction as a machine that asks for what it needs: merges its sources, keeps what somebody can still
+// see, and writes that as new tables.
 //
 //   open the inputs → (merge → [cut] → …) → the last table → done
 //
@@ -9,7 +9,8 @@
 import type { TableMeta } from "../format/tableMeta.ts"
 import { MemtableVersions } from "./frozenMemtable.ts"
 import { JobInputs } from "./jobInputs.ts"
-import type { JobAnswer, JobRequest, NewFile } from "./jobRequest.ts"
+import { FileSupply } from "./fileSupply.ts"
+import type { JobAnswer, JobRequest, Kernel } from "./jobRequest.ts"
 import type { JobSetup, JobWork } from "./jobWork.ts"
 import { KeySpans } from "./keySpans.ts"
 import { RemovalStripes, successor } from "./removalStripes.ts"
@@ -18,6 +19,7 @@ import { RunVersions } from "./runVersions.ts"
 import { TableCuts } from "./tableCuts.ts"
 import { TableOutput } from "./tableOutput.ts"
 import { VersionMerge } from "./versionMerge.ts"
+import { ValueSeparation } from "./valueSeparation.ts"
 import { Step, type VersionSource } from "./versionSource.ts"
 
 /** Of one slice, about a millisecond: a version takes a microsecond and a byte of it two nanoseconds. */
@@ -37,15 +39,17 @@ interface Merging {
   readonly cuts: TableCuts
 }
 
-export class JobKernel {
+export class JobKernel implements Kernel {
   private readonly work: JobWork
   private readonly setup: JobSetup
   private readonly inputs: JobInputs
-  private readonly files: Array<NewFile>
+  private readonly files: FileSupply
   private readonly tables: Array<TableMeta> = []
   private merging: Merging | undefined
   private asking: Asking | undefined
   private output: TableOutput | undefined
+  /** Of a flush. */
+  private readonly separation: ValueSeparation | undefined
   /** Where the keys of the next table begin. */
   private start: Uint8Array | undefined
   /** The merge stands on a version that is to be added, and it is known that the table goes on up to it. */
@@ -56,12 +60,15 @@ export class JobKernel {
   /** Of the slice so far. */
   private versions = 0
   private bytes = 0
-  private phase: "merge" | "reach" | "end" | "done" = "merge"
+  private phase: "merge" | "reach" | "end" | "values" | "done" = "merge"
 
   constructor(work: JobWork, setup: JobSetup) {
     this.work = work
     this.setup = setup
-    this.files = [...setup.files]
+    this.files = new FileSupply(setup.files)
+    const { files: supply } = this
+    const { values } = work
+    this.separation = values === undefined ? undefined : new ValueSeparation({ setup, supply, values })
     this.inputs = new JobInputs({ runs: work.runs, span: work, databaseId: setup.databaseId })
   }
 
@@ -103,10 +110,12 @@ export class JobKernel {
         return this.cutReach(this.merging)
       case "end":
         this.cut = { last: undefined }
-        this.phase = "done"
+        this.phase = "values"
         return undefined
+      case "values":
+        return this.endValues()
       default:
-        return { _tag: "Done", tables: this.tables }
+        return { _tag: "Done", tables: this.tables, valueFiles: this.separation?.files ?? [] }
     }
   }
 
@@ -152,7 +161,12 @@ export class JobKernel {
       }
       if (this.output === undefined) return this.beginTable()
       const { entry } = merge
-      this.output.add(entry, retention.isHidden)
+      const moves = this.separation?.isFor(entry) === true
+      if (moves) {
+        const moving = this.separation.move(entry)
+        if (moving !== undefined) return this.ask(this.separation, moving)
+      }
+      this.output.add(moves ? this.separation.entry : entry, retention.isHidden)
       this.bytes += entry.keyEnd - entry.keyStart + entry.valueEnd - entry.valueStart
       this.pending = false
       const request = this.output.next()
@@ -193,12 +207,16 @@ export class JobKernel {
     return undefined
   }
 
+  private endValues(): JobRequest | undefined {
+    const request = this.separation?.finish()
+    if (request !== undefined) return this.ask(this.separation!, request)
+    this.phase = "done"
+    return undefined
+  }
+
   private beginTable(): JobRequest | undefined {
-    const file = this.files.shift()
-    if (file === undefined) {
-      const take = (answer: JobAnswer) => void this.files.push(...(answer as ReadonlyArray<NewFile>))
-      return this.ask({ feed: take }, { _tag: "Files" })
-    }
+    const file = this.files.take()
+    if (file === undefined) return this.ask(this.files, this.files.request)
     this.output = new TableOutput({ setup: this.setup, file, level: this.work.level })
     return undefined
   }

@@ -10,11 +10,10 @@
 //                                          done | failed        once for each job; its files are closed
 //
 // Shared memory of a thread: `progress` counts its answers. Shared memory of a job: `cancelled` is set by the owner and
-// looked at before each request; `created` counts the files that the job has begun to make, in the order in which it
-// was given them, so that the owner can remove them also after the worker's death.
-import type { TableMeta } from "../format/tableMeta.ts"
-import type { NewFile } from "./jobRequest.ts"
-import type { JobSetup, JobWork } from "./jobWork.ts"
+// looked at before each request; `created` counts the files, of whatever kind, that the job has begun to make, in the
+// order in which it was given them, so that the owner can remove them also after the worker's death.
+import type { JobFile, JobResult, NewFile } from "./jobRequest.ts"
+import type { AnyWork, JobSetup } from "./jobWork.ts"
 
 /** Places in the shared memory of a thread. */
 export const ThreadWord = { progress: 0 } as const
@@ -27,7 +26,7 @@ export const jobWords = 2
 export interface RunMessage {
   readonly _tag: "Run"
   readonly id: number
-  readonly work: JobWork
+  readonly work: AnyWork
   readonly setup: JobSetup
   readonly directory: string
   readonly words: Int32Array
@@ -37,19 +36,19 @@ export type ToWorker =
   | RunMessage
   | { readonly _tag: "Files"; readonly id: number; readonly files: ReadonlyArray<NewFile> }
 
-/** Why a job failed. Files are given by their numbers. */
+/** Why a job failed. Files are given by their kinds and numbers. */
 export type JobFailure =
   | {
       readonly _tag: "Disk"
       readonly operation: string
-      readonly number: number
+      readonly file: JobFile
       readonly offset: number | undefined
       /** The errno's name. */
       readonly code: string
     }
   | {
       readonly _tag: "Damage"
-      readonly number: number
+      readonly file: JobFile
       readonly message: string
       readonly offset: number
       readonly unsupported: boolean
@@ -66,5 +65,5 @@ interface Ended {
 export type FromWorker =
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Files"; readonly id: number }
-  | (Ended & { readonly _tag: "Done"; readonly tables: ReadonlyArray<TableMeta> })
+  | (Ended & JobResult & { readonly _tag: "Done" })
   | (Ended & { readonly _tag: "Failed"; readonly failure: JobFailure })

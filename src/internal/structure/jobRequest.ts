@@ -3,11 +3,24 @@
 import type { FileHeader, FileKind } from "../format/fileHeader.ts"
 import type { Sealer } from "../format/sealer.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
+import type { ValueFileMeta } from "../format/valueFileMeta.ts"
 
 /** A number that names a file for ever, and 32 random bytes. */
 export interface NewFile {
   readonly number: number
   readonly fileId: Uint8Array
+}
+
+/** A table or a value file. No two files have the same number, of whatever kind they are. */
+export interface JobFile {
+  readonly kind: "table" | "value"
+  readonly number: number
+}
+
+/** What a job has made. */
+export interface JobResult {
+  readonly tables: ReadonlyArray<TableMeta>
+  readonly valueFiles: ReadonlyArray<ValueFileMeta>
 }
 
 /** Which file's pieces are to be opened or sealed. */
@@ -26,36 +39,50 @@ export interface RangeRequest {
   readonly length: number
 }
 
-/** What is needed to open a table. */
+/** What is needed to open a file. */
 export type OpeningRequest = RangeRequest | SealerRequest
 
 /**
  *     request   answer
- *     Open      the size of the table's file
+ *     Open      the size of the file
  *     Read      exactly so many bytes; those of a lane are not looked at any more when the next of it is asked for
+ *     Close     nothing; the file is not read any more
  *     Sealer    the sealer
  *     Files     at least one new file
- *     Create    nothing; the file is empty, and the one that is written from now on
+ *     Create    nothing; the file is empty. Two may be written at once; in the order given
  *     Append    nothing; the chunks may be reused
  *     Publish   nothing; the file is synced and closed
  *     Pause     nothing; a slice is over
- *     Done      none: these are the new tables, ascending
+ *     Done      none: these are the new tables, ascending, and the new value files
  */
 export type JobRequest =
-  | { readonly _tag: "Open"; readonly number: number }
+  | { readonly _tag: "Open"; readonly file: JobFile }
   | {
       readonly _tag: "Read"
-      readonly number: number
+      readonly file: JobFile
       readonly offset: number
       readonly length: number
       readonly lane?: number
     }
+  | { readonly _tag: "Close"; readonly file: JobFile }
   | SealerRequest
   | { readonly _tag: "Files" }
-  | { readonly _tag: "Create"; readonly number: number }
-  | { readonly _tag: "Append"; readonly chunks: ReadonlyArray<Uint8Array> }
-  | { readonly _tag: "Publish" }
+  | { readonly _tag: "Create"; readonly file: JobFile }
+  | { readonly _tag: "Append"; readonly file: JobFile; readonly chunks: ReadonlyArray<Uint8Array> }
+  | { readonly _tag: "Publish"; readonly file: JobFile }
   | { readonly _tag: "Pause" }
-  | { readonly _tag: "Done"; readonly tables: ReadonlyArray<TableMeta> }
+  | ({ readonly _tag: "Done" } & JobResult)
 
 export type JobAnswer = number | Uint8Array | Sealer | ReadonlyArray<NewFile> | undefined
+
+/** A file that is opened: it says which of its bytes it wants, and is given them. Both throw `FormatError`. */
+export interface Opening {
+  readonly next: () => OpeningRequest | undefined
+  readonly feed: (answer: Uint8Array | Sealer) => void
+}
+
+/** A job as a machine: it says what it wants, and is given it. */
+export interface Kernel {
+  readonly next: () => JobRequest
+  readonly feed: (answer: JobAnswer) => void
+}

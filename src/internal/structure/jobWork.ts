@@ -2,6 +2,7 @@
 // the database: plain data, so that both can be sent to a worker.
 import type { FileHeader } from "../format/fileHeader.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
+import type { ValueFileMeta } from "../format/valueFileMeta.ts"
 import type { FrozenMemtable } from "./frozenMemtable.ts"
 import type { NewFile } from "./jobRequest.ts"
 import type { Bounds } from "./keySpans.ts"
@@ -17,7 +18,22 @@ export interface JobWork extends KeySpan {
   readonly deeper: ReadonlyArray<Bounds>
   readonly grandparents: ReadonlyArray<Grandparent>
   readonly tableBytesMax: number
+  readonly values: { readonly threshold: number; readonly fileBytesMax: number } | undefined
 }
+
+export interface CollectWork {
+  readonly _tag: "Collect"
+  readonly files: ReadonlyArray<ValueFileMeta>
+  readonly tables: ReadonlyArray<TableMeta>
+  readonly fileBytesMax: number
+}
+
+export type AnyWork = JobWork | CollectWork
+
+export const isCollect = (work: AnyWork): work is CollectWork => "_tag" in work
+
+/** Writers wait for a flush. */
+export const isFlush = (work: AnyWork): boolean => !isCollect(work) && work.memtables.length > 0
 
 export interface JobSetup extends Pick<
   FileHeader,
@@ -26,19 +42,24 @@ export interface JobSetup extends Pick<
   readonly blockBytes: number
   readonly filterBitsPerKey: number
   readonly indexBytesMax: number
-  /** For new tables. When they are used up, the job asks for more. */
+  /** For new files. When they are used up, the job asks for more. */
   readonly files: ReadonlyArray<NewFile>
 }
 
 /** Numbers that are given out together: one asks for more seldom, and leaves few unused. */
 const filesMax = 32
 
-/** How many new tables the job will make at most, as far as can be known. */
-export const filesExpected = (work: JobWork): number => {
+/** How many new files the job will make at most, as far as can be known. */
+export const filesExpected = (work: AnyWork): number => {
+  if (isCollect(work)) {
+    const bytes = work.files.reduce((sum, file) => sum + file.bytes, 0)
+    return Math.min(filesMax, 1 + Math.floor(bytes / work.fileBytesMax))
+  }
   let bytes = 0
   for (const memtable of work.memtables) bytes += memtable.bytes.length
   for (const run of work.runs) for (const table of run) bytes += table.bytes
   const tables = Math.ceil(bytes / work.tableBytesMax)
+  const valueFiles = work.values === undefined ? 0 : 1 + Math.floor(bytes / work.values.fileBytesMax)
   // Tables are also cut before they are full.
-  return Math.min(filesMax, tables <= 1 ? 1 : tables + 2)
+  return Math.min(filesMax, valueFiles + (tables <= 1 ? 1 : tables + 2))
 }

@@ -1,17 +1,20 @@
 // What the edits of a manifest amount to: an immutable value, and how an edit changes it.
 //
-//   removals come before additions; a removed table must be there, an added one must not
+//   removals come before additions; a removed table or value file must be there, an added one must not
+//   a logical value file is in one value file at most, and each that a table refers to is in one
 //   commitMillisMax, lsnDurable and fileNumberNext only grow, logNumberMin must not go back
 //   a clean shutdown is the last thing that an epoch says: the next edit of any kind takes it back
 import { assert } from "../format/formatError.ts"
 import type { ManifestEdit } from "../format/manifestEdit.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
+import type { ValueFileMeta } from "../format/valueFileMeta.ts"
 
 export interface ManifestFacts {
   readonly epoch: number
   readonly encryptionName: string
   readonly requiredFeatures: ReadonlyArray<string>
   readonly tables: ReadonlyArray<TableMeta>
+  readonly valueFiles: ReadonlyArray<ValueFileMeta>
   readonly logNumberMin: number
   readonly fileNumberNext: number
   readonly sequencesReserved: number
@@ -28,6 +31,7 @@ export const noFacts: ManifestFacts = {
   encryptionName: "",
   requiredFeatures: [],
   tables: [],
+  valueFiles: [],
   logNumberMin: 0,
   fileNumberNext: 1,
   sequencesReserved: 0,
@@ -51,10 +55,62 @@ export const problemOf = (facts: ManifestFacts, edit: ManifestEdit): string | un
     if (number >= next) return `table ${number} is added, and only numbers below ${next} were given out`
     numbers.add(number)
   }
+  const valuesProblem = valuesProblemOf(facts, edit, next)
+  if (valuesProblem !== undefined) return valuesProblem
   if ((edit.logNumberMin ?? facts.logNumberMin) < facts.logNumberMin) {
     return `the first log segment goes back from ${facts.logNumberMin} to ${edit.logNumberMin}`
   }
   return (edit.epoch ?? facts.epoch) < facts.epoch ? `epoch ${edit.epoch} follows ${facts.epoch}` : undefined
+}
+
+const valuesProblemOf = (facts: ManifestFacts, edit: ManifestEdit, next: number): string | undefined => {
+  const { addTables = [], addValueFiles = [], removeValueFiles = [] } = edit
+  // Most edits are of tables without separated values, and of a state without any.
+  if (addValueFiles.length === 0 && removeValueFiles.length === 0) {
+    return refsProblemOf(addTables, () => idsOf(facts.valueFiles))
+  }
+  const files = new Map(facts.valueFiles.map((file) => [file.number, file]))
+  const gone = new Set<number>()
+  for (const number of removeValueFiles) {
+    const file = files.get(number)
+    if (file === undefined) return `value file ${number} is removed and was not there`
+    files.delete(number)
+    for (const { id } of file.sections) gone.add(id)
+  }
+  const ids = idsOf(files.values())
+  for (const file of addValueFiles) {
+    const { number, sections } = file
+    if (files.has(number)) return `value file ${number} is added twice`
+    const { id: highest } = sections[sections.length - 1]
+    if (Math.max(number, highest) >= next) return `value file ${number} is added, and its numbers were not given out`
+    for (const { id } of sections) {
+      if (ids.has(id)) return `the values of file ${id} are in two value files`
+      ids.add(id)
+      gone.delete(id)
+    }
+    files.set(number, file)
+  }
+  if (gone.size === 0) return refsProblemOf(addTables, () => ids)
+  const removed = new Set(edit.removeTables)
+  const kept = facts.tables.filter((table) => !removed.has(table.number))
+  return refsProblemOf([...kept, ...addTables], () => ids)
+}
+
+const idsOf = (files: Iterable<ValueFileMeta>): Set<number> => {
+  const ids = new Set<number>()
+  for (const { sections } of files) for (const { id } of sections) ids.add(id)
+  return ids
+}
+
+const refsProblemOf = (tables: ReadonlyArray<TableMeta>, known: () => ReadonlySet<number>): string | undefined => {
+  let ids: ReadonlySet<number> | undefined
+  for (const { number, valueRefs } of tables) {
+    for (const { file } of valueRefs) {
+      ids ??= known()
+      if (!ids.has(file)) return `table ${number} refers to values of file ${file}, which is nowhere`
+    }
+  }
+  return undefined
 }
 
 /** The state after the edit, which must have no problem. */
@@ -62,11 +118,15 @@ export const applyEdit = (facts: ManifestFacts, edit: ManifestEdit): ManifestFac
   assert(problemOf(facts, edit) === undefined, "an edit follows the state")
   const removed = new Set(edit.removeTables)
   const kept = removed.size === 0 ? facts.tables : facts.tables.filter((table) => !removed.has(table.number))
+  const withoutFiles = new Set(edit.removeValueFiles)
+  const keptFiles =
+    withoutFiles.size === 0 ? facts.valueFiles : facts.valueFiles.filter((file) => !withoutFiles.has(file.number))
   return {
     epoch: edit.epoch ?? facts.epoch,
     encryptionName: edit.encryptionName ?? facts.encryptionName,
     requiredFeatures: union(facts.requiredFeatures, edit.requiredFeatures),
     tables: edit.addTables === undefined ? kept : [...kept, ...edit.addTables],
+    valueFiles: edit.addValueFiles === undefined ? keptFiles : [...keptFiles, ...edit.addValueFiles],
     logNumberMin: edit.logNumberMin ?? facts.logNumberMin,
     fileNumberNext: Math.max(facts.fileNumberNext, edit.fileNumberNext ?? 0),
     sequencesReserved: edit.sequencesReserved ?? facts.sequencesReserved,
@@ -89,6 +149,7 @@ export const snapshotOf = (facts: ManifestFacts): ManifestEdit => ({
   fileNumberNext: facts.fileNumberNext,
   sequencesReserved: facts.sequencesReserved,
   addTables: facts.tables,
+  addValueFiles: facts.valueFiles,
   cleanShutdown: facts.cleanShutdown,
   commitMillisMax: facts.commitMillisMax,
   snapshotEnd: true,

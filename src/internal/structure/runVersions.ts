@@ -81,7 +81,7 @@ export class RunVersions implements VersionSource {
       if (length > 0 && length + lengths[ordinal] > this.readBytesMax) break
       length += lengths[ordinal]
     }
-    return { _tag: "Read", number: this.current.meta.number, offset, length, lane: this.lane }
+    return { _tag: "Read", file: { kind: "table", number: this.current.meta.number }, offset, length, lane: this.lane }
   }
 
   feed(bytes: Uint8Array): void {

@@ -4,7 +4,7 @@
 //   in a block    structure, keys ascending and the sequences of a key descending
 //   between       no key below the one before it, the last key as the index names it, none below the smallest
 //   of an entry   its sequence within the table's, its key in the filter
-//   of the table  entries and removes as counted by the footer, the checksum of all tags
+//   of the table  entries and removes as counted by the footer, the checksum of all tags, the values that entries name
 //
 // Range removals count as both. That they are in order and within the table's bounds was seen when it was opened.
 // A damaged block is noted and left out; those behind it are compared with what the index says it ends with.
@@ -18,12 +18,14 @@ import { Kind } from "../format/record.ts"
 import type { Footer, RangeRemoval } from "../format/table.ts"
 import type { TableIndex } from "../format/tableIndex.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
+import { type FileRefs, sameRefs, ValueRefsBuilder } from "../format/valueRefs.ts"
 
 export interface AuditedTable {
   readonly footer: Footer
   readonly index: TableIndex
   readonly filter: Uint8Array | undefined
   readonly rangeRemovals: ReadonlyArray<RangeRemoval>
+  readonly valueRefs: ReadonlyArray<FileRefs>
 }
 
 export class TableAudit {
@@ -34,6 +36,7 @@ export class TableAudit {
   private readonly table: AuditedTable
   private readonly view = makeEntryView()
   private removes: number
+  private readonly refs = new ValueRefsBuilder()
   private tagsCrc = 0
   // The key that nothing further may be below. The sequence is that of its last version, if that was seen.
   private lastBytes: Uint8Array
@@ -84,6 +87,10 @@ export class TableAudit {
       const found = `${this.entries} entries and ${this.removes} removes`
       this.damage.push({ offset, message: `${found}; the footer counts ${entryCount} and ${removeCount}` })
     }
+    if (!sameRefs(this.refs.finish(), this.table.valueRefs)) {
+      const message = "the entries name other values than the table says"
+      this.damage.push({ offset: this.table.footer.valueRefs.offset, message })
+    }
     if (this.tagsCrc !== blockTagsCrc) {
       this.damage.push({ offset, message: "the checksum of the blocks' tags is not the footer's" })
     }
@@ -96,6 +103,7 @@ export class TableAudit {
       if (index === 0) this.checkStart(view)
       this.checkEntry(view)
       if (view.kind === Kind.remove) this.removes += 1
+      if (view.kind === Kind.valueHandle) this.refs.add(view.bytes, view.valueStart, view.valueEnd)
     }
     this.lastBytes = view.bytes
     this.lastStart = view.keyStart

@@ -7,6 +7,7 @@ import { storedBlockExtra } from "../format/storedBlock.ts"
 import { type Footer, lastCovered, type RangeRemoval } from "../format/table.ts"
 import type { TableIndex } from "../format/tableIndex.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
+import { type FileRefs, summaryOf } from "../format/valueRefs.ts"
 
 // Where the fields stand in the header (fileHeader.ts), for the messages.
 const databaseIdOffset = 16
@@ -49,6 +50,10 @@ export const checkFooter = (meta: TableMeta, header: FileHeader, footer: Footer)
   // Without the section, what it removes would come back.
   if (footer.rangeRemovalsBytes > 0 !== meta.rangeRemovalCount > 0) {
     throw new FormatError(`the manifest says that there are ${meta.rangeRemovalCount} range removals`, offset)
+  }
+  // Without the section, what it names would be taken for garbage.
+  if (footer.valueRefsBytes > 0 !== meta.valueRefs.length > 0) {
+    throw new FormatError(`the manifest says that values of ${meta.valueRefs.length} files are named`, offset)
   }
   if (footer.format !== header.format) throw new FormatError(`a footer of format ${footer.format}`, offset)
 }
@@ -113,5 +118,19 @@ export const checkRangeRemovals = (meta: TableMeta, footer: Footer, removals: Re
       throw new FormatError(`a range removal of sequence ${sequence}, beyond those that the manifest names`, offset)
     }
     before = removal
+  }
+}
+
+/** They are those that the manifest sums up. */
+export const checkValueRefs = (meta: TableMeta, footer: Footer, refs: ReadonlyArray<FileRefs>): void => {
+  const { offset } = footer.valueRefs
+  for (const [ordinal, { bytes, count, file }] of summaryOf(refs).entries()) {
+    const due = meta.valueRefs[ordinal]
+    if (due === undefined || due.file !== file || due.count !== count || due.bytes !== bytes) {
+      throw new FormatError(`${count} references to values of file ${file} that the manifest does not name`, offset)
+    }
+  }
+  if (refs.length < meta.valueRefs.length) {
+    throw new FormatError(`values of ${refs.length} files, the manifest says ${meta.valueRefs.length}`, offset)
   }
 }

@@ -1,7 +1,8 @@
 // Opening a table: what can be known of it without reading its blocks, piece by piece, each checked before it is
 // believed.
 //
-//   header → sealer → footer → index → [partition]* → [filter] → [range removals]
+//   header → sealer → footer → index → [partition]* → [filter] → [range removals] → [value references]
+//   header → sealer → footer → [value references]                 where the index is not wanted
 //
 // All that the manifest pins is compared: size, header and footer first, then the sections, each by its own tag, which
 // the footer's covers. It asks for bytes with values; whoever drives it reads them.
@@ -21,6 +22,7 @@ import {
 import { IndexTop } from "../format/indexTop.ts"
 import { TableIndex } from "../format/tableIndex.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
+import { decodeValueRefs, type FileRefs } from "../format/valueRefs.ts"
 import type { OpeningRequest } from "./jobRequest.ts"
 import {
   checkFooter,
@@ -29,6 +31,7 @@ import {
   checkLast,
   checkRangeRemovals,
   checkSize,
+  checkValueRefs,
   footerOffset
 } from "./tableFacts.ts"
 
@@ -43,6 +46,8 @@ interface CommonParts extends SealedTable {
   /** `undefined` if the table has none, or it was not wanted. */
   readonly filter: Uint8Array | undefined
   readonly rangeRemovals: ReadonlyArray<RangeRemoval>
+  /** None if they were not wanted. */
+  readonly valueRefs: ReadonlyArray<FileRefs>
 }
 
 export interface OpenedTableParts extends CommonParts {
@@ -70,7 +75,8 @@ export const openStored = (
     sealer: table.sealer
   })
 
-type Stage = "header" | "sealer" | "footer" | "index" | "partitions" | "filter" | "rangeRemovals" | "opened"
+type SectionStage = "index" | "filter" | "rangeRemovals" | "valueRefs"
+type Stage = "header" | "sealer" | "footer" | SectionStage | "partitions" | "opened"
 
 export class TableOpening {
   private readonly meta: TableMeta
@@ -78,6 +84,8 @@ export class TableOpening {
   private readonly databaseId: Uint8Array
   private readonly withFilter: boolean
   private readonly withPartitions: boolean
+  private readonly withIndex: boolean
+  private readonly withValueRefs: boolean
   private stage: Stage = "header"
   private fileHeader: Uint8Array = new Uint8Array(0)
   private header: FileHeader | undefined
@@ -88,6 +96,7 @@ export class TableOpening {
   private readonly partitions: Array<TableIndex> = []
   private filter: Uint8Array | undefined
   private rangeRemovals: ReadonlyArray<RangeRemoval> = []
+  private refs: ReadonlyArray<FileRefs> = []
 
   /** Throws `FormatError` if the file is not as long as it must be. */
   constructor(options: {
@@ -97,6 +106,10 @@ export class TableOpening {
     readonly withFilter: boolean
     /** All of the index; needed for `opened`. */
     readonly withPartitions: boolean
+    /** Which values its entries name. By default not. */
+    readonly withValueRefs?: boolean
+    /** False: neither the index nor the filter and the range removals, only `valueRefs`. */
+    readonly withIndex?: boolean
   }) {
     checkSize(options.meta, options.fileBytes)
     this.meta = options.meta
@@ -104,6 +117,8 @@ export class TableOpening {
     this.databaseId = options.databaseId
     this.withFilter = options.withFilter
     this.withPartitions = options.withPartitions
+    this.withValueRefs = options.withValueRefs ?? false
+    this.withIndex = options.withIndex ?? true
   }
 
   /** What is wanted next; `undefined` when the table is open. Throws `FormatError`. */
@@ -147,13 +162,21 @@ export class TableOpening {
   }
 
   get readable(): ReadableParts {
-    return { ...this.common(), index: this.index ?? this.top! }
+    const index = this.index ?? this.top
+    assert(index !== undefined, "the index was wanted")
+    return { ...this.common(), index }
+  }
+
+  /** Which values of which files its entries name. */
+  get valueRefs(): ReadonlyArray<FileRefs> {
+    assert(this.stage === "opened" && this.withValueRefs, "the references to values were read")
+    return this.refs
   }
 
   private common(): CommonParts {
     assert(this.stage === "opened", "the table is open")
-    const { filter, footer, header, rangeRemovals, sealer } = this
-    return { sealer: sealer!, fileTag: fileTagOf(header!.fileId), footer: footer!, filter, rangeRemovals }
+    const { filter, footer, header, rangeRemovals, refs: valueRefs, sealer } = this
+    return { sealer: sealer!, fileTag: fileTagOf(header!.fileId), footer: footer!, filter, rangeRemovals, valueRefs }
   }
 
   private take(bytes: Uint8Array): void {
@@ -168,8 +191,10 @@ export class TableOpening {
         return this.takePartition(bytes)
       case "filter":
         return this.takeFilter(bytes)
-      default:
+      case "rangeRemovals":
         return this.takeRangeRemovals(bytes)
+      default:
+        return this.takeValueRefs(bytes)
     }
   }
 
@@ -186,7 +211,7 @@ export class TableOpening {
     const footer = decodeFooter({ bytes, fileBytes, fileHeader, sealer: sealer! })
     checkFooter(meta, header!, footer)
     this.footer = footer
-    this.stage = "index"
+    this.stage = this.withIndex ? "index" : this.afterRangeRemovals()
   }
 
   private takeIndex(bytes: Uint8Array): void {
@@ -251,11 +276,25 @@ export class TableOpening {
       checkRangeRemovals(this.meta, footer, removals)
       return removals
     })
-    this.stage = "opened"
+    this.stage = this.afterRangeRemovals()
   }
 
   private afterFilter(): Stage {
-    return this.footer!.rangeRemovals.bytes > 0 ? "rangeRemovals" : "opened"
+    return this.footer!.rangeRemovals.bytes > 0 ? "rangeRemovals" : this.afterRangeRemovals()
+  }
+
+  private takeValueRefs(bytes: Uint8Array): void {
+    const footer = this.footer!
+    this.refs = this.section({ layout: Layout.valueRefs, section: footer.valueRefs, bytes }, (plain) => {
+      const refs = decodeValueRefs(plain)
+      checkValueRefs(this.meta, footer, refs)
+      return refs
+    })
+    this.stage = "opened"
+  }
+
+  private afterRangeRemovals(): Stage {
+    return this.withValueRefs && this.footer!.valueRefs.bytes > 0 ? "valueRefs" : "opened"
   }
 
   private section<A>(

@@ -1,43 +1,32 @@
-// One new table, from its number to the proof that it can be read: create, append, sync, close, and read back what a
-// reader will look at first. It asks for all of this with values.
+// One new table: its versions are added, then its range removals; outputFile.ts does the rest.
 import type { EntryView } from "../format/blockEntry.ts"
-import { type FileHeader, FileKind } from "../format/fileHeader.ts"
+import { FileKind } from "../format/fileHeader.ts"
 import { assert } from "../format/formatError.ts"
-import type { Sealer } from "../format/sealer.ts"
+import type { RangeRemoval } from "../format/table.ts"
 import { TableBuilder } from "../format/tableBuilder.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
-import { inTable } from "./fileDamage.ts"
 import type { JobAnswer, JobRequest, NewFile } from "./jobRequest.ts"
 import type { JobSetup } from "./jobWork.ts"
-import type { RangeRemoval } from "../format/table.ts"
+import { OutputFile } from "./outputFile.ts"
 import { TableOpening } from "./tableOpening.ts"
 
-/** Of one append: enough that its fixed cost does not show, and few enough to be written on the calling stack. */
-const appendBytes = 64 * 1024
 /** Entered into the filter in one slice, about a millisecond. */
 const filterKeysMax = 32 * 1024
 
-type Stage = "sealer" | "create" | "filling" | "ending" | "ended" | "publish" | "open" | "check" | "written"
-
 export class TableOutput {
-  private readonly header: FileHeader
+  private readonly output: OutputFile
   private readonly setup: JobSetup
   private readonly level: number
-  private stage: Stage = "sealer"
   private builder: TableBuilder | undefined
-  private taken = 0
   private removals: ReadonlyArray<RangeRemoval> | undefined
-  private opening: TableOpening | undefined
+  private isEnding = false
   private finished: TableMeta | undefined
 
   constructor(options: { readonly setup: JobSetup; readonly file: NewFile; readonly level: number }) {
-    const { file, setup } = options
-    const { databaseId, epoch, format, incarnation, keyGeneration, tagBytes } = setup
-    const kind = FileKind.table
-    const own = { kind, fileNumber: file.number, fileId: file.fileId }
-    this.header = { ...own, format, tagBytes, keyGeneration, databaseId, incarnation, epoch }
+    const { file, level, setup } = options
+    this.output = new OutputFile({ setup, file, kind: "table", fileKind: FileKind.table })
     this.setup = setup
-    this.level = options.level
+    this.level = level
   }
 
   /** The bytes of the file so far. */
@@ -51,13 +40,13 @@ export class TableOutput {
 
   /** What the manifest pins of it, when it is written. */
   get meta(): TableMeta | undefined {
-    return this.stage === "written" ? this.finished : undefined
+    return this.output.isWritten ? this.finished : undefined
   }
 
   /** The next version. Only when nothing is asked for. */
   add(entry: EntryView, isHidden: boolean): void {
-    assert(this.stage === "filling", "a table is filled when its file is there")
-    this.builder!.add(entry, isHidden)
+    assert(this.output.isFilling, "a table is filled when its file is there")
+    this.filled().add(entry, isHidden)
   }
 
   /** No version follows. These are the table's, and with its versions there is one thing at least. */
@@ -68,96 +57,44 @@ export class TableOutput {
 
   /** What is needed now; `undefined` if it is to be filled, or is written. */
   next(): JobRequest | undefined {
-    const { fileNumber: number } = this.header
-    switch (this.stage) {
-      case "sealer":
-        return { _tag: "Sealer", file: this.header }
-      case "create":
-        return { _tag: "Create", number }
-      case "filling":
-        return this.fill()
-      case "ending":
-        return this.finish()
-      case "publish":
-        return { _tag: "Publish" }
-      case "open":
-        return { _tag: "Open", number }
-      case "check":
-        return this.check()
-      default:
-        return undefined
-    }
+    if (!this.output.isFilling) return this.output.next()
+    if (this.removals !== undefined) return this.finish(this.removals)
+    const builder = this.filled()
+    return this.output.fill(builder.bytes, builder)
   }
 
   feed(answer: JobAnswer): void {
-    switch (this.stage) {
-      case "sealer":
-        this.begin(answer as Sealer)
-        this.stage = "create"
-        return
-      case "create":
-        this.stage = "filling"
-        return
-      case "ended":
-        this.stage = "publish"
-        return
-      case "publish":
-        this.stage = "open"
-        return
-      case "open":
-        this.opening = this.reading(() => this.openingOf(answer as number))
-        this.stage = "check"
-        return
-      case "check":
-        this.reading(() => this.opening!.feed(answer as Uint8Array | Sealer))
-        break
-      default:
-    }
+    this.output.feed(answer)
   }
 
-  private begin(sealer: Sealer): void {
+  private filled(): TableBuilder {
     const { blockBytes, filterBitsPerKey, indexBytesMax } = this.setup
-    this.builder = new TableBuilder({ header: this.header, blockBytes, filterBitsPerKey, indexBytesMax, sealer })
+    const { header } = this.output
+    this.builder ??= new TableBuilder({
+      header,
+      blockBytes,
+      filterBitsPerKey,
+      indexBytesMax,
+      sealer: this.output.sealer
+    })
+    return this.builder
   }
 
-  private fill(): JobRequest | undefined {
-    const builder = this.builder!
-    if (this.removals !== undefined) {
-      for (const removal of this.removals) builder.addRangeRemoval(removal)
-      this.stage = "ending"
-      return this.finish()
+  private finish(removals: ReadonlyArray<RangeRemoval>): JobRequest {
+    const builder = this.filled()
+    if (!this.isEnding) {
+      for (const removal of removals) builder.addRangeRemoval(removal)
+      this.isEnding = true
     }
-    if (builder.bytes - this.taken < appendBytes) return undefined
-    this.taken = builder.bytes
-    return { _tag: "Append", chunks: builder.take() }
-  }
-
-  private finish(): JobRequest {
-    if (!this.builder!.prepare(filterKeysMax)) return { _tag: "Pause" }
-    const { chunks, facts } = this.builder!.finish()
-    this.finished = { ...facts, level: this.level }
-    this.builder = undefined
-    this.stage = "ended"
-    return { _tag: "Append", chunks }
-  }
-
-  private openingOf(fileBytes: number): TableOpening {
+    if (!builder.prepare(filterKeysMax)) return { _tag: "Pause" }
+    const { chunks, facts } = builder.finish()
+    const meta = { ...facts, level: this.level }
     const { databaseId } = this.setup
-    return new TableOpening({ meta: this.finished!, fileBytes, databaseId, withFilter: true, withPartitions: true })
-  }
-
-  private check(): JobRequest | undefined {
-    const asked = this.reading(() => this.opening!.next())
-    if (asked === undefined) {
-      this.opening = undefined
-      this.stage = "written"
-      return undefined
-    }
-    if (asked._tag === "Sealer") return asked
-    return { _tag: "Read", number: this.header.fileNumber, offset: asked.offset, length: asked.length }
-  }
-
-  private reading<A>(decode: () => A): A {
-    return inTable(this.header.fileNumber, decode)
+    this.finished = meta
+    this.builder = undefined
+    return this.output.end(
+      chunks,
+      (fileBytes) => new TableOpening({ meta, fileBytes, databaseId, withFilter: true, withPartitions: true })
+    )
   }
 }

@@ -77,6 +77,19 @@ export class WriteBuffer {
     return at
   }
 
+  /** The same records as fields, whose bytes lie in the arena: good until something is added. */
+  records(): ReadonlyArray<RecordFields> {
+    const { bytes } = this.arena
+    const records: Array<RecordFields> = []
+    this.forEachLast(() => {
+      const { expiresAt, keyEnd, keyStart, kind, userMeta, valueEnd, valueStart } = this.record
+      const places = { keyStart, keyEnd, valueStart, valueEnd }
+      records.push(recordFields({ kind, key: bytes, value: bytes, ...places, expiresAt, userMeta }))
+    })
+    for (const span of this.removed) records.push(fieldsOf(span))
+    return records
+  }
+
   /** Where the key of each record lies in the arena. */
   forEachKey(visit: (bytes: Uint8Array, start: number, end: number) => void): void {
     const { keys } = this.memtable

@@ -7,8 +7,10 @@ import * as Flags from "../flags.ts"
 import { writeJson, writeLine } from "../output.ts"
 import { bytesText, countText, plural } from "../table.ts"
 
-const summary = ({ bytes, directory, sequence, tables }: Checkpoint): string =>
-  `${directory}: ${plural(tables, "table")}, ${bytesText(bytes)}, at sequence ${countText(sequence)}`
+const summary = ({ bytes, directory, sequence, tables, valueFiles }: Checkpoint): string => {
+  const files = [plural(tables, "table"), ...(valueFiles === 0 ? [] : [plural(valueFiles, "value file")])].join(", ")
+  return `${directory}: ${files}, ${bytesText(bytes)}, at sequence ${countText(sequence)}`
+}
 
 export const checkpoint = Command.make(
   "checkpoint",

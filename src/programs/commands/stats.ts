@@ -37,14 +37,30 @@ const jobsText = ({ done, failed, replaced, running, waiting }: Stats["jobs"]): 
     ...(replaced === 0 ? [] : [`${plural(replaced, "worker")} replaced`])
   ].join(", ")
 
+const valuesText = ({ bytes, files, garbageBytes, liveBytes, liveValues, values }: Stats["valueFiles"]): string => {
+  const share = ((100 * garbageBytes) / Math.max(1, garbageBytes + liveBytes)).toFixed(1)
+  const live = `${countText(liveValues)} of ${plural(values, "value")} live`
+  return `${plural(files, "file")}, ${bytesText(bytes)}, ${live}, ${bytesText(garbageBytes)} (${share} %) garbage`
+}
+
+const collectionsText = ({ collectedBytes, collectionFailures, collections, reclaimedBytes }: Stats["counters"]) =>
+  [
+    `${countText(collections)} done`,
+    `${bytesText(collectedBytes)} written`,
+    `${bytesText(reclaimedBytes)} reclaimed`,
+    ...(collectionFailures === 0 ? [] : [`${countText(collectionFailures)} failed`])
+  ].join(", ")
+
 const facts = (stats: Stats): string => {
-  const { cache, counters, jobs, snapshots, stalls } = stats
+  const { cache, counters, jobs, snapshots, stalls, valueFiles } = stats
   return table([
     ["state", stats.state],
     ["sequence", countText(stats.sequence)],
     ["tables", `${plural(stats.tables, "table")}, ${bytesText(stats.tableBytes)}`],
     ["  records", countText(stats.entries)],
     ["  removals", countText(stats.removals)],
+    ...when(valueFiles.files > 0, "values", valuesText(valueFiles)),
+    ...when(counters.collections + counters.collectionFailures > 0, "collections", collectionsText(counters)),
     ["log", `${plural(stats.logSegments, "segment")}, ${bytesText(stats.logBytes)}`],
     ["memtables", `${countText(stats.memtables)}, ${bytesText(stats.memtableBytes)}`],
     ["manifest", bytesText(stats.manifestBytes)],

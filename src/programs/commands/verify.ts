@@ -9,8 +9,9 @@ import * as Flags from "../flags.ts"
 import { writeJson, writeLine } from "../output.ts"
 import { bytesText, entriesText, plural } from "../table.ts"
 
-const summary = ({ blocks, bytes, damage, entries, files }: VerifyReport): string => {
-  const read = [plural(files, "file"), bytesText(bytes), plural(blocks, "block"), entriesText(entries)].join(", ")
+const summary = ({ blocks, bytes, damage, entries, files, values }: VerifyReport): string => {
+  const parts = [plural(files, "file"), bytesText(bytes), plural(blocks, "block"), entriesText(entries)]
+  const read = [...parts, ...(values === 0 ? [] : [`${plural(values, "value")} in value files`])].join(", ")
   return `${read}: ${damage.length === 0 ? "no damage" : plural(damage.length, "damaged place")}`
 }
 
@@ -25,7 +26,7 @@ const finish = Effect.fnUntraced(function* (report: VerifyReport, json: boolean)
 export const stoppedBy =
   (input: { readonly json: boolean }) =>
   ({ file, message, offset }: Corruption) =>
-    finish({ files: 0, bytes: 0, blocks: 0, entries: 0, damage: [{ file, offset, message }] }, input.json)
+    finish({ files: 0, bytes: 0, blocks: 0, entries: 0, values: 0, damage: [{ file, offset, message }] }, input.json)
 
 export const verify = Command.make("verify", { db: Flags.db, json: Flags.json }).pipe(
   Command.withDescription("Read every file and check it; exits 1 on damage and prints where"),

@@ -2,12 +2,12 @@ import { describe, expect, it } from "@effect/vitest"
 import { BlockBuilder, BlockReader } from "../../../src/internal/format/block.ts"
 import { makeEntryView } from "../../../src/internal/format/blockEntry.ts"
 import { Kind } from "../../../src/internal/format/record.ts"
-import { latin1, type Plain, plain, randomEntries, readAll, toView } from "./entries.ts"
+import { finished, latin1, type Plain, plain, randomEntries, readAll, toView } from "./entries.ts"
 import { attempt, Dice, everyFlip, everyTruncation, failure, golden, hex, manySeeds, same, unhex } from "./support.ts"
 
 const build = (entries: ReadonlyArray<Plain>, builder: BlockBuilder = new BlockBuilder()): Uint8Array => {
   for (const entry of entries) builder.add(toView(entry))
-  return builder.finish()
+  return finished(builder)
 }
 
 const sample: ReadonlyArray<Plain> = [
@@ -37,7 +37,7 @@ describe("block", () => {
       const entries = randomEntries(dice, 1 + dice.below(40))
       for (const entry of entries) builder.add(toView(entry))
       const announced = builder.bytes
-      const bytes = builder.finish()
+      const bytes = finished(builder)
       same(builder.count, 0)
       expect(bytes.length).toBeGreaterThanOrEqual(announced)
       expect(bytes.length).toBeLessThanOrEqual(announced + entries.length * 7)

@@ -1,7 +1,16 @@
 // Entries as plain values, for the tests of blocks and tables.
+import type { BlockBuilder } from "../../../src/internal/format/block.ts"
 import { type EntryView, makeEntryView } from "../../../src/internal/format/blockEntry.ts"
 import { Kind } from "../../../src/internal/format/record.ts"
+import { handleBytes, type ValueHandle, writeHandle } from "../../../src/internal/format/valueHandle.ts"
 import type { Dice } from "./support.ts"
+
+/** A handle, as the value of an entry. */
+export const handleText = (handle: ValueHandle): string => {
+  const bytes = new Uint8Array(handleBytes(handle))
+  writeHandle(bytes, 0, handle)
+  return Buffer.from(bytes).toString("latin1")
+}
 
 export interface Plain {
   readonly key: string
@@ -60,16 +69,24 @@ export const readAll = (block: {
 
 const text = (dice: Dice, length: number): string => Buffer.from(dice.bytes(length)).toString("latin1")
 
+/** Of a file out of a few; no two of the same index. */
+export const randomHandle = (dice: Dice, index: number): string =>
+  handleText({ file: dice.pick([0, 7, 300, 2 ** 40]), index, length: dice.below(2 ** 28 + 1) })
+
 /** Random entries in table order: few different keys, so that keys have several versions. */
 export const randomEntries = (dice: Dice, count: number): Array<Plain> => {
   const base = dice.chance(0.5) ? 0 : dice.whole() / 2
-  const entries = Array.from({ length: count }, () => {
+  const entries = Array.from({ length: count }, (_, index) => {
     const kind = dice.pick([Kind.set, Kind.set, Kind.remove, Kind.valueHandle, Kind.merge])
     const removed = kind === Kind.remove
     const short = dice.chance(0.95)
     return plain(text(dice, dice.below(short ? 3 : 200)), {
       kind,
-      value: removed ? "" : text(dice, dice.below(short ? 9 : 300)),
+      value: removed
+        ? ""
+        : kind === Kind.valueHandle
+          ? randomHandle(dice, index)
+          : text(dice, dice.below(short ? 9 : 300)),
       sequence: Math.floor(base) + dice.below(dice.chance(0.2) ? 2 ** 31 : 100),
       expiresAt: removed || dice.chance(0.7) ? 0 : dice.whole(),
       userMeta: removed || dice.chance(0.7) ? 0 : dice.below(256)
@@ -80,4 +97,11 @@ export const randomEntries = (dice: Dice, count: number): Array<Plain> => {
     const before = entries[index - 1]
     return before === undefined || before.key !== entry.key || before.sequence !== entry.sequence
   })
+}
+
+/** The block of what was added, in an array of its own. */
+export const finished = (builder: BlockBuilder): Uint8Array => {
+  const bytes = new Uint8Array(builder.plainBytes())
+  builder.finish(bytes, 0)
+  return bytes
 }

@@ -5,6 +5,7 @@ describe("fileName", () => {
   it.each([
     [FileName.logFileName(1), "log-0000000000000001.wal", "log", 1],
     [FileName.tableFileName(0xabcdef), "table-0000000000abcdef.sst", "table", 0xabcdef],
+    [FileName.valueFileName(0x10), "value-0000000000000010.val", "value", 16],
     [FileName.manifestFileName(2 ** 53 - 1), "manifest-001fffffffffffff.man", "manifest", 2 ** 53 - 1],
     [FileName.markerFileName(0), "current-0000000000000000.mark", "marker", 0],
     [FileName.ballastFileName(255), "ballast-00000000000000ff.bal", "ballast", 255],
@@ -25,6 +26,7 @@ describe("fileName", () => {
     "log-0000000000000001.wal.bak",
     "log-0000000000000001.wal\n",
     "log-0000000000000001.sst",
+    "value-0000000000000001.sst",
     "table-0000000000000001.wal",
     "log-0020000000000000.wal",
     "log-ffffffffffffffff.wal",

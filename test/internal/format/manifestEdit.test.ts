@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { decodeEdit, encodeEdit, type ManifestEdit } from "../../../src/internal/format/manifestEdit.ts"
 import type { TableMeta } from "../../../src/internal/format/tableMeta.ts"
+import type { ValueFileMeta } from "../../../src/internal/format/valueFileMeta.ts"
 import {
   attempt,
   type Dice,
@@ -28,10 +29,28 @@ const table: TableMeta = {
   hiddenCount: 1,
   sequenceMin: 3,
   sequenceMax: 4,
-  epoch: 6
+  epoch: 6,
+  valueRefs: [
+    { file: 2, count: 3, bytes: 300 },
+    { file: 4, count: 5, bytes: 0 }
+  ]
 }
 
-const tableHex = `05 01 ac02 ${"ee".repeat(32)} 01020304 01 61 01 62 0a 02 01 01 03 04 06`
+const tableHex = `05 01 ac02 ${"ee".repeat(32)} 01020304 01 61 01 62 0a 02 01 01 03 04 06 02 02 03 ac02 04 05 00`
+
+const valueFile: ValueFileMeta = {
+  number: 9,
+  bytes: 300,
+  fileId: new Uint8Array(32).fill(0xdd),
+  footerCrc: 0x04030201,
+  epoch: 6,
+  sections: [
+    { id: 2, count: 3, bytes: 300 },
+    { id: 9, count: 1, bytes: 0 }
+  ]
+}
+
+const valueFileHex = `09 ac02 ${"dd".repeat(32)} 01020304 06 02 02 03 ac02 09 01 00`
 
 const full: ManifestEdit = {
   encryptionName: "none",
@@ -47,12 +66,15 @@ const full: ManifestEdit = {
   lsnDurable: 10,
   quarantine: [11],
   historyFloor: 12,
-  epoch: 13
+  epoch: 13,
+  addValueFiles: [valueFile],
+  removeValueFiles: [14]
 }
 
 const fullHex = `
-  02 04 6e6f6e65  04 01 78  04 01 79  06 01 01  08 01 02  0a 02 ac02  0c 33 ${tableHex}  0e 01 07  0e 01 08
-  10 03 09 ac02  12 08 000000000000f83f  14 00  16 01 0a  18 01 0b  1a 01 0c  1c 01 0d`
+  02 04 6e6f6e65  04 01 78  04 01 79  06 01 01  08 01 02  0a 02 ac02  0c 3b ${tableHex}  0e 01 07  0e 01 08
+  10 03 09 ac02  12 08 000000000000f83f  14 00  16 01 0a  18 01 0b  1a 01 0c  1c 01 0d
+  1e 30 ${valueFileHex}  20 01 0e`
 
 const randomTable = (dice: Dice): TableMeta => {
   const keys = [dice.bytes(dice.below(9)), dice.bytes(dice.below(9))].sort(Buffer.compare)
@@ -71,9 +93,34 @@ const randomTable = (dice: Dice): TableMeta => {
     hiddenCount: Math.floor(numbers[0] / 3),
     sequenceMin: numbers[0],
     sequenceMax: numbers[1],
-    epoch: dice.u32()
+    epoch: dice.u32(),
+    valueRefs: ascending(dice, Math.min(dice.below(4), numbers[1] - numbers[0])).map((file) => ({
+      file,
+      count: 1,
+      bytes: dice.whole()
+    }))
   }
 }
+
+/** Different whole numbers. */
+const ascending = (dice: Dice, count: number): Array<number> => {
+  const numbers = new Set<number>()
+  while (numbers.size < count) numbers.add(dice.whole())
+  return [...numbers].sort((a, b) => a - b)
+}
+
+const randomValueFile = (dice: Dice): ValueFileMeta => ({
+  number: dice.whole(),
+  bytes: dice.whole(),
+  fileId: dice.bytes(32),
+  footerCrc: dice.u32(),
+  epoch: dice.u32(),
+  sections: ascending(dice, 1 + dice.below(4)).map((id) => ({
+    id,
+    count: 1 + dice.below(300),
+    bytes: dice.u32() % 2 ** 28
+  }))
+})
 
 const list = <A>(dice: Dice, make: () => A): Array<A> => Array.from({ length: 1 + dice.below(3) }, make)
 
@@ -92,7 +139,9 @@ const randomEdit = (dice: Dice): ManifestEdit => {
     lsnDurable: dice.whole(),
     quarantine: list(dice, () => dice.whole()),
     historyFloor: dice.whole(),
-    epoch: dice.whole()
+    epoch: dice.whole(),
+    addValueFiles: list(dice, () => randomValueFile(dice)),
+    removeValueFiles: list(dice, () => dice.whole())
   }
   return Object.fromEntries(Object.entries(fields).filter(() => dice.chance(0.5)))
 }
@@ -114,7 +163,7 @@ describe("manifestEdit", () => {
 
   it("skips an unknown odd field and refuses an unknown even one as of a later version", () => {
     expect(decodeEdit(unhex("06 01 01  07 02 ffff  07 00  08 01 02"))).toEqual({ logNumberMin: 1, fileNumberNext: 2 })
-    expect(failure(() => decodeEdit(unhex("06 01 01  1e 01 00"))).unsupported).toBe(true)
+    expect(failure(() => decodeEdit(unhex("06 01 01  22 01 00"))).unsupported).toBe(true)
     expect(failure(() => decodeEdit(unhex("00 00"))).unsupported).toBe(false)
   })
 
@@ -129,10 +178,20 @@ describe("manifestEdit", () => {
     ["a name that is not UTF-8", "02 01 ff"],
     ["a name that is too long", `02 8002 ${"61".repeat(256)}`],
     ["a time that is not a number", "12 08 000000000000f87f"],
-    ["a table with reversed keys", `0c 32 ${tableHex.replace("01 61 01 62", "01 62 01 61")}`],
-    ["a table with reversed sequences", `0c 32 ${tableHex.replace("03 04 06", "04 03 06")}`],
-    ["a table with more removes than entries", `0c 32 ${tableHex.replace("0a 02", "02 0a")}`],
-    ["a table at level 64", `0c 32 ${tableHex.replace("05 01", "05 40")}`]
+    ["a table with reversed keys", `0c 3b ${tableHex.replace("01 61 01 62", "01 62 01 61")}`],
+    ["a table with reversed sequences", `0c 3b ${tableHex.replace("03 04 06", "04 03 06")}`],
+    ["a table with more removes than entries", `0c 3b ${tableHex.replace("0a 02", "02 0a")}`],
+    [
+      "a table that names values of one file twice",
+      `0c 3b ${tableHex.replace("02 02 03 ac02 04", "02 04 03 ac02 04")}`
+    ],
+    ["a table that names no value of a file", `0c 3b ${tableHex.replace("04 05 00", "04 00 00")}`],
+    ["a table that names more values than it has", `0c 3b ${tableHex.replace("04 05 00", "04 06 00")}`],
+    ["a value file without sections", `1e 29 09 ac02 ${"dd".repeat(32)} 01020304 06 00`],
+    ["a value file with a section twice", `1e 30 ${valueFileHex.replace("02 03 ac02 09", "09 03 ac02 09")}`],
+    ["a value file with a section of no values", `1e 30 ${valueFileHex.replace("09 01 00", "09 00 00")}`],
+    ["a value file with values too long", `1e 34 ${valueFileHex.replace("09 01 00", "09 01 8180808001")}`],
+    ["a table at level 64", `0c 3b ${tableHex.replace("05 01", "05 40")}`]
   ])("refuses %s", (_, bytes) => {
     expect(failure(() => decodeEdit(unhex(bytes))).unsupported).toBe(false)
   })

@@ -51,7 +51,7 @@ describe("storedBlock", () => {
     })
 
     it("refuses a layout or a codec of a later version as such", () => {
-      const later = seal(sealer, { layout: 9 as Layout })
+      const later = seal(sealer, { layout: 11 as Layout })
       expect(failure(() => open(later, sealer)).unsupported).toBe(true)
       const resealed: Sealer = {
         ...sealer,

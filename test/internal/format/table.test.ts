@@ -36,12 +36,13 @@ const fieldsOf = (sealer: Sealer): FooterFields => ({
   partitionsBytes: 500,
   indexBytes: 30,
   rangeRemovalsBytes: 0,
+  valueRefsBytes: 70,
   propertiesBytes: 40,
   blockCount: 3,
   blockTagsCrc: 0xfffefdfc,
   entryCount: 50,
   removeCount: 6,
-  fileBytes: 96 + 1590 + footerBytes(sealer.tagBytes),
+  fileBytes: 96 + 1660 + footerBytes(sealer.tagBytes),
   format: 0
 })
 
@@ -54,8 +55,8 @@ const decode = (bytes: Uint8Array, sealer: Sealer, given?: object) =>
 describe("footer", () => {
   it("has these bytes", () => {
     expect(hex(encode(checksumSealer))).toBe(
-      golden(`e803000000000000 14000000 f4010000 1e000000 00000000 28000000 03000000 fcfdfeff
-        3200000000000000 0600000000000000 d806000000000000 0000 e452caf1`)
+      golden(`e803000000000000 14000000 f4010000 1e000000 00000000 46000000 28000000 03000000 fcfdfeff
+        3200000000000000 0600000000000000 2207000000000000 0000 27c2e356`)
     )
   })
 
@@ -69,7 +70,8 @@ describe("footer", () => {
         partitions: { offset: 1116, bytes: 500 },
         index: { offset: 1616, bytes: 30 },
         rangeRemovals: { offset: 1646, bytes: 0 },
-        properties: { offset: 1646, bytes: 40 },
+        valueRefs: { offset: 1646, bytes: 70 },
+        properties: { offset: 1716, bytes: 40 },
         footerCrc
       })
     })

@@ -18,6 +18,8 @@ import {
 } from "../../../src/internal/format/table.ts"
 import { TableBuilder, type TableFacts } from "../../../src/internal/format/tableBuilder.ts"
 import { TableIndex } from "../../../src/internal/format/tableIndex.ts"
+import { readHandle } from "../../../src/internal/format/valueHandle.ts"
+import { decodeValueRefs } from "../../../src/internal/format/valueRefs.ts"
 import { latin1, type Plain, plain, randomEntries, readAll, toView } from "./entries.ts"
 import {
   attempt,
@@ -49,7 +51,7 @@ const build = (
   const chunks: Array<Uint8Array> = []
   for (const entry of entries) {
     table.add(toView(entry))
-    chunks.push(...table.take())
+    chunks.push(...table.take().map((chunk) => chunk.slice()))
   }
   for (const removal of removals) table.addRangeRemoval(removal)
   const last = table.finish()
@@ -82,8 +84,22 @@ const read = (bytes: Uint8Array, sealer: Sealer = checksumSealer, fileBytes: num
         })
   const removals =
     footer.rangeRemovalsBytes === 0 ? [] : section(footer.rangeRemovals, Layout.rangeRemovals, decodeRangeRemovals)
+  const valueRefs = footer.valueRefsBytes === 0 ? [] : section(footer.valueRefs, Layout.valueRefs, decodeValueRefs)
   const properties = section(footer.properties, Layout.properties, decodeProperties)
-  return { header, footer, index, blocks, filter, removals, properties, entries: blocks.flatMap(readAll) }
+  return { header, footer, index, blocks, filter, removals, valueRefs, properties, entries: blocks.flatMap(readAll) }
+}
+
+/** The values that the entries name, by file and index. */
+const refsOf = (entries: ReadonlyArray<Plain>) => {
+  const handles = entries
+    .filter(({ kind }) => kind === Kind.valueHandle)
+    .map(({ value }) => readHandle(latin1(value), 0, value.length))
+    .sort((a, b) => a.file - b.file || a.index - b.index)
+  return [...Map.groupBy(handles, ({ file }) => file)].map(([file, own]) => ({
+    file,
+    indexes: own.map(({ index }) => index),
+    lengths: own.map(({ length }) => length)
+  }))
 }
 
 const sample = [plain("a", { sequence: 5 }), plain("a", { sequence: 4 }), plain("b", { kind: Kind.remove })]
@@ -100,8 +116,8 @@ describe("tableBuilder", () => {
         030000002100000001612100000001611f000000016202001600000022dd4322
         0101630164090400060000008f2b413c
         01010402010203010104010105010906010307010208010009010005001b000000b96d5f5c
-        6100000000000000 00000000 00000000 20000000 10000000 25000000 03000000 a657a39c
-        0400000000000000 0200000000000000 5801000000000000 0000 4878bf9c
+        6100000000000000 00000000 00000000 20000000 10000000 00000000 25000000 03000000 a657a39c
+        0400000000000000 0200000000000000 5c01000000000000 0000 e63f6c87
       `)
     )
   })
@@ -129,8 +145,16 @@ describe("tableBuilder", () => {
           rangeRemovalCount: 0,
           hiddenCount: 0,
           sequenceMin: Math.min(...sequences),
-          sequenceMax: Math.max(...sequences)
+          sequenceMax: Math.max(...sequences),
+          valueRefs: refsOf(entries).map(({ file, indexes, lengths }) => ({
+            file,
+            count: indexes.length,
+            bytes: lengths.reduce((sum, length) => sum + length, 0)
+          }))
         })
+        expect(table.valueRefs.map(({ file, indexes }) => [file, ...indexes])).toEqual(
+          refsOf(entries).map(({ file, indexes }) => [file, ...indexes])
+        )
         expect(table.footer).toMatchObject({ blockCount: table.blocks.length, entryCount: entries.length })
         expect(table.properties).toMatchObject({
           entryCount: entries.length,
@@ -178,20 +202,26 @@ describe("tableBuilder", () => {
     expect(table.entries).toEqual(entries)
   })
 
-  it("hands out chunks that nobody touches again, and holds no more than a block of them", () => {
+  it("hands out at most a block and what it was given, in memory that it uses again", () => {
     const table = builder()
-    const taken: Array<Uint8Array> = []
-    const copies: Array<string> = []
-    for (let index = 0; index < 500; index++) {
+    const buffers = new Set<ArrayBufferLike>()
+    const small: Array<Uint8Array> = []
+    for (let index = 0; index < 5000; index++) {
       table.add(toView(plain(`key ${1000 + index}`, { value: "x".repeat(20) })))
       const chunks = table.take()
-      expect(concatBytes(chunks).length).toBeLessThan(500)
-      taken.push(...chunks)
-      copies.push(...chunks.map(hex))
+      const bytes = concatBytes(chunks.map((chunk) => chunk.slice()))
+      expect(bytes.length).toBeLessThan(500)
+      for (const { buffer } of index === 0 ? [] : chunks) buffers.add(buffer)
+      small.push(bytes)
     }
-    table.finish()
-    expect(taken.map(hex)).toEqual(copies)
+    expect(buffers.size).toBe(1)
+    const large = "y".repeat(300_000)
+    table.add(toView(plain("large", { value: large })))
+    const last = table.finish()
     expect(table.take()).toEqual([])
+    const { entries } = read(concatBytes([...small, ...last.chunks]))
+    expect(entries.length).toBe(5001)
+    expect(entries.at(-1)!.value).toEqual(large)
   })
 
   it("counts expiring entries and the earliest expiry", () => {

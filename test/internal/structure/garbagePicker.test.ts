@@ -157,6 +157,30 @@ describe("a database at rest", () => {
       choice: "merge 2 | 4 to 6 (idleGarbage)"
     },
     {
+      name: "merges down what names values, where older tables may name those that these overwrote",
+      levels: "0 a..z:1 v40 \n 6 a..z:30 v1000",
+      more: { idle: true },
+      choice: "merge 1 | 2 to 6 (idleValues)"
+    },
+    {
+      name: "does not for few values",
+      levels: "0 a..m:1 v25 \n 6 a..m:30 v1000",
+      more: { idle: true },
+      choice: "nothing"
+    },
+    {
+      name: "does not for values that are less than what it would write",
+      levels: "0 a..m:1 v30 \n 6 a..m:30 v1000",
+      more: { idle: true },
+      choice: "nothing"
+    },
+    {
+      name: "does not for values of new keys",
+      levels: "0 n..z:1 v900 \n 6 a..m:30 v1000",
+      more: { idle: true },
+      choice: "nothing"
+    },
+    {
       name: "lets removals be that gain nothing for what they cost",
       levels: "0 a..z:0.5 d2 \n 6 a..z:300",
       more: { idle: true },

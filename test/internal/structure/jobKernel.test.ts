@@ -18,7 +18,8 @@ const simpleWork = {
   nowMillis: 0,
   deeper: [],
   grandparents: [],
-  tableBytesMax: 2 ** 20
+  tableBytesMax: 2 ** 20,
+  values: undefined
 }
 
 /** The tables of the plan's job; or of two jobs, one for the keys up to `cut` and one for those behind it. */

@@ -58,7 +58,7 @@ const readRun = (files: ReadonlyArray<File>, { readBytes, span }: Reading) => {
     }
     const request = source.request()
     if (request._tag !== "Read") throw new Error("it reads")
-    const { bytes } = files.find(({ table }) => table.meta.number === request.number)!
+    const { bytes } = files.find(({ table }) => table.meta.number === request.file.number)!
     buffer.fill(0xee)
     buffer.set(bytes.subarray(request.offset, request.offset + request.length))
     reads.push(request.length)
@@ -121,7 +121,10 @@ describe("the versions of a run", () => {
         assert.fail(`byte ${place}`)
       } catch (error) {
         if (!(error instanceof FileDamage)) throw error
-        assert.deepInclude({ number: error.number, offset: error.error.offset }, { number: 7, offset: offsets[block]! })
+        assert.deepInclude(
+          { number: error.file.number, offset: error.error.offset },
+          { number: 7, offset: offsets[block]! }
+        )
       }
     }
     assert.isAbove(lengths.length, 3)

@@ -8,8 +8,9 @@ import { Kind } from "../../../src/internal/format/record.ts"
 import type { Footer, RangeRemoval } from "../../../src/internal/format/table.ts"
 import { TableIndex, TableIndexBuilder } from "../../../src/internal/format/tableIndex.ts"
 import type { TableMeta } from "../../../src/internal/format/tableMeta.ts"
+import type { FileRefs } from "../../../src/internal/format/valueRefs.ts"
 import { TableAudit } from "../../../src/internal/structure/tableAudit.ts"
-import { latin1, type Plain, plain, toView } from "../format/entries.ts"
+import { finished, handleText, latin1, type Plain, plain, toView } from "../format/entries.ts"
 
 type Blocks = ReadonlyArray<ReadonlyArray<Plain>>
 
@@ -27,6 +28,7 @@ interface Given {
   readonly footer?: Partial<Footer>
   readonly filtered?: ReadonlyArray<string>
   readonly rangeRemovals?: ReadonlyArray<RangeRemoval>
+  readonly valueRefs?: ReadonlyArray<FileRefs>
 }
 
 const tags = [Uint8Array.of(1, 2, 3, 4), Uint8Array.of(5, 6, 7, 8), Uint8Array.of(9, 10, 11, 12)]
@@ -40,7 +42,7 @@ const filterOf = (keys: ReadonlyArray<string>): Uint8Array | undefined => {
 const blockOf = (entries: ReadonlyArray<Plain>): Uint8Array => {
   const builder = new BlockBuilder()
   for (const entry of entries) builder.add(toView(entry))
-  return builder.finish()
+  return finished(builder)
 }
 
 /** Audits blocks of 100 stored bytes each; `skipped` are those that could not be read. */
@@ -54,12 +56,19 @@ const audit = (given: Given, skipped: ReadonlyArray<number> = []): TableAudit =>
     entryCount: 6,
     removeCount: 1,
     blockTagsCrc: tags.reduce((crc, tag) => crc32(tag, crc), 0),
+    valueRefs: { offset: 800, bytes: 100 },
     properties: { offset: 900, bytes: 50 },
     ...given.footer
   } as Footer
   const filter = filterOf(given.filtered ?? ["a", "b", "c", "d"])
-  const { rangeRemovals = [] } = given
-  const table = { footer, filter, rangeRemovals, index: TableIndex.open(index.finish(), 100 * blocks.length) }
+  const { rangeRemovals = [], valueRefs = [] } = given
+  const table = {
+    footer,
+    filter,
+    rangeRemovals,
+    valueRefs,
+    index: TableIndex.open(index.finish(), 100 * blocks.length)
+  }
   const audit = new TableAudit(meta, table)
   for (const [ordinal, entries] of blocks.entries()) {
     if (skipped.includes(ordinal)) audit.skip(ordinal, "unreadable")
@@ -130,6 +139,36 @@ describe("TableAudit", () => {
     assert.deepStrictEqual(found.damage, [])
     assert.strictEqual(found.entries, 7)
     only(audit({ rangeRemovals }), 950, /7 entries and 2 removes/)
+  })
+
+  it("entries that name other values than the table says", () => {
+    const named = (...indexes: ReadonlyArray<number>): Blocks =>
+      replaced(
+        1,
+        indexes.map((index, at) =>
+          plain(["b", "c"][at]!, {
+            kind: Kind.valueHandle,
+            sequence: 3,
+            value: handleText({ file: 9, index, length: 5 })
+          })
+        )
+      )
+    const refs = (bytes: number, ...indexes: ReadonlyArray<number>): FileRefs => ({
+      file: 9,
+      indexes: Uint32Array.from(indexes),
+      bytes
+    })
+    assert.deepStrictEqual(audit({ blocks: named(4, 2), valueRefs: [refs(10, 2, 4)] }).damage, [])
+    const others = [[], [refs(5, 2)], [refs(11, 2, 4)], [refs(10, 2, 3)], [{ ...refs(10, 2, 4), file: 8 }]]
+    for (const valueRefs of others) only(audit({ blocks: named(4, 2), valueRefs }), 800, /other values/)
+    only(audit({ blocks: named(4, 4), valueRefs: [refs(10, 4)] }), 800, /other values/)
+    only(
+      audit({
+        blocks: replaced(1, [plain("b", { sequence: 3 }), plain("c", { kind: Kind.valueHandle, sequence: 3 })])
+      }),
+      196,
+      /cut/
+    )
   })
 
   it("goes on behind a block that cannot be used, from what the index says of it", () => {

@@ -3,12 +3,13 @@ import { encodeFileHeader, fileHeaderBytes, FileKind } from "../../../src/intern
 import { FormatError } from "../../../src/internal/format/formatError.ts"
 import { checksumSealer } from "../../../src/internal/format/sealer.ts"
 import { storedBlockExtra } from "../../../src/internal/format/storedBlock.ts"
-import { decodeFooter, encodeFooter, type FooterFields } from "../../../src/internal/format/table.ts"
+import { decodeFooter, encodeFooter, footerBytes, type FooterFields } from "../../../src/internal/format/table.ts"
 import { TableIndex, TableIndexBuilder } from "../../../src/internal/format/tableIndex.ts"
 import {
   checkFooter,
   checkIndex,
   checkRangeRemovals,
+  checkValueRefs,
   footerOffset
 } from "../../../src/internal/structure/tableFacts.ts"
 import { concatBytes } from "../../../src/internal/format/bytes.ts"
@@ -29,12 +30,13 @@ describe("tableFacts", () => {
     partitionsBytes: 0,
     indexBytes: 30,
     rangeRemovalsBytes: 0,
+    valueRefsBytes: 0,
     propertiesBytes: 40,
     blockCount: 1,
     blockTagsCrc: 0,
     entryCount: 2,
     removeCount: 1,
-    fileBytes: fileHeaderBytes + 100 + 30 + 40 + 66,
+    fileBytes: fileHeaderBytes + 100 + 30 + 40 + footerBytes(4),
     format: header.format
   }
   const footerOf = (given: Partial<FooterFields>) => {
@@ -50,6 +52,28 @@ describe("tableFacts", () => {
     checkFooter(same.meta, header, same.footer)
     const other = footerOf({ format: header.format + 1 })
     assert.throws(() => checkFooter(other.meta, header, other.footer), FormatError, /format/)
+  })
+
+  it("references to values that are not those of the manifest are damage", () => {
+    const refs = (file: number, bytes: number, ...indexes: ReadonlyArray<number>) => ({
+      file,
+      bytes,
+      indexes: Uint32Array.from(indexes)
+    })
+    const { footer, meta } = footerOf({})
+    const valueRefs = [
+      { file: 3, count: 2, bytes: 50 },
+      { file: 4, count: 1, bytes: 6 }
+    ]
+    assert.throws(() => checkFooter({ ...meta, valueRefs }, header, footer), FormatError, /values of 2 files/)
+    const check = (...found: ReadonlyArray<ReturnType<typeof refs>>) =>
+      checkValueRefs({ ...meta, valueRefs }, footer, found)
+    check(refs(3, 50, 1, 9), refs(4, 6, 0))
+    assert.throws(() => check(refs(3, 50, 1, 9)), FormatError, /of 1 files/)
+    assert.throws(() => check(refs(3, 50, 1), refs(4, 6, 0)), FormatError, /1 references to values of file 3/)
+    assert.throws(() => check(refs(3, 51, 1, 9), refs(4, 6, 0)), FormatError, /file 3/)
+    assert.throws(() => check(refs(3, 50, 1, 9), refs(5, 6, 0)), FormatError, /file 5/)
+    assert.throws(() => check(refs(3, 50, 1, 9), refs(4, 6, 0), refs(5, 6, 0)), FormatError, /file 5/)
   })
 
   it("range removals that are not those of the manifest are damage", () => {

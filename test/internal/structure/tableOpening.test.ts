@@ -8,7 +8,8 @@ import type { TableMeta } from "../../../src/internal/format/tableMeta.ts"
 import { TableOpening } from "../../../src/internal/structure/tableOpening.ts"
 import { type Held, header, tableOf } from "../../support/jobPlan.ts"
 import { footerOf, reseal } from "../../support/tables.ts"
-import { latin1, plain } from "../format/entries.ts"
+import { Kind } from "../../../src/internal/format/record.ts"
+import { handleText, latin1, plain } from "../format/entries.ts"
 
 /** Opens the table, and what it asked for. */
 const open = (
@@ -16,11 +17,17 @@ const open = (
   bytes: Uint8Array,
   {
     withFilter = true,
-    withPartitions = true
-  }: { readonly withFilter?: boolean; readonly withPartitions?: boolean } = {}
+    withPartitions = true,
+    ...refs
+  }: {
+    readonly withFilter?: boolean
+    readonly withPartitions?: boolean
+    readonly withValueRefs?: boolean
+    readonly withIndex?: boolean
+  } = {}
 ) => {
   const { databaseId } = header
-  const opening = new TableOpening({ meta, fileBytes: bytes.length, databaseId, withFilter, withPartitions })
+  const opening = new TableOpening({ meta, fileBytes: bytes.length, databaseId, withFilter, withPartitions, ...refs })
   const asked: Array<string> = []
   for (let request = opening.next(); request !== undefined; request = opening.next()) {
     if (request._tag === "Sealer") {
@@ -31,7 +38,13 @@ const open = (
       opening.feed(bytes.slice(request.offset, request.offset + request.length))
     }
   }
-  return { opening, opened: opening.readable, asked }
+  return {
+    opening,
+    asked,
+    get opened() {
+      return opening.readable
+    }
+  }
 }
 
 const removal = (from: string, to: string, sequence: number): RangeRemoval => ({
@@ -109,6 +122,38 @@ describe("opening a table", () => {
     const damaged = bytes.slice()
     damaged[second[0] + 3]! ^= 1
     assert.strictEqual(failure(() => open(meta, damaged)).offset, second[0])
+  })
+
+  it("reads which values the entries name if it is asked to, and without the index if that is all", () => {
+    const named = ["b", "c"].map((key, at) => {
+      const value = handleText({ file: 30, index: 9 - at, length: 100 })
+      return plain(key, { kind: Kind.valueHandle, sequence: 10, value })
+    })
+    const { bytes, meta } = tableOf({ points: named, removals }, { number: 1 })
+    assert.deepStrictEqual(meta.valueRefs, [{ file: 30, count: 2, bytes: 200 }])
+    const { valueRefs } = footerOf(bytes)
+    const place = `${valueRefs.offset}+${valueRefs.bytes}`
+    const found = [{ file: 30, indexes: Uint32Array.of(8, 9), bytes: 200 }]
+    const without = open(meta, bytes)
+    assert.deepStrictEqual(without.opened.valueRefs, [])
+    assert.throws(() => without.opening.valueRefs, /were read/)
+    const all = open(meta, bytes, { withValueRefs: true })
+    assert.deepStrictEqual(all.asked, [...without.asked, place])
+    assert.deepStrictEqual(all.opened.valueRefs, found)
+    const only = open(meta, bytes, { withValueRefs: true, withIndex: false })
+    assert.deepStrictEqual(only.asked, [...without.asked.slice(0, 3), place])
+    assert.deepStrictEqual(only.opening.valueRefs, found)
+    assert.throws(() => only.opened, /was wanted/)
+    for (const more of [
+      { file: 30, count: 3, bytes: 200 },
+      { file: 31, count: 2, bytes: 200 }
+    ]) {
+      const error = failure(() => open({ ...meta, valueRefs: [more] }, bytes, { withValueRefs: true }))
+      assert.strictEqual(error.offset, valueRefs.offset)
+    }
+    failure(() => open({ ...meta, valueRefs: [] }, bytes))
+    const table = tableOf({ points, removals }, { number: 1 })
+    assert.deepStrictEqual(open(table.meta, table.bytes, { withValueRefs: true }).opening.valueRefs, [])
   })
 
   it("takes a table of nothing but range removals", () => {

@@ -1,0 +1,242 @@
+// Keeps the value files free of garbage, in the background, for as long as the database is open. Deciding is a pure
+// function (structure/collectionPicker.ts); this asks it whenever something has changed: after a flush, after a
+// compaction, which may have dropped references, after each collection, when a caller wants value files collected, and
+// when the database is at rest. One collection runs at a time, as one job of those that may run.
+//
+// A collection that fails leaves everything as it was, and is tried again after a pause that doubles from try to try. A
+// file that is damaged is left alone. What keeps failing is a state of the database that `Maintenance.stats` shows.
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
+import type { CollectedValues } from "../../services/Maintenance.ts"
+import type { ValueFileMeta } from "../../services/Manifest.ts"
+import {
+  chooseCollection,
+  collectionBudget,
+  type CollectionLimits,
+  collectionLimits,
+  type ManualCollection
+} from "../structure/collectionPicker.ts"
+import { valueFileName } from "../format/fileName.ts"
+import { ValueReferences } from "../structure/valueReferences.ts"
+import { collect, type Collected, type Collection, type CollectionParts } from "./collectionRun.ts"
+import type { Committer } from "./committer.ts"
+import { Gate, WaitList } from "./gate.ts"
+import { numberOfTable } from "./tableFile.ts"
+
+export interface CollectorParts extends CollectionParts {
+  readonly committer: Committer
+  /** Nothing was written for a while, and nothing is left to compact. */
+  readonly isAtRest: () => boolean
+}
+
+/** A caller that waits for value files to be collected. */
+interface Wanted {
+  readonly manual: ManualCollection
+  files: number
+  bytes: number
+  outcome: "waiting" | "done" | DatabaseError
+}
+
+const pauseMillisMin = 100
+const pauseMillisMax = 10_000
+
+export class Collector {
+  readonly counters = { collections: 0, collectedBytes: 0, reclaimedBytes: 0, collectionFailures: 0 }
+  /** Why the last one failed, until one succeeds. */
+  failing: DatabaseError | undefined = undefined
+  private readonly parts: CollectorParts
+  private readonly limits: CollectionLimits
+  private readonly gate = new Gate()
+  private readonly ended = new WaitList()
+  private readonly references = new ValueReferences()
+  private readonly wanted: Array<Wanted> = []
+  /** Of value files, and of tables: what these name cannot be known. */
+  private readonly damaged = { files: new Set<number>(), tables: new Set<number>() }
+  /** Files that were counted as made, or were made by a collection. */
+  private seen: ReadonlySet<number> = new Set()
+  private readonly written = { made: 0, collected: 0 }
+  private failuresInRow = 0
+  private stopped = false
+  private fiber: Fiber.Fiber<never> | undefined = undefined
+
+  constructor(parts: CollectorParts) {
+    this.parts = parts
+    this.limits = collectionLimits(parts.fileBytesMax)
+  }
+
+  /** Tables or value files have changed, or the database has come to rest. */
+  changed(): void {
+    this.gate.wake()
+  }
+
+  /** Whoever waits looks whether it is in vain. */
+  troubled(): void {
+    this.ended.wakeAll()
+  }
+
+  /** Starts the background fiber in the current scope. */
+  readonly start: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this as Collector }, function* () {
+    this.seen = new Set(this.files().map(({ number }) => number))
+    this.fiber = yield* Effect.forkScoped(this.loop, { startImmediately: true })
+  })
+
+  /** Starts nothing more, and ends what runs: it is as if it had never begun. */
+  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
+    this.stopped = true
+    this.ended.wakeAll()
+    return this.fiber === undefined ? Effect.void : Fiber.interrupt(this.fiber)
+  })
+
+  /** Collects the files that there are now and have a larger share of garbage. */
+  collect(garbageRatioMin: number): Effect.Effect<CollectedValues, DatabaseError> {
+    return Effect.suspend(() => {
+      const numberBelow = Math.max(0, ...this.files().map(({ number }) => number)) + 1
+      const wanted: Wanted = { manual: { garbageRatioMin, numberBelow }, files: 0, bytes: 0, outcome: "waiting" }
+      this.wanted.push(wanted)
+      this.gate.wake()
+      return Effect.ensuring(
+        this.until(wanted),
+        Effect.sync(() => {
+          this.wanted.splice(this.wanted.indexOf(wanted), 1)
+        })
+      )
+    })
+  }
+
+  private until(wanted: Wanted): Effect.Effect<CollectedValues, DatabaseError> {
+    return Effect.suspend(() => {
+      const { bytes, files, outcome } = wanted
+      if (outcome === "done") return Effect.succeed({ files, bytes })
+      if (outcome !== "waiting") return Effect.fail(outcome)
+      if (this.stopped) return Effect.fail(closed())
+      const { refusal } = this.parts.committer
+      if (refusal !== undefined) return Effect.fail(refusal)
+      return Effect.flatMap(this.ended.waitFrom(this.ended.turn), () => this.until(wanted))
+    })
+  }
+
+  private readonly loop: Effect.Effect<never> = Effect.suspend(() => Effect.forever(this.step))
+
+  private readonly step: Effect.Effect<void> = Effect.suspend(() => {
+    const work = this.next()
+    return work === undefined ? Effect.andThen(this.gate.wait, Effect.yieldNow) : this.work(work)
+  })
+
+  /** What to do now, if anything. */
+  private next(): Collection | undefined {
+    if (this.stopped || this.parts.committer.refusal !== undefined) {
+      this.ended.wakeAll()
+      return undefined
+    }
+    for (const wanted of this.wanted) {
+      if (wanted.outcome !== "waiting") continue
+      const work = this.choose(wanted.manual)
+      if (work !== undefined && isAskedFor(work, wanted.manual)) return work
+      wanted.outcome = "done"
+      this.ended.wakeAll()
+    }
+    const work = this.choose(undefined)
+    // What failed was done, or went, in another way.
+    if (work === undefined && this.damaged.files.size + this.damaged.tables.size === 0) this.failing = undefined
+    return work
+  }
+
+  private choose(manual: ManualCollection | undefined): Collection | undefined {
+    const { isAtRest, live } = this.parts
+    const files = this.files()
+    this.count(files)
+    this.references.learn(live.tables)
+    const choice = chooseCollection(
+      {
+        files: files.map((file) => this.references.of(file)),
+        left: this.left(files),
+        idle: isAtRest(),
+        budgetBytes: collectionBudget(this.written, this.limits),
+        manual
+      },
+      this.limits
+    )
+    return choice._tag === "Nothing" ? undefined : choice
+  }
+
+  private files(): ReadonlyArray<ValueFileMeta> {
+    return this.parts.live.valueFiles.map(({ meta }) => meta)
+  }
+
+  /** Files that flushes have made since. */
+  private count(files: ReadonlyArray<ValueFileMeta>): void {
+    for (const { bytes, number } of files) if (!this.seen.has(number)) this.written.made += bytes
+    this.seen = new Set(files.map(({ number }) => number))
+  }
+
+  /** Files that are damaged, or named by tables that are. */
+  private left(files: ReadonlyArray<ValueFileMeta>): ReadonlySet<number> {
+    const { files: damaged, tables } = this.damaged
+    if (tables.size === 0) return damaged
+    const unknown = this.parts.live.tables.filter(({ meta }) => tables.has(meta.number))
+    const ids = new Set(unknown.flatMap(({ meta }) => meta.valueRefs.map(({ file }) => file)))
+    const named = files.filter(({ sections }) => sections.some(({ id }) => ids.has(id)))
+    return new Set([...damaged, ...named.map(({ number }) => number)])
+  }
+
+  private work(work: Collection): Effect.Effect<void> {
+    const isRest = this.parts.isAtRest()
+    return Effect.matchEffect(collect(this.parts, work), {
+      onFailure: (error) => this.failed(work, error),
+      onSuccess: (collected) => Effect.sync(() => this.succeeded(work, collected, isRest))
+    })
+  }
+
+  private succeeded(work: Collection, { bytesRemoved, bytesWritten }: Collected, isRest: boolean): void {
+    const bytes = bytesRemoved - bytesWritten
+    this.failing = undefined
+    this.failuresInRow = 0
+    this.counters.collections += 1
+    this.counters.collectedBytes += bytesWritten
+    this.counters.reclaimedBytes += bytes
+    // Its own files are not what flushes have made.
+    this.seen = new Set(this.files().map(({ number }) => number))
+    if (work._tag === "Collect" && work.reason !== "manual" && !isRest) this.written.collected += bytesWritten
+    for (const wanted of this.wanted) {
+      wanted.files += work.files.length
+      wanted.bytes += bytes
+    }
+  }
+
+  private failed(work: Collection, error: DatabaseError): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { reason } = error
+      if (reason._tag === "Poisoned") this.parts.committer.poison(error)
+      if (reason._tag === "Corruption") this.leave(work, reason.file)
+      this.failing = error
+      this.failuresInRow += 1
+      this.counters.collectionFailures += 1
+      for (const wanted of this.wanted) if (wanted.outcome === "waiting") wanted.outcome = error
+      this.ended.wakeAll()
+      const pause = Effect.sleep(Math.min(pauseMillisMax, pauseMillisMin * 2 ** (this.failuresInRow - 1)))
+      if (this.failuresInRow > 1) return pause
+      return Effect.andThen(Effect.logWarning(`Strata: a collection of values failed: ${error.message}`), pause)
+    })
+  }
+
+  /** Leaves the damaged file, or what the damaged table names, or not knowing which, all of them. */
+  private leave(work: Collection, path: string): void {
+    const { files, tables } = this.damaged
+    const table = numberOfTable(path)
+    if (table !== undefined) {
+      tables.add(table)
+      return
+    }
+    const name = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)
+    const one = work.files.find(({ number }) => valueFileName(number) === name)
+    for (const { number } of one === undefined ? work.files : [one]) files.add(number)
+  }
+}
+
+/** What is dropped may all be newer than the call, which must not wait for what others write. */
+const isAskedFor = (work: Collection, { numberBelow }: ManualCollection): boolean =>
+  work._tag === "Drop" ? work.files.some(({ number }) => number < numberBelow) : work.reason === "manual"
+
+const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the collection ended" }))

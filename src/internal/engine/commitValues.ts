@@ -1,0 +1,61 @@
+// The value files that a commit brings along, from when they are written until the commit has an outcome.
+//
+//   finished → held here → the commit enters → held by the memtable's slot too → let go here
+//
+// A file that is let go here and is nobody else's is removed: its commit failed before it entered, was interrupted, or
+// its transaction was discarded. From the step in which the commit enters, the slot has it. It loses it again only when
+// the commit definitely failed (commitQueue.ts), never when its frame may be in the log.
+import type { ValueFile } from "../../services/ValueLog.ts"
+import type { ValueSource } from "./valueReads.ts"
+import type { LiveView, Slot } from "./view.ts"
+
+export class CommitValues implements ValueSource {
+  private readonly live: LiveView
+  private readonly held = new Map<ValueFile, () => void>()
+  private readonly holding: Set<CommitValues>
+
+  /** `holding`: all that hold a file are in it. */
+  constructor(live: LiveView, holding: Set<CommitValues>) {
+    this.live = live
+    this.holding = holding
+  }
+
+  get files(): ReadonlyArray<ValueFile> {
+    return [...this.held.keys()]
+  }
+
+  add(file: ValueFile): void {
+    this.held.set(file, this.live.pinValue(file))
+    this.holding.add(this)
+  }
+
+  /** The file with the values of this logical id. */
+  valueFile(id: number): ValueFile | undefined {
+    for (const file of this.held.keys()) if (file.meta.sections.some((section) => section.id === id)) return file
+    return undefined
+  }
+
+  /** The commit enters the slot's memtable, in this step. Returns the files. */
+  enter(slot: Slot): ReadonlyArray<ValueFile> {
+    const { files } = this
+    for (const file of files) this.live.addDirect(slot, file)
+    return files
+  }
+
+  /** What the other holds is held here. */
+  takeOver(other: CommitValues): void {
+    for (const [file, release] of other.held) this.held.set(file, release)
+    if (this.held.size > 0) this.holding.add(this)
+    other.forget()
+  }
+
+  release(): void {
+    for (const release of this.held.values()) release()
+    this.forget()
+  }
+
+  private forget(): void {
+    this.held.clear()
+    this.holding.delete(this)
+  }
+}

@@ -1,0 +1,213 @@
+// Which value files are written again next, or dropped. Pure: the same usage, the same answer. The caller drops at
+// once, runs one collection at a time, and asks again after each, and when a compaction has dropped references.
+//
+// In this order:
+//   1. files that no table names go, unread
+//   2. what someone asked for by hand
+//   3. files that are mostly garbage, the most garbage first. In these more goes than is written, so that all that it
+//      costs, for as long as writing goes on, is less than what was flushed. A file must have some age: what was just
+//      written and dies young is soon dead altogether, and then costs nothing
+//   4. at rest: files with some garbage, until little is left
+//   5. small files become fewer: at rest, and under load when there are very many. Those of about one size are merged,
+//      four at least, so that a byte is written again once for every time that its file has grown fourfold
+//
+// It ends: the files of a collection of garbage come back without any, and those of a merge come back fewer. Nothing
+// becomes garbage but by what users write, through compactions.
+//
+// Age is counted in bytes: those of the files that are newer. It needs no clock, and is there again after a restart.
+import type { FileUsage, UsedFile } from "./valueReferences.ts"
+
+export interface CollectionLimits {
+  /** Of one value file, and so about what one collection writes at most. */
+  readonly fileBytesMax: number
+  /** A file with a larger share of garbage is written again, while users write and at rest. */
+  readonly garbageRatioLoad: number
+  readonly garbageRatioIdle: number
+  /** While users write a file stays until newer ones have so many bytes together. */
+  readonly ageBytesMin: number
+  /** Under load, bytes that collections write for each byte of new value files, after the first `burstBytes`. */
+  readonly writeShareMax: number
+  readonly burstBytes: number
+  /** A file below this is small. */
+  readonly smallBytesMax: number
+  /** So many small files of about one size are merged at rest; so many of all sizes under load, too. */
+  readonly smallFiles: number
+  readonly smallFilesLoad: number
+}
+
+/** What follows from the size of a value file. */
+export const collectionLimits = (fileBytesMax: number): CollectionLimits => ({
+  fileBytesMax,
+  garbageRatioLoad: 0.5,
+  garbageRatioIdle: 0.2,
+  ageBytesMin: fileBytesMax,
+  writeShareMax: 1.25,
+  burstBytes: fileBytesMax,
+  smallBytesMax: fileBytesMax / 8,
+  smallFiles: 4,
+  smallFilesLoad: 512
+})
+
+/** What a caller asks for by hand: files below the number, so that it ends while others write. */
+export interface ManualCollection {
+  readonly garbageRatioMin: number
+  readonly numberBelow: number
+}
+
+export interface CollectionInput<F extends UsedFile> {
+  readonly files: ReadonlyArray<FileUsage<F>>
+  /** Files that are not to be touched: they are damaged. */
+  readonly left: ReadonlySet<number>
+  /** Nothing was written for a while, and compactions have ended. */
+  readonly idle: boolean
+  /** Bytes that may be written now; not asked at rest and by hand. */
+  readonly budgetBytes: number
+  readonly manual?: ManualCollection | undefined
+}
+
+export type CollectionReason = "manual" | "garbage" | "idleGarbage" | "smallFiles"
+
+export type CollectionChoice<F extends UsedFile> =
+  | { readonly _tag: "Nothing" }
+  /** Nothing names any of their values. */
+  | { readonly _tag: "Drop"; readonly files: ReadonlyArray<F> }
+  /** Their values that are named go to new files. `bytes`: about what that writes. */
+  | {
+      readonly _tag: "Collect"
+      readonly reason: CollectionReason
+      readonly files: ReadonlyArray<F>
+      readonly bytes: number
+    }
+
+/** Sizes within this factor are about one size. */
+const tierRatio = 4
+/** The lowest tier: all files below this share of a small file. */
+const tiers = 6
+
+export const chooseCollection = <F extends UsedFile>(
+  input: CollectionInput<F>,
+  limits: CollectionLimits
+): CollectionChoice<F> => {
+  const { left } = input
+  const files = left.size === 0 ? input.files : input.files.filter(({ file }) => !left.has(file.number))
+  return (
+    dead(files) ??
+    manual(files, input, limits) ??
+    underLoad(files, input, limits) ??
+    atRest(files, input, limits) ??
+    small(files, input, limits) ?? { _tag: "Nothing" }
+  )
+}
+
+/** Bytes that collections may write under load, by what was made and what they wrote since the database was opened. */
+export const collectionBudget = (
+  written: { readonly made: number; readonly collected: number },
+  { burstBytes, writeShareMax }: CollectionLimits
+): number => burstBytes + writeShareMax * written.made - written.collected
+
+type Files<F extends UsedFile> = ReadonlyArray<FileUsage<F>>
+
+const dead = <F extends UsedFile>(files: Files<F>): CollectionChoice<F> | undefined => {
+  const gone = files.filter(({ liveCount }) => liveCount === 0)
+  return gone.length === 0 ? undefined : { _tag: "Drop", files: gone.map(({ file }) => file) }
+}
+
+const manual = <F extends UsedFile>(
+  files: Files<F>,
+  { manual }: CollectionInput<F>,
+  limits: CollectionLimits
+): CollectionChoice<F> | undefined => {
+  if (manual === undefined) return undefined
+  const wanted = files.filter(
+    ({ file, garbageRatio }) => file.number < manual.numberBelow && garbageRatio > manual.garbageRatioMin
+  )
+  return collect("manual", byGarbage(wanted), limits.fileBytesMax)
+}
+
+const underLoad = <F extends UsedFile>(
+  files: Files<F>,
+  { budgetBytes, idle }: CollectionInput<F>,
+  limits: CollectionLimits
+): CollectionChoice<F> | undefined => {
+  const bytesMax = idle ? Infinity : budgetBytes
+  const full = files.filter((usage) => usage.garbageRatio > limits.garbageRatioLoad && costOf(usage) <= bytesMax)
+  // Most of the time there is none, and nothing to sort.
+  if (full.length === 0) return undefined
+  const numberBelow = agedBelow(files, limits.ageBytesMin)
+  const aged = full.filter(({ file }) => file.number < numberBelow)
+  return collect("garbage", byGarbage(aged), Math.min(limits.fileBytesMax, bytesMax))
+}
+
+const atRest = <F extends UsedFile>(
+  files: Files<F>,
+  { idle }: CollectionInput<F>,
+  limits: CollectionLimits
+): CollectionChoice<F> | undefined => {
+  if (!idle) return undefined
+  const some = files.filter(({ garbageRatio }) => garbageRatio > limits.garbageRatioIdle)
+  return collect("idleGarbage", byGarbage(some), limits.fileBytesMax)
+}
+
+const small = <F extends UsedFile>(
+  files: Files<F>,
+  { budgetBytes, idle }: CollectionInput<F>,
+  limits: CollectionLimits
+): CollectionChoice<F> | undefined => {
+  const some = files.filter(({ file }) => file.bytes < limits.smallBytesMax)
+  if (!idle && some.length < limits.smallFilesLoad) return undefined
+  const byTier: Array<Array<FileUsage<F>>> = Array.from({ length: tiers }, () => [])
+  for (const usage of some) byTier[tierOf(usage.file.bytes, limits)]!.push(usage)
+  // From the smallest: four of these may be one of the next. At most half a file together, so that they are one again.
+  const bytesMax = Math.min(limits.fileBytesMax / 2, idle ? Infinity : budgetBytes)
+  for (const tier of byTier) {
+    const row = fitting(tier, bytesMax)
+    if (row.length >= limits.smallFiles) return choiceOf("smallFiles", row)
+  }
+  return undefined
+}
+
+/** 0 for the smallest. */
+const tierOf = (bytes: number, { smallBytesMax }: CollectionLimits): number =>
+  Math.max(0, tiers - 1 - Math.floor(Math.log(smallBytesMax / Math.max(1, bytes)) / Math.log(tierRatio)))
+
+/** After the files below this number enough was written. */
+const agedBelow = <F extends UsedFile>(files: Files<F>, ageBytesMin: number): number => {
+  const newestFirst = files.toSorted((a, b) => b.file.number - a.file.number)
+  let newer = 0
+  for (const { file } of newestFirst) {
+    if (newer >= ageBytesMin) return file.number + 1
+    newer += file.bytes
+  }
+  return 0
+}
+
+const byGarbage = <F extends UsedFile>(files: Files<F>): Files<F> =>
+  [...files].sort((a, b) => b.garbageRatio - a.garbageRatio || a.file.number - b.file.number)
+
+/** About the bytes that a file has when it is written again: its keys and places shrink with its values. */
+const costOf = ({ file, liveBytes, valueBytes }: FileUsage<UsedFile>): number =>
+  valueBytes === 0 ? file.bytes : (file.bytes * liveBytes) / valueBytes
+
+/** The first, and what fits beside it. */
+const fitting = <F extends UsedFile>(files: Files<F>, bytesMax: number): Files<F> => {
+  let bytes = 0
+  return files.filter((usage, index) => {
+    const cost = costOf(usage)
+    if (index > 0 && bytes + cost > bytesMax) return false
+    bytes += cost
+    return true
+  })
+}
+
+const collect = <F extends UsedFile>(
+  reason: CollectionReason,
+  files: Files<F>,
+  bytesMax: number
+): CollectionChoice<F> | undefined => (files.length === 0 ? undefined : choiceOf(reason, fitting(files, bytesMax)))
+
+const choiceOf = <F extends UsedFile>(reason: CollectionReason, files: Files<F>): CollectionChoice<F> => ({
+  _tag: "Collect",
+  reason,
+  files: files.map(({ file }) => file),
+  bytes: files.reduce((sum, usage) => sum + costOf(usage), 0)
+})
