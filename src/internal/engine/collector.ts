@@ -55,7 +55,7 @@ export class Collector {
   /** Of value files, and of tables: what these name cannot be known. */
   private readonly damaged = { files: new Set<number>(), tables: new Set<number>() }
   /** Files that were counted as made, or were made by a collection. */
-  private seen: ReadonlySet<number> = new Set()
+  private seen = new Set<number>()
   private readonly written = { made: 0, collected: 0 }
   private failuresInRow = 0
   private stopped = false
@@ -189,15 +189,15 @@ export class Collector {
     })
   }
 
-  private succeeded(work: Collection, { bytesRemoved, bytesWritten }: Collected, isRest: boolean): void {
+  private succeeded(work: Collection, { bytesRemoved, bytesWritten, made }: Collected, isRest: boolean): void {
     const bytes = bytesRemoved - bytesWritten
     this.failing = undefined
     this.failuresInRow = 0
     this.counters.collections += 1
     this.counters.collectedBytes += bytesWritten
     this.counters.reclaimedBytes += bytes
-    // Its own files are not what flushes have made.
-    this.seen = new Set(this.files().map(({ number }) => number))
+    // Its own files are not what flushes have made; those that came meanwhile are, and are counted next.
+    for (const number of made) this.seen.add(number)
     if (work._tag === "Collect" && work.reason !== "manual" && !isRest) this.written.collected += bytesWritten
     for (const wanted of this.wanted) {
       wanted.files += work.files.length
