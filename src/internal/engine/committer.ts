@@ -243,7 +243,7 @@ export class Committer {
     })
   }
 
-  private get isPoisoned(): boolean {
+  get isPoisoned(): boolean {
     return this.refusal?.reason._tag === "Poisoned"
   }
 
