@@ -133,7 +133,7 @@ export class Collector {
     for (const wanted of this.wanted) {
       if (wanted.outcome !== "waiting") continue
       const work = this.choose(wanted.manual)
-      if (work !== undefined && isAskedFor(work, wanted.manual)) return work
+      if (work !== undefined && isAskedFor(work)) return work
       wanted.outcome = "done"
       this.ended.wakeAll()
     }
@@ -235,8 +235,7 @@ export class Collector {
   }
 }
 
-/** What is dropped may all be newer than the call, which must not wait for what others write. */
-const isAskedFor = (work: Collection, { numberBelow }: ManualCollection): boolean =>
-  work._tag === "Drop" ? work.files.some(({ number }) => number < numberBelow) : work.reason === "manual"
+/** Of what is chosen for a caller: the rest is what would be done without it. */
+const isAskedFor = (work: Collection): boolean => work._tag === "Drop" || work.reason === "manual"
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the collection ended" }))
