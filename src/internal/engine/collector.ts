@@ -22,6 +22,7 @@ import { valueFileName } from "../format/fileName.ts"
 import { ValueReferences } from "../structure/valueReferences.ts"
 import { collect, type Collected, type Collection, type CollectionParts } from "./collectionRun.ts"
 import type { Committer } from "./committer.ts"
+import { poisoning } from "./defects.ts"
 import { Gate, WaitList } from "./gate.ts"
 import { numberOfTable } from "./tableFile.ts"
 
@@ -59,7 +60,7 @@ export class Collector {
   private readonly written = { made: 0, collected: 0 }
   private failuresInRow = 0
   private stopped = false
-  private fiber: Fiber.Fiber<never> | undefined = undefined
+  private fiber: Fiber.Fiber<void> | undefined = undefined
 
   constructor(parts: CollectorParts) {
     this.parts = parts
@@ -79,7 +80,10 @@ export class Collector {
   /** Starts the background fiber in the current scope. */
   readonly start: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this as Collector }, function* () {
     this.seen = new Set(this.files().map(({ number }) => number))
-    this.fiber = yield* Effect.forkScoped(this.loop, { startImmediately: true })
+    this.fiber = yield* Effect.forkScoped(
+      poisoning(this.loop, (error) => this.parts.committer.poison(error)),
+      { startImmediately: true }
+    )
   })
 
   /** Starts nothing more, and ends what runs: it is as if it had never begun. */

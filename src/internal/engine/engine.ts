@@ -13,6 +13,7 @@ import { checkpoint } from "./checkpoint.ts"
 import { Collector } from "./collector.ts"
 import { Committer } from "./committer.ts"
 import { Compactor } from "./compactor.ts"
+import { poisoning, withoutDefects } from "./defects.ts"
 import { DirectValues } from "./directValues.ts"
 import { Flusher } from "./flusher.ts"
 import { ObsoleteFiles } from "./obsoleteFiles.ts"
@@ -58,7 +59,8 @@ export class Engine {
   private readonly look: EngineStats
   private closed = false
 
-  constructor(parts: EngineParts, live: LiveView, recovery: RecoveryReport) {
+  constructor(given: EngineParts, live: LiveView, recovery: RecoveryReport) {
+    const parts = { ...given, jobs: withoutDefects(given.jobs) }
     const { cache, manifest, oracle, options } = parts
     this.parts = parts
     this.live = live
@@ -103,12 +105,16 @@ export class Engine {
     Effect.andThen(
       Effect.forEach(
         [...this.committer.loops(), this.flusher.loop, this.obsolete.loop, this.reserveLoop],
-        (loop) => Effect.forkScoped(loop, { startImmediately: true }),
+        (loop) => Effect.forkScoped(this.guarded(loop), { startImmediately: true }),
         { discard: true }
       ),
       Effect.andThen(this.compactor.start, this.collector.start)
     )
   )
+
+  private guarded(work: Effect.Effect<never>): Effect.Effect<void> {
+    return poisoning(work, (error) => this.committer.poison(error))
+  }
 
   database(): DatabaseService {
     const { oracle, options } = this.parts
