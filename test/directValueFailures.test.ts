@@ -24,6 +24,34 @@ describe("direct values whose commit does not happen", () => {
     )
   })
 
+  it("to discard a transaction that commits takes nothing from it", () => {
+    const { device, open } = session()
+    const keys = Array.from({ length: 12 }, (_, index) => `k${index}`)
+    open(({ database }) =>
+      Effect.gen(function* () {
+        for (let turns = 0; turns < 40; turns++) {
+          const tx = yield* database.begin()
+          yield* tx.set("direct", valueOf(1000, turns))
+          // Together no memtable holds them: some go to a file when it commits.
+          for (const key of keys) yield* tx.set(key, valueOf(450, turns))
+          const committing = yield* Effect.forkChild(tx.commit)
+          for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+          yield* tx.discard
+          const exit = yield* Fiber.await(committing)
+          if (Exit.isFailure(exit)) continue
+          assert.deepStrictEqual(yield* database.get("direct"), valueOf(1000, turns), `${turns} turns`)
+          for (const key of keys) assert.deepStrictEqual(yield* database.get(key), valueOf(450, turns))
+        }
+      })
+    )
+    open(({ database }) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* database.get("direct"), valueOf(1000, 39))
+      })
+    )
+    assert.isAbove(filesOf(device).length, 0)
+  })
+
   it("nothing is left of a stream that fails or is interrupted", () => {
     const { device, open } = session()
     open(({ database }) =>

@@ -20,17 +20,24 @@ interface Acknowledged {
   readonly durability: string
 }
 
-/** Runs the writer, kills it a while after it has opened, and returns what it printed. */
+/**
+ * Runs the writer, kills it a while after it has opened, or after its first commit, which may wait for a flush, and
+ * returns what it printed.
+ */
 const runAndKill = (directory: string, run: number, dice: Dice): Promise<ReadonlyArray<string>> =>
   new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [writer, directory, String(dice.below(1e9)), String(run)])
     let out = ""
     let errors = ""
     const delay = dice.below(dice.chance(20) ? 3 : 120)
+    const sign = dice.chance(30) ? "open" : "ack"
+    let armed = false
     child.stderr.on("data", (chunk) => (errors += chunk))
     child.stdout.on("data", (chunk) => {
-      if (out === "") setTimeout(() => child.kill("SIGKILL"), delay)
       out += chunk
+      if (armed || !out.includes(sign)) return
+      armed = true
+      setTimeout(() => child.kill("SIGKILL"), delay)
     })
     child.on("close", (code) => {
       // The last line may be cut; every whole one was printed after its acknowledgement.

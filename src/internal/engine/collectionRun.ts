@@ -30,6 +30,8 @@ export type Collection = Exclude<CollectionChoice<ValueFileMeta>, { readonly _ta
 export interface Collected {
   readonly bytesRemoved: number
   readonly bytesWritten: number
+  /** Numbers of the new files. */
+  readonly made: ReadonlyArray<number>
 }
 
 export const collect = Effect.fn("Collection.run")(function* (
@@ -37,7 +39,8 @@ export const collect = Effect.fn("Collection.run")(function* (
   work: Collection
 ): Effect.fn.Return<Collected, DatabaseError> {
   const made = work._tag === "Drop" ? yield* replace(parts, work.files, []) : yield* rewrite(parts, work.files)
-  return { bytesRemoved: bytesOf(work.files), bytesWritten: bytesOf(made) }
+  const numbers = made.map(({ number }) => number)
+  return { bytesRemoved: bytesOf(work.files), bytesWritten: bytesOf(made), made: numbers }
 })
 
 const bytesOf = (files: ReadonlyArray<ValueFileMeta>): number => files.reduce((sum, { bytes }) => sum + bytes, 0)

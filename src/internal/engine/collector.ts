@@ -22,6 +22,7 @@ import { valueFileName } from "../format/fileName.ts"
 import { ValueReferences } from "../structure/valueReferences.ts"
 import { collect, type Collected, type Collection, type CollectionParts } from "./collectionRun.ts"
 import type { Committer } from "./committer.ts"
+import { poisoning } from "./defects.ts"
 import { Gate, WaitList } from "./gate.ts"
 import { numberOfTable } from "./tableFile.ts"
 
@@ -55,11 +56,11 @@ export class Collector {
   /** Of value files, and of tables: what these name cannot be known. */
   private readonly damaged = { files: new Set<number>(), tables: new Set<number>() }
   /** Files that were counted as made, or were made by a collection. */
-  private seen: ReadonlySet<number> = new Set()
+  private seen = new Set<number>()
   private readonly written = { made: 0, collected: 0 }
   private failuresInRow = 0
   private stopped = false
-  private fiber: Fiber.Fiber<never> | undefined = undefined
+  private fiber: Fiber.Fiber<void> | undefined = undefined
 
   constructor(parts: CollectorParts) {
     this.parts = parts
@@ -79,7 +80,10 @@ export class Collector {
   /** Starts the background fiber in the current scope. */
   readonly start: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this as Collector }, function* () {
     this.seen = new Set(this.files().map(({ number }) => number))
-    this.fiber = yield* Effect.forkScoped(this.loop, { startImmediately: true })
+    this.fiber = yield* Effect.forkScoped(
+      poisoning(this.loop, (error) => this.parts.committer.poison(error)),
+      { startImmediately: true }
+    )
   })
 
   /** Starts nothing more, and ends what runs: it is as if it had never begun. */
@@ -133,7 +137,7 @@ export class Collector {
     for (const wanted of this.wanted) {
       if (wanted.outcome !== "waiting") continue
       const work = this.choose(wanted.manual)
-      if (work !== undefined && isAskedFor(work, wanted.manual)) return work
+      if (work !== undefined && isAskedFor(work)) return work
       wanted.outcome = "done"
       this.ended.wakeAll()
     }
@@ -189,15 +193,15 @@ export class Collector {
     })
   }
 
-  private succeeded(work: Collection, { bytesRemoved, bytesWritten }: Collected, isRest: boolean): void {
+  private succeeded(work: Collection, { bytesRemoved, bytesWritten, made }: Collected, isRest: boolean): void {
     const bytes = bytesRemoved - bytesWritten
     this.failing = undefined
     this.failuresInRow = 0
     this.counters.collections += 1
     this.counters.collectedBytes += bytesWritten
     this.counters.reclaimedBytes += bytes
-    // Its own files are not what flushes have made.
-    this.seen = new Set(this.files().map(({ number }) => number))
+    // Its own files are not what flushes have made; those that came meanwhile are, and are counted next.
+    for (const number of made) this.seen.add(number)
     if (work._tag === "Collect" && work.reason !== "manual" && !isRest) this.written.collected += bytesWritten
     for (const wanted of this.wanted) {
       wanted.files += work.files.length
@@ -235,8 +239,7 @@ export class Collector {
   }
 }
 
-/** What is dropped may all be newer than the call, which must not wait for what others write. */
-const isAskedFor = (work: Collection, { numberBelow }: ManualCollection): boolean =>
-  work._tag === "Drop" ? work.files.some(({ number }) => number < numberBelow) : work.reason === "manual"
+/** Of what is chosen for a caller: the rest is what would be done without it. */
+const isAskedFor = (work: Collection): boolean => work._tag === "Drop" || work.reason === "manual"
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the collection ended" }))

@@ -56,7 +56,7 @@ export class Committer {
   refusal: DatabaseError | undefined = undefined
   /** Called when a group has ended. */
   onGroup: () => void = () => {}
-  /** Called when it is poisoned, or the log refuses what it is given: who waits for more than commits may wait in vain. */
+  /** Called when it is poisoned, or the log refuses what it is given: whoever waits for more may wait in vain. */
   onTrouble: () => void = () => {}
   /** Woken when a memtable's segments are sealed. */
   readonly sealed = new Gate()
@@ -253,7 +253,7 @@ export class Committer {
     })
   }
 
-  private get isPoisoned(): boolean {
+  get isPoisoned(): boolean {
     return this.refusal?.reason._tag === "Poisoned"
   }
 

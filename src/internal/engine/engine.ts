@@ -14,6 +14,7 @@ import { checkpoint } from "./checkpoint.ts"
 import { Collector } from "./collector.ts"
 import { Committer } from "./committer.ts"
 import { Compactor } from "./compactor.ts"
+import { poisoning, withoutDefects } from "./defects.ts"
 import { DirectValues } from "./directValues.ts"
 import { Flusher } from "./flusher.ts"
 import { ObsoleteFiles } from "./obsoleteFiles.ts"
@@ -60,7 +61,8 @@ export class Engine {
   private readonly look: EngineStats
   private closed = false
 
-  constructor(parts: EngineParts, live: LiveView, recovery: RecoveryReport) {
+  constructor(given: EngineParts, live: LiveView, recovery: RecoveryReport) {
+    const parts = { ...given, jobs: withoutDefects(given.jobs) }
     const { cache, manifest, oracle, options } = parts
     this.parts = parts
     this.live = live
@@ -113,12 +115,16 @@ export class Engine {
     Effect.andThen(
       Effect.forEach(
         [...this.committer.loops(), this.flusher.loop, this.obsolete.loop, this.reserveLoop, this.parts.ballast.loop],
-        (loop) => Effect.forkScoped(loop, { startImmediately: true }),
+        (loop) => Effect.forkScoped(this.guarded(loop), { startImmediately: true }),
         { discard: true }
       ),
       Effect.andThen(this.compactor.start, this.collector.start)
     )
   )
+
+  private guarded(work: Effect.Effect<never>): Effect.Effect<void> {
+    return poisoning(work, (error) => this.committer.poison(error))
+  }
 
   database(): DatabaseService {
     const { oracle, options } = this.parts

@@ -92,7 +92,9 @@ export class Flusher {
       const { oldest } = live
       if (oldest === active || !live.current.slots.includes(active)) return Effect.void
       const error =
-        this.failing ?? (oldest.sealed ? undefined : committer.trouble) ?? (this.stopped ? closed() : undefined)
+        this.failing ??
+        (oldest.sealed && !committer.isPoisoned ? undefined : committer.trouble) ??
+        (this.stopped ? closed() : undefined)
       if (error !== undefined) return Effect.fail(error)
       return Effect.flatMap(committer.flushed.waitFrom(committer.flushed.turn), () => this.until(active))
     })

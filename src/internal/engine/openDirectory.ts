@@ -47,11 +47,9 @@ export const openEmptyDirectory = Effect.fnUntraced(function* (parts: FileParts)
 })
 
 const checkEmpty = (directory: string, state: DirectoryState): Effect.Effect<void, DatabaseError> => {
-  const { ballasts, foreign, logs, manifests, markers, tables } = state
-  const names = [
-    ...[markers, manifests, tables, logs, ballasts].flatMap((files) => files.map(({ name }) => name)),
-    ...foreign
-  ]
+  const { ballasts, foreign, logs, manifests, markers, tables, valueFiles } = state
+  const ours = [markers, manifests, tables, valueFiles, logs, ballasts]
+  const names = [...ours.flatMap((files) => files.map(({ name }) => name)), ...foreign]
   if (names.length === 0) return Effect.void
   const some = `${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}`
   return Effect.fail(invalid(`${directory} is not empty (${some}); choose a new directory, or an empty one`))

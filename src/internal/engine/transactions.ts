@@ -161,7 +161,7 @@ class Running {
         return this.write(write)
       },
       commit: Effect.suspend(() => this.commit()),
-      discard: Effect.sync(() => this.end("the transaction was discarded"))
+      discard: Effect.sync(() => this.discard())
     }
   }
 
@@ -174,6 +174,11 @@ class Running {
     this.ended ??= why
     this.moment.release()
     this.values.release()
+  }
+
+  /** Nothing, once it commits: its value files are those of a commit that may be under way. */
+  private discard(): void {
+    if (this.ended === undefined) this.end("the transaction was discarded")
   }
 
   private checkWritable(): void {

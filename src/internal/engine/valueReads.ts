@@ -138,7 +138,13 @@ export class MomentValues {
       const source = this.sourceOf(live.current, value)
       const now = separated.fileOf(source, value.handle).readUnsafe(value.handle, value.owner)
       if (now !== undefined) return Effect.succeed(now)
-      return pinned(live, this.reading, ({ view }) => separated.read(this.sourceOf(view, value), value))
+      return pinned(live, this.reading, ({ view }) =>
+        attempt(() => {
+          // Its moment may have ended since, and then the view has the value no more.
+          this.check()
+          return separated.read(this.sourceOf(view, value), value)
+        })
+      )
     })
   }
 
