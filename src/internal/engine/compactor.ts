@@ -3,8 +3,9 @@
 // a flush, after a compaction, when a caller wants a range compacted, and when the database has been idle for a while.
 //
 // A compaction that fails leaves everything as it was. Its tables stay taken during a pause that doubles from try to
-// try; a table that is damaged is left alone, for its range is all that is lost. What keeps failing is a state of the
-// database that `Maintenance.stats` shows.
+// try. After one that met a full disk smaller ones are chosen, at most half of it, for as long as there are any: so the
+// room there is, or the ballast has made, grows with each of them. A table that is damaged is left alone, for its range
+// is all that is lost. What keeps failing is a state of the database that `Maintenance.stats` shows.
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
@@ -16,6 +17,7 @@ import type { ManualCompaction, PickerInput, PickerRange } from "../structure/co
 import { type CompactionLimits, compactionLimits } from "../structure/compactionLimits.ts"
 import { levelTargets } from "../structure/levelTargets.ts"
 import { choose, isManualPending } from "../structure/compactionPicker.ts"
+import { mergedBytes } from "../structure/levelShape.ts"
 import { pressure } from "../structure/writePressure.ts"
 import { type CompactionParts, type Horizon, perform, tablesOf, type Work } from "./compactionRun.ts"
 import type { Committer } from "./committer.ts"
@@ -71,6 +73,8 @@ export class Compactor {
   /** Ranges that scans found full of removals. */
   private crowded: Array<PickerRange> = []
   private failuresInRow = 0
+  /** What may be tried, after a compaction has met a full disk. */
+  private roomBytes = Infinity
   private stopped = false
   /** The last sequence when idleness was found. */
   private idleAt = -1
@@ -130,6 +134,7 @@ export class Compactor {
     return Effect.suspend(() => {
       const wanted = { manual: { ...range, sequence: this.parts.oracle.visible() }, done: false }
       this.wanted.push(wanted)
+      this.roomBytes = Infinity
       this.gate.wake()
       return Effect.ensuring(
         this.until(wanted),
@@ -192,6 +197,15 @@ export class Compactor {
   /** What to do now, if anything. */
   private next(): Work | undefined {
     if (!this.mayStart) return undefined
+    const work = this.nextSmall()
+    if (work !== undefined || this.roomBytes === Infinity || this.running.size > 0) return work
+    // There may be more room by now.
+    this.roomBytes = Infinity
+    return this.nextSmall()
+  }
+
+  /** Of what there may be room for. */
+  private nextSmall(): Work | undefined {
     for (const wanted of this.wanted) {
       if (wanted.done) continue
       const work = this.choose(wanted.manual)
@@ -210,8 +224,10 @@ export class Compactor {
   }
 
   private choose(manual: ManualCompaction | undefined): Work | undefined {
-    const choice = choose(this.input(manual), this.limits)
-    return choice._tag === "Nothing" ? undefined : choice
+    const { roomBytes } = this
+    const choice = choose(this.input(manual), { ...this.limits, roomBytes })
+    const isTooLarge = choice._tag === "Merge" && costOf(choice) > roomBytes
+    return choice._tag === "Nothing" || isTooLarge ? undefined : choice
   }
 
   private input(manual: ManualCompaction | undefined): PickerInput<Table> {
@@ -251,6 +267,7 @@ export class Compactor {
   private succeeded(work: Work, bytesWritten: number): void {
     this.failing = undefined
     this.failuresInRow = 0
+    this.roomBytes *= 2
     this.parts.committer.admission.compactionRefused = undefined
     if (work._tag === "Move") this.counters.moves += 1
     else if (work._tag === "Drop") this.counters.drops += 1
@@ -266,6 +283,7 @@ export class Compactor {
       const { reason } = error
       if (reason._tag === "Poisoned") committer.poison(error)
       if (reason._tag === "Corruption") this.leave(work, reason.file)
+      if (reason._tag === "DiskFull" && work._tag === "Merge") this.roomBytes = costOf(work) / 2
       this.failing = error
       this.failuresInRow += 1
       this.counters.compactionFailures += 1
@@ -306,6 +324,9 @@ export class Compactor {
     )
   })
 }
+
+/** About what it writes. */
+const costOf = (work: Work): number => mergedBytes(tablesOf(work).map((meta) => ({ meta })))
 
 /** The picker's numbers, as far as they are options. */
 const limitsOf = (options: OptionsShape): CompactionLimits => ({

@@ -18,6 +18,8 @@ export interface CompactionLimits {
   readonly tableBytesMax: number
   /** About what one slice of a merge writes at most. */
   readonly jobBytesMax: number
+  /** What would write more has met a full disk. */
+  readonly roomBytes: number
   /** A table is not moved over more than this many times the size of a table in the level below its new one. */
   readonly grandparentTables: number
   /** A table with a larger share of removals is merged down whatever its level holds. */
@@ -51,6 +53,7 @@ export const compactionLimits: CompactionLimits = {
   tableBytes: 8 * mebibyte,
   tableBytesMax: 64 * mebibyte,
   jobBytesMax: 64 * mebibyte,
+  roomBytes: Infinity,
   grandparentTables: 10,
   removeShareMax: 0.5,
   idleGarbageShare: 0.125,

@@ -95,7 +95,7 @@ const fitting = <T extends WithMeta>(
   for (let count = group.length; count > 0; count--) {
     const oldest = group.slice(0, count)
     const lower = shape.overlapping(output, hullOf(oldest))
-    if (shape.isClaimed(hullOf([...oldest, ...lower]), 0, output)) continue
+    if (shape.isClaimed(hullOf([...oldest, ...lower]), 0, output) || !shape.hasRoom([...oldest, ...lower])) continue
     const upper = oldest.toReversed()
     const inputs = { level: 0, upper, output, lower }
     if (count === 1 || largestSlice(shape, inputs) <= sliceShareMax * shape.limits.jobBytesMax) return inputs
@@ -125,7 +125,7 @@ const cheapestNeighbours = <T extends WithMeta>(
     for (let last = first; last < level0.length; last++) {
       const table = level0[last]!
       bytes += table.meta.bytes
-      if (shape.isBusy(table) || bytes > limits.jobBytesMax) break
+      if (shape.isBusy(table) || bytes > Math.min(limits.jobBytesMax, limits.roomBytes)) break
       const cost = bytes / (last - first)
       if (last - first + 1 < countMin || cost >= bestCost) continue
       bestCost = cost

@@ -79,11 +79,12 @@ const withNeighbours = <T extends WithMeta>(
 ): ReadonlyArray<T> => {
   const tables = shape.levels[level]!
   const overlap = overlapsOf(shape, level, shape.below(level))
+  const bytesMax = Math.min(shape.limits.jobBytesMax, shape.limits.roomBytes)
   let bytes = table.meta.bytes + bytesOf(shape.levels[shape.below(level)]!.slice(first, end))
   const joins = (at: number): boolean => {
     const other = overlap[at]
     if (other === undefined || other.first < first || other.end > end || other.first >= other.end) return false
-    if (!isFree(shape, other, level) || bytes + other.table.meta.bytes > shape.limits.jobBytesMax) return false
+    if (!isFree(shape, other, level) || bytes + other.table.meta.bytes > bytesMax) return false
     bytes += other.table.meta.bytes
     return true
   }

@@ -71,10 +71,16 @@ export class LevelShape<T extends WithMeta> {
     )
   }
 
-  /** Whether no running merge is in the way of one of these tables from the one level to the other. */
+  /** Whether no running merge is in the way of one of these tables from the one level to the other, nor a full disk. */
   isFree(tables: ReadonlyArray<T>, level: number, output: number): boolean {
+    if (!this.hasRoom(tables)) return false
     if (this.busy.size === 0 && this.running.length === 0) return true
     return !tables.some((table) => this.isBusy(table)) && !this.isClaimed(hullOf(tables), level, output)
+  }
+
+  hasRoom(tables: ReadonlyArray<T>): boolean {
+    const { roomBytes } = this.limits
+    return roomBytes === Infinity || mergedBytes(tables) <= roomBytes
   }
 
   /** Tables of the level, not level 0, that may hold keys of the span. */
@@ -130,6 +136,16 @@ const valuesOf = (tables: ReadonlyArray<WithMeta>): number =>
 
 export const bytesOf = (tables: ReadonlyArray<WithMeta>): number =>
   tables.reduce((sum, { meta }) => sum + meta.bytes, 0)
+
+/** Of what removals hide this much is thought to stay: they may be of keys that are not there. */
+const keptShareMin = 1 / 16
+
+/** About what a merge of the tables writes, if each removal takes an entry with it. */
+export const mergedBytes = (tables: ReadonlyArray<WithMeta>): number => {
+  const removeCount = tables.reduce((sum, { meta }) => sum + meta.removeCount, 0)
+  const kept = 1 - removeCount / Math.max(1, valuesOf(tables))
+  return bytesOf(tables) * Math.max(keptShareMin, kept)
+}
 
 /** The smallest span that holds all. There is at least one. */
 export const hullOf = (tables: ReadonlyArray<WithMeta>): KeySpan => {

@@ -5,6 +5,33 @@ import { choose } from "../../../src/internal/structure/compactionPicker.ts"
 import { mebibyte, picture, type PictureTable, shown, textOf } from "../../support/levelPicture.ts"
 import { bottom312, bottom600, claim, examples } from "../../support/pickerExamples.ts"
 
+describe("after a full disk was met", () => {
+  it.each([
+    {
+      name: "fewer of level 0 go at once, the oldest",
+      levels: "0 a..z:16 a..z:16 a..z:16 a..z:16",
+      room: 40,
+      choice: "merge 3 | 4 to 6 (level0)"
+    },
+    {
+      name: "of several, those that there is room for",
+      levels: "0 a..f:16 n..z:16 n..z:16 n..z:16 \n 6 n..z:30",
+      room: 20,
+      choice: "move 1 to 6 (level0)"
+    },
+    {
+      name: "what removals take with them is not written",
+      levels: "0 a..z:16 d90 a..z:16 d90 a..z:16 d90 a..z:16 d90",
+      room: 5,
+      choice: "merge 1 | 2 | 3 | 4 to 6 (level0)"
+    },
+    { name: "nothing if all is too large", levels: "0 a..z:16 a..z:16 a..z:16 a..z:16", room: 15, choice: "nothing" }
+  ])("$name", ({ choice, levels, room }) => {
+    const limits = { ...compactionLimits, roomBytes: room * mebibyte }
+    assert.strictEqual(shown(choose(picture(levels), limits)), choice)
+  })
+})
+
 describe("level 0", () => {
   examples([
     { name: "is left alone below its trigger", levels: "0 a..z:16 a..z:16 a..z:16", choice: "nothing" },
