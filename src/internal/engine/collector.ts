@@ -3,8 +3,10 @@
 // compaction, which may have dropped references, after each collection, when a caller wants value files collected, and
 // when the database is at rest. One collection runs at a time, as one job of those that may run.
 //
-// A collection that fails leaves everything as it was, and is tried again after a pause that doubles from try to try. A
-// file that is damaged is left alone. What keeps failing is a state of the database that `Maintenance.stats` shows.
+// A collection that fails leaves everything as it was, and is tried again after a pause that doubles from try to try;
+// one that met a full disk, with half as much as it would have written: so what room there is, or the ballast has made,
+// is used for what fits into it. A file that is damaged is left alone. What keeps failing is a state of the database
+// that `Maintenance.stats` shows.
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
@@ -59,6 +61,8 @@ export class Collector {
   private seen = new Set<number>()
   private readonly written = { made: 0, collected: 0 }
   private failuresInRow = 0
+  /** What may be tried, after a collection has met a full disk. */
+  private roomBytes = Infinity
   private stopped = false
   private fiber: Fiber.Fiber<void> | undefined = undefined
 
@@ -99,6 +103,7 @@ export class Collector {
       const numberBelow = Math.max(0, ...this.files().map(({ number }) => number)) + 1
       const wanted: Wanted = { manual: { garbageRatioMin, numberBelow }, files: 0, bytes: 0, outcome: "waiting" }
       this.wanted.push(wanted)
+      this.roomBytes = Infinity
       this.gate.wake()
       return Effect.ensuring(
         this.until(wanted),
@@ -136,12 +141,12 @@ export class Collector {
     }
     for (const wanted of this.wanted) {
       if (wanted.outcome !== "waiting") continue
-      const work = this.choose(wanted.manual)
-      if (work !== undefined && isAskedFor(work)) return work
+      const work = this.chooseFor(wanted)
+      if (work !== undefined) return work
       wanted.outcome = "done"
       this.ended.wakeAll()
     }
-    const work = this.choose(undefined)
+    const work = this.choose(undefined) ?? this.chooseAnew()
     // What failed was done, or went, in another way.
     if (work === undefined && this.damaged.files.size + this.damaged.tables.size === 0) this.failing = undefined
     return work
@@ -158,11 +163,24 @@ export class Collector {
         left: this.left(files),
         idle: isAtRest(),
         budgetBytes: collectionBudget(this.written, this.limits),
+        roomBytes: this.roomBytes,
         manual
       },
       this.limits
     )
     return choice._tag === "Nothing" ? undefined : choice
+  }
+
+  private chooseFor({ manual }: Wanted): Collection | undefined {
+    const work = this.choose(manual)
+    return work !== undefined && isAskedFor(work) ? work : undefined
+  }
+
+  /** Nothing is left that is small enough: there may be more room by now. */
+  private chooseAnew(): Collection | undefined {
+    if (this.roomBytes === Infinity) return undefined
+    this.roomBytes = Infinity
+    return this.choose(undefined)
   }
 
   private files(): ReadonlyArray<ValueFileMeta> {
@@ -197,6 +215,7 @@ export class Collector {
     const bytes = bytesRemoved - bytesWritten
     this.failing = undefined
     this.failuresInRow = 0
+    this.roomBytes *= 2
     this.counters.collections += 1
     this.counters.collectedBytes += bytesWritten
     this.counters.reclaimedBytes += bytes
@@ -214,10 +233,15 @@ export class Collector {
       const { reason } = error
       if (reason._tag === "Poisoned") this.parts.committer.poison(error)
       if (reason._tag === "Corruption") this.leave(work, reason.file)
+      const isTooLarge = reason._tag === "DiskFull" && work._tag === "Collect"
+      if (isTooLarge) this.roomBytes = work.bytes / 2
       this.failing = error
       this.failuresInRow += 1
       this.counters.collectionFailures += 1
-      for (const wanted of this.wanted) if (wanted.outcome === "waiting") wanted.outcome = error
+      for (const wanted of this.wanted) {
+        if (wanted.outcome === "waiting" && !(isTooLarge && this.chooseFor(wanted) !== undefined))
+          wanted.outcome = error
+      }
       this.ended.wakeAll()
       const pause = Effect.sleep(Math.min(pauseMillisMax, pauseMillisMin * 2 ** (this.failuresInRow - 1)))
       if (this.failuresInRow > 1) return pause

@@ -62,6 +62,8 @@ export interface CollectionInput<F extends UsedFile> {
   readonly idle: boolean
   /** Bytes that may be written now; not asked at rest and by hand. */
   readonly budgetBytes: number
+  /** What would write more has met a full disk. Default: any size. */
+  readonly roomBytes?: number | undefined
   readonly manual?: ManualCollection | undefined
 }
 
@@ -88,14 +90,16 @@ export const chooseCollection = <F extends UsedFile>(
   input: CollectionInput<F>,
   limits: CollectionLimits
 ): CollectionChoice<F> => {
-  const { left } = input
+  const { left, roomBytes = Infinity } = input
   const files = left.size === 0 ? input.files : input.files.filter(({ file }) => !left.has(file.number))
+  const payable = roomBytes === Infinity ? files : files.filter((usage) => costOf(usage) <= roomBytes)
+  const most = { ...limits, fileBytesMax: Math.min(limits.fileBytesMax, roomBytes) }
   return (
     dead(files, input) ??
-    manual(files, input, limits) ??
-    underLoad(files, input, limits) ??
-    atRest(files, input, limits) ??
-    small(files, input, limits) ?? { _tag: "Nothing" }
+    manual(payable, input, most) ??
+    underLoad(files, input, most) ??
+    atRest(payable, input, most) ??
+    small(payable, input, most) ?? { _tag: "Nothing" }
   )
 }
 
@@ -128,10 +132,10 @@ const manual = <F extends UsedFile>(
 
 const underLoad = <F extends UsedFile>(
   files: Files<F>,
-  { budgetBytes, idle }: CollectionInput<F>,
+  { budgetBytes, idle, roomBytes = Infinity }: CollectionInput<F>,
   limits: CollectionLimits
 ): CollectionChoice<F> | undefined => {
-  const bytesMax = idle ? Infinity : budgetBytes
+  const bytesMax = Math.min(idle ? Infinity : budgetBytes, roomBytes)
   const full = files.filter((usage) => usage.garbageRatio > limits.garbageRatioLoad && costOf(usage) <= bytesMax)
   // Most of the time there is none, and nothing to sort.
   if (full.length === 0) return undefined

@@ -16,7 +16,7 @@ interface Example {
   readonly name: string
   /** Of each file, numbered from 1: its bytes and how many of them are live. */
   readonly files: ReadonlyArray<readonly [bytes: number, live: number]>
-  readonly more?: Partial<Pick<CollectionInput<UsedFile>, "idle" | "budgetBytes" | "manual" | "left">>
+  readonly more?: Partial<Pick<CollectionInput<UsedFile>, "idle" | "budgetBytes" | "roomBytes" | "manual" | "left">>
   readonly choice: string
 }
 
@@ -49,6 +49,27 @@ describe("files that nothing names", () => {
     { name: "go first, however new they are", files: [[64, 10], [64, 0], all, [9, 0]], choice: "drop 2 4" },
     { name: "go when no byte may be written", files: [[64, 0]], more: { budgetBytes: -1 }, choice: "drop 1" },
     { name: "stay if they are damaged", files: [[64, 0]], more: { left: new Set([1]) }, choice: "nothing" }
+  ])
+})
+
+describe("after a full disk was met", () => {
+  const files = [[64, 30], [64, 20], [64, 0], [64, 14], all] as const
+  const left = new Set([3])
+  examples([
+    { name: "what is dead goes, whatever is free", files, more: { roomBytes: 0 }, choice: "drop 3" },
+    {
+      name: "less is written at once",
+      files,
+      more: { left, roomBytes: 40 },
+      choice: "collect 4 2: 34 (garbage)"
+    },
+    {
+      name: "and nothing that is too large alone",
+      files,
+      more: { left, roomBytes: 19, idle: true, manual: { garbageRatioMin: 0, numberBelow: 9 } },
+      choice: "collect 4: 14 (manual)"
+    },
+    { name: "nothing if all is", files, more: { left, roomBytes: 13, idle: true }, choice: "nothing" }
   ])
 })
 
