@@ -1,5 +1,5 @@
 // Promise 7: on a full disk reads and removals go on, the ballast pays for the compaction that frees space, and writing
-// goes on by itself.
+// goes on by itself. Here all values are in tables; ballastValues.test.ts has those in value files.
 import { deflateRawSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
@@ -334,6 +334,36 @@ describe("the ballast", () => {
         assert.deepStrictEqual(ballastsOn(device), [])
         assert.deepStrictEqual((yield* opened.maintenance.stats).ballast, { bytes: 0, inUse: false })
       })
+    )
+  })
+
+  it("is taken over by the next open, which need not make it again", () => {
+    const device = SimDisk.make()
+    run(device, (opened) => filled(opened, count))
+    const before = ballastsOn(device)
+    const calls = device.log.length
+    run(device, (opened) =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* opened.maintenance.stats).ballast.bytes, before[0])
+        yield* Effect.sleep("1 minute")
+      })
+    )
+    assert.isFalse(device.log.slice(calls).some(({ path }) => path.includes("ballast-")))
+    fill(device)
+    run(device, (opened) => opened.database.remove(keyOf(0)))
+    assert.deepStrictEqual(ballastsOn(device), [])
+  })
+
+  it("is removed by an open that meets a full disk where there seemed to be room: the next one succeeds", () => {
+    const device = SimDisk.make()
+    run(device, (opened) => Effect.andThen(filled(opened, count), opened.database.set("last", "1")))
+    const isLog = (operation: string, path: string) => operation === "append" && path.includes("log-")
+    device.addFault({ code: "EDQUOT", match: isLog })
+    assert.throws(() => run(device, ({ database }) => database.count()), /EDQUOT/)
+    assert.deepStrictEqual(ballastsOn(device), [])
+    assert.strictEqual(
+      run(device, ({ database }) => database.count()),
+      count + 1
     )
   })
 

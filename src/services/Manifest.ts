@@ -174,7 +174,7 @@ export class Manifest extends Context.Service<
     readonly publish: (change: ManifestChange) => Effect.Effect<void, DatabaseError>
     /** Removes files of ours that no state names: leftovers of unfinished work. After `begin`. Returns how many. */
     readonly removeOrphans: (
-      keep: (kind: "log" | "table" | "value", number: number) => boolean
+      keep: (kind: "log" | "table" | "value" | "ballast", number: number) => boolean
     ) => Effect.Effect<number, DatabaseError>
     /**
      * Makes a database of these tables, with the value files that they refer to, in a directory that is absent or

@@ -98,12 +98,12 @@ const fields = {
   /** The manifest is rewritten above this. Default 4 MiB. */
   manifestBytesMax: bytes(256, 64 * 1024 * 1024),
   /**
-   * A file of a sixteenth of the tables' size, or five quarters of `arenaBytes` if that is more, and at most of this,
-   * is kept to be removed when the disk is full: its room pays for removals, flushes and compactions. Default 16 MiB; 0
-   * keeps none.
+   * A file of a sixteenth of the size of tables and value files, and at most of this, is kept to be removed when the
+   * disk is full: its room pays for removals, flushes, compactions and collections. It is never less than a flush
+   * takes: five quarters of `arenaBytes`. Default 64 MiB; 0 keeps none.
    */
   ballastBytesMax: bytes(0, 1024 * 1024 * 1024),
-  /** From tables of so many bytes on there is a ballast. Default 64 MiB. */
+  /** From tables and value files of so many bytes on there is a ballast. Default 64 MiB. */
   ballastLiveBytesMin: bytes(1, Number.MAX_SAFE_INTEGER),
   /** Sequences are reserved in blocks of this many. Default 2^20. */
   sequencesReserved: count(16, 2 ** 30),
@@ -182,7 +182,7 @@ export const defaults: OptionsShape = {
   tableBytesMax: 8 * 1024 * 1024,
   transactionBytesMax: 16 * 1024 * 1024,
   manifestBytesMax: 4 * 1024 * 1024,
-  ballastBytesMax: 16 * 1024 * 1024,
+  ballastBytesMax: 64 * 1024 * 1024,
   ballastLiveBytesMin: 64 * 1024 * 1024,
   sequencesReserved: 2 ** 20,
   workers: undefined,

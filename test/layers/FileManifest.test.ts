@@ -455,18 +455,24 @@ describe("FileManifest, writing", () => {
         "log-0000000000000010.wal",
         "table-0000000000000011.sst",
         "value-0000000000000013.val",
+        "ballast-0000000000000014.bal",
         "table-11.sst",
         "LOG-0000000000000010.wal"
       ]
-      const gone = ["log-000000000000000f.wal", "table-0000000000000012.sst", "value-0000000000000011.val"]
+      const gone = [
+        "log-000000000000000f.wal",
+        "table-0000000000000012.sst",
+        "value-0000000000000011.val",
+        "ballast-0000000000000010.bal"
+      ]
       for (const name of [...kept, ...gone]) yield* put(disk, name)
       yield* began(disk, (manifest) =>
         Effect.gen(function* () {
           const count = yield* manifest.removeOrphans(
-            (kind, number) => number === { log: 0x10, table: 0x11, value: 0x13 }[kind]
+            (kind, number) => number === { log: 0x10, table: 0x11, value: 0x13, ballast: 0x14 }[kind]
           )
-          assert.strictEqual(count, 3)
-          assert.isAbove(manifest.allocateFileNumber(), 0x13)
+          assert.strictEqual(count, 4)
+          assert.isAbove(manifest.allocateFileNumber(), 0x14)
         })
       )
       const left = yield* names(disk)

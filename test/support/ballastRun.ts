@@ -6,10 +6,11 @@ import type { OptionsInput } from "../../src/services/Options.ts"
 import { directory, type Opened } from "./opened.ts"
 import { reasonOf } from "./scenario.ts"
 
-/** Tables of some MiB have a ballast of some hundred KiB, a few times what a flush takes. */
+/** Tables of some MiB have a ballast of some hundred KiB, a few times what a flush takes. All values are in tables. */
 export const ballastOptions: OptionsInput = {
   arenaBytes: 64 * 1024,
   valueBytesMax: 4096,
+  valueThreshold: 4096,
   blockBytes: 1024,
   cacheBytes: 0,
   flushOnCloseBytesMin: 0,
@@ -19,6 +20,15 @@ export const ballastOptions: OptionsInput = {
   ballastLiveBytesMin: 1024 * 1024
 }
 
+/** The same of values of 2 KB in value files, and of longer ones that go there before their commit. */
+export const valueBallastOptions: OptionsInput = {
+  ...ballastOptions,
+  valueBytesMax: 4 * 1024 * 1024,
+  valueThreshold: 1024,
+  directValueBytesMin: 16 * 1024,
+  valueFileBytesMax: 128 * 1024
+}
+
 export const keyOf = (index: number): string => `key${String(index).padStart(5, "0")}`
 /** As much as 2 KiB take, and nothing that is the same twice. */
 export const valueOf = (index: number): string => `${index} `.repeat(2048).slice(0, 2000)
@@ -26,12 +36,16 @@ export const valueOf = (index: number): string => `${index} `.repeat(2048).slice
 export const ballastsOn = (device: SimDisk.SimDisk): ReadonlyArray<number> =>
   device.files.list(directory).flatMap(({ bytes, name }) => (name.startsWith("ballast-") ? [bytes] : []))
 
-/** So many entries in tables, and the ballast for them. */
-export const filled = Effect.fnUntraced(function* ({ database, maintenance }: Opened, count: number) {
+/** So many entries in tables and value files, and the ballast for them. */
+export const filled = Effect.fnUntraced(function* (
+  { database, maintenance }: Opened,
+  count: number,
+  value: (index: number) => string = valueOf
+) {
   for (let from = 0; from < count; from += 16) {
     const keys = Array.from({ length: Math.min(16, count - from) }, (_, index) => from + index)
     yield* database.write(
-      keys.map((index) => ({ type: "set", key: keyOf(index), value: valueOf(index) })),
+      keys.map((index) => ({ type: "set", key: keyOf(index), value: value(index) })),
       { durability: "os" }
     )
   }

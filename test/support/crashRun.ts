@@ -132,7 +132,8 @@ export const randomOptions = (dice: Dice): OptionsInput => ({
   level0TablesSlow: dice.pick([4, 12]),
   baseLevelBytes: dice.pick([1024, 8192]),
   levelRatio: dice.pick([2, 10]),
-  tableBytesMax: dice.pick([1024, 4096])
+  tableBytesMax: dice.pick([1024, 4096]),
+  ballastLiveBytesMin: dice.pick([1, 64 * 1024 * 1024])
 })
 
 /** Everything in a mixture, the power cut after every call. */

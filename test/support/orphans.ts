@@ -2,8 +2,8 @@
 // from the disk, so this asks nothing of the engine.
 //
 //   named    the newest marker, the manifest that it names, the tables and value files of that, its log from the first
-//            segment that is needed; while it is open, as many segments as the log has and the one that is prepared,
-//            and one lock
+//            segment that is needed; one ballast; while it is open, as many segments as the log has and the one that
+//            is prepared, and one lock
 //   orphan   everything else, whoever made it; also the value file of a commit that is in no table yet, which the log
 //            alone names: flush first
 import { assert } from "@effect/vitest"
@@ -53,7 +53,8 @@ export const orphansIn = ({
       ...segments
         .sort((a, b) => a.number - b.number)
         .slice(-segmentsMax)
-        .map(({ name }) => name)
+        .map(({ name }) => name),
+      ...state.ballasts.slice(0, 1).map(({ name }) => name)
     ])
     const locks = entries.filter(({ name }) => parseFileName(name)?.kind === "lock")
     if (logSegments !== undefined && locks.length === 1) named.add(locks[0]!.name)

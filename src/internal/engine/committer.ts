@@ -74,6 +74,8 @@ export class Committer {
   private due = false
   /** Why the log refused the last group, until it takes one. */
   private refused: DatabaseError | undefined = undefined
+  /** What removes is offered to the log again, since it took a group the last time. */
+  private retrying = false
 
   constructor(parts: Parts) {
     this.parts = parts
@@ -299,7 +301,10 @@ export class Committer {
   }
 
   private written(group: Group): Effect.Effect<void> {
-    if (group.bytes > 0) this.refused = undefined
+    if (group.bytes > 0) {
+      this.refused = undefined
+      this.retrying = false
+    }
     this.queue.written(group)
     if (!group.needsSync) return Effect.void
     return Effect.match(this.parts.wal.sync, {
@@ -310,8 +315,10 @@ export class Committer {
 
   private failed(group: Group, error: DatabaseError): Effect.Effect<void> {
     const { _tag } = error.reason
-    const room = _tag === "DiskFull" ? this.parts.ballast.roomForRemovals(error) : Effect.succeed(false)
+    const isRetry = this.retrying
+    const room = _tag === "DiskFull" ? this.parts.ballast.roomForRemovals(error, isRetry) : Effect.succeed(false)
     return Effect.map(room, (hasRoom) => {
+      this.retrying = hasRoom
       if (this.isPoisoned) {
         this.queue.failAll(group, error, this.refusal!)
       } else if (hasRoom) {

@@ -18,6 +18,7 @@ import { poisoning, withoutDefects } from "./defects.ts"
 import { DirectValues } from "./directValues.ts"
 import { Flusher } from "./flusher.ts"
 import { ObsoleteFiles } from "./obsoleteFiles.ts"
+import { payingParts } from "./payingParts.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
@@ -70,7 +71,7 @@ export class Engine {
     this.committer = new Committer({ ...parts, live })
     live.onRelease = () => this.committer.admission.wake()
     this.compactor = new Compactor({ ...parts, live, committer: this.committer, flushIdle: this.flushIdle })
-    parts.ballast.start(live, this.committer)
+    parts.ballast.start({ live, committer: this.committer, flush: this.flushIdle })
     this.collector = new Collector({
       ...parts,
       live,
@@ -354,8 +355,8 @@ const checkedRatio = (ratio: number): number => {
 /** Recovers and starts an engine that lives as long as the current scope. */
 export const open = Effect.fnUntraced(function* (given: Omit<EngineParts, "ballast"> & BallastParts) {
   const ballast = new Ballast(given)
-  const parts: EngineParts = { ...given, ...ballast.paying(given), ballast }
-  const { live, report } = yield* recover(parts)
+  const parts: EngineParts = { ...given, ...payingParts(ballast, given, given.options), ballast }
+  const { live, report } = yield* Effect.tapError(recover(parts), (error) => ballast.afterRecovery(error))
   const engine = new Engine(parts, live, report)
   if (!parts.options.readOnly) yield* Effect.andThen(ballast.begin, engine.start)
   // After the fibers, so that it runs before they are interrupted: closing needs them.

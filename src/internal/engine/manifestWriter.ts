@@ -33,7 +33,7 @@ interface Needless {
 }
 
 /** Whether a file is needed. */
-type Keep = (kind: "log" | "table" | "value", number: number) => boolean
+type Keep = (kind: "log" | "table" | "value" | "ballast", number: number) => boolean
 
 export class ManifestWriter {
   facts: ManifestFacts
@@ -209,7 +209,7 @@ export class ManifestWriter {
         ...state.logs.filter(({ number }) => !keep("log", number)).map(({ name }) => name),
         ...state.tables.filter(({ number }) => !keep("table", number)).map(({ name }) => name),
         ...state.valueFiles.filter(({ number }) => !keep("value", number)).map(({ name }) => name),
-        ...state.ballasts.map(({ name }) => name)
+        ...state.ballasts.filter(({ number }) => !keep("ballast", number)).map(({ name }) => name)
       ])
       return yield* removeAll(this.parts, names)
     }

@@ -254,8 +254,11 @@ const isLive = (live: LiveView, valueFiles: ReadonlyArray<ValueFileMeta>) => {
   const values = new Set(valueFiles.map(({ number }) => number))
   // Named by commits that were replayed.
   for (const slot of live.current.slots) for (const { meta } of slot.values) values.add(meta.number)
-  return (kind: "log" | "table" | "value", number: number): boolean =>
-    kind === "log" ? number >= segment : (kind === "table" ? tables : values).has(number)
+  // No ballast: who has it says so (ballast.ts).
+  return (kind: "log" | "table" | "value" | "ballast", number: number): boolean => {
+    if (kind === "log") return number >= segment
+    return kind !== "ballast" && (kind === "table" ? tables : values).has(number)
+  }
 }
 
 const logReport = (report: RecoveryReport, replay: ReplayReport): Effect.Effect<void> => {

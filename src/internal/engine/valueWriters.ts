@@ -3,6 +3,9 @@
 // A stream may wait for its source while the database is closed, and go on afterwards, when another process has the
 // directory. So what touches a file here does it in turn with `stop`, which ends every file that is not finished: from
 // then on nothing is written, and nothing removed.
+//
+// Nor is anything written for a commit that would be refused: where the ballast was given up (ballast.ts), its room is
+// not for values that are on their way.
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
@@ -28,13 +31,9 @@ export class ValueWriters {
   readonly create: Effect.Effect<ValueWriter, DatabaseError> = Effect.uninterruptible(
     Effect.suspend(() =>
       this.call(
-        Effect.suspend(() => {
-          const refusal = this.refusal()
-          if (refusal !== undefined) return Effect.fail(refusal)
-          return Effect.map(this.values.create, (writer) => {
-            this.active.add(writer)
-            return this.guarded(writer)
-          })
+        Effect.map(this.values.create, (writer) => {
+          this.active.add(writer)
+          return this.guarded(writer)
         })
       )
     )
@@ -49,7 +48,12 @@ export class ValueWriters {
   })
 
   private call<A>(effect: Effect.Effect<A, DatabaseError>): Effect.Effect<A, DatabaseError> {
-    return this.calls.withPermit(Effect.suspend(() => (this.stopped ? Effect.fail(closed()) : effect)))
+    return this.calls.withPermit(
+      Effect.suspend(() => {
+        const refusal = this.stopped ? closed() : this.refusal()
+        return refusal === undefined ? effect : Effect.fail(refusal)
+      })
+    )
   }
 
   private end(writer: ValueWriter): Effect.Effect<void> {

@@ -1,6 +1,6 @@
 // Sizes and room of the ballast, as DESIGN §8 has them, and that it is not made and removed by turns.
 import { assert, describe, it } from "@effect/vitest"
-import { type BallastState, chooseBallast } from "../../../src/internal/structure/ballastChoice.ts"
+import { type BallastState, chooseBallast, recoveryBytes } from "../../../src/internal/structure/ballastChoice.ts"
 import { defaults } from "../../../src/services/Options.ts"
 
 const MiB = 1024 * 1024
@@ -14,18 +14,30 @@ describe("the choice of the ballast", () => {
     { tableMiB: 63.9, bytes: 0 },
     { tableMiB: 64, bytes: 4 },
     { tableMiB: 160, bytes: 10 },
-    { tableMiB: 256, bytes: 16 },
-    { tableMiB: 100_000, bytes: 16 }
+    { tableMiB: 1024, bytes: 64 },
+    { tableMiB: 100_000, bytes: 64 }
   ])("of $tableMiB MiB of tables is $bytes MiB", ({ bytes, tableMiB }) => {
     const choice = choose({ liveBytes: tableMiB * MiB })
     assert.deepStrictEqual(choice, bytes === 0 ? { _tag: "Keep" } : { _tag: "Make", bytes: bytes * MiB })
   })
 
-  it("is a memtable and a quarter at least, and not over the limit", () => {
-    assert.deepStrictEqual(choose({ liveBytes: 64 * MiB }, defaults), { _tag: "Make", bytes: 16 * MiB })
-    const limits = { ...defaults, arenaBytes: 8 * MiB }
-    assert.deepStrictEqual(choose({ liveBytes: 64 * MiB }, limits), { _tag: "Make", bytes: 10 * MiB })
-    assert.strictEqual(choose({ liveBytes: 63 * MiB }, limits)._tag, "Keep")
+  it.each([
+    { arenaMiB: 16, limitMiB: 64, bytes: 20 },
+    { arenaMiB: 8, limitMiB: 64, bytes: 10 },
+    { arenaMiB: 64, limitMiB: 64, bytes: 80 },
+    { arenaMiB: 16, limitMiB: 1, bytes: 20 }
+  ])(
+    "is a memtable of $arenaMiB MiB and a quarter at least, whatever the limit is",
+    ({ arenaMiB, bytes, limitMiB }) => {
+      const limits = { ...defaults, arenaBytes: arenaMiB * MiB, ballastBytesMax: limitMiB * MiB }
+      assert.deepStrictEqual(choose({ liveBytes: 64 * MiB }, limits), { _tag: "Make", bytes: bytes * MiB })
+      assert.strictEqual(choose({ liveBytes: 64 * MiB, heldBytes: bytes * MiB }, limits)._tag, "Keep")
+      assert.strictEqual(choose({ liveBytes: 63 * MiB }, limits)._tag, "Keep")
+    }
+  )
+
+  it("leaves an open room for every memtable, before it takes the ballast over", () => {
+    assert.strictEqual(recoveryBytes(defaults), 60 * MiB)
   })
 
   it("is none where the limit is 0", () => {
@@ -39,8 +51,8 @@ describe("the choice of the ballast", () => {
     { tableMiB: 33, heldMiB: 4, tag: "Keep" },
     { tableMiB: 127, heldMiB: 4, tag: "Keep" },
     { tableMiB: 128, heldMiB: 4, tag: "Make" },
-    { tableMiB: 255, heldMiB: 15, tag: "Keep" },
-    { tableMiB: 256, heldMiB: 15, tag: "Make" },
+    { tableMiB: 1023, heldMiB: 60, tag: "Keep" },
+    { tableMiB: 1024, heldMiB: 60, tag: "Make" },
     { tableMiB: 129, heldMiB: 16, tag: "Keep" },
     { tableMiB: 128, heldMiB: 16, tag: "Make" }
   ])("with $heldMiB MiB for $tableMiB MiB of tables is $tag", ({ heldMiB, tableMiB, tag }) => {
@@ -57,6 +69,14 @@ describe("the choice of the ballast", () => {
   ])("with $freeMiB MiB free, $heldMiB held, in use $inUse, is $tag", ({ freeMiB, heldMiB, inUse, tag }) => {
     const state = { liveBytes: 64 * MiB, freeBytes: freeMiB * MiB, heldBytes: heldMiB * MiB, inUse }
     assert.strictEqual(choose(state)._tag, tag)
+  })
+
+  it.each([
+    { freeMiB: 2, isTight: false },
+    { freeMiB: 1.9, isTight: true }
+  ])("with $freeMiB MiB left of a reserve of 4, tight is $isTight", ({ freeMiB, isTight }) => {
+    const choice = choose({ liveBytes: 64 * MiB, freeBytes: freeMiB * MiB, inUse: true })
+    assert.deepStrictEqual(choice, { _tag: "Reserve", isTight })
   })
 
   it("holds nobody back when the tables got small", () => {
