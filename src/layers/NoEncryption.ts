@@ -5,12 +5,27 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { randomBytesUnsafe } from "../internal/engine/randomId.ts"
 import { checksumSealer } from "../internal/format/sealer.ts"
-import { fail, Unsupported } from "../services/DatabaseError.ts"
-import { Encryption } from "../services/Encryption.ts"
+import { EncryptionKeyRequired, fail } from "../services/DatabaseError.ts"
+import { Encryption, type FileEncryption, type Place } from "../services/Encryption.ts"
+
+const attached: FileEncryption = {
+  name: "none",
+  tagBytes: 4,
+  keyGeneration: () => 0,
+  databaseId: undefined,
+  newFileId: (random) => randomBytesUnsafe(random, 32),
+  // What a header says of its key is compared with the sealer by whoever has read it.
+  sealer: () => Effect.succeed(checksumSealer),
+  threadKeys: () => ({ cipher: "none", generations: [] }),
+  persist: () => Effect.void,
+  keys: undefined
+}
 
 /**
- * Tags of four bytes, the CRC-32 of the associated data and the body. A file sealed with a key is `Unsupported`.
+ * Tags of four bytes, the CRC-32 of the associated data and the body. A database that is encrypted fails
+ * `EncryptionKeyRequired`.
  *
  * @since 0.1.0
  * @category layers
@@ -19,17 +34,10 @@ export const layer: Layer.Layer<Encryption> = Layer.succeed(
   Encryption,
   Encryption.of({
     name: "none",
-    tagBytes: 4,
-    keyGeneration: 0,
-    sealer: ({ keyGeneration }) =>
-      keyGeneration === 0
-        ? Effect.succeed(checksumSealer)
-        : Effect.fail(
-            fail(
-              new Unsupported({
-                message: `the file is sealed with key ${keyGeneration}; provide the encryption layer that has it`
-              })
-            )
-          )
+    attach: ({ directory, sealedWith }: Place) => {
+      if (sealedWith !== 20) return Effect.succeed(attached)
+      const message = `the database in ${directory} is encrypted; give the key that it was created with`
+      return Effect.fail(fail(new EncryptionKeyRequired({ message })))
+    }
   })
 )

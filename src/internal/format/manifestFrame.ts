@@ -24,7 +24,7 @@ import {
   fileHeaderBytes,
   FileKind
 } from "./fileHeader.ts"
-import { assert, FormatError } from "./formatError.ts"
+import { again, assert, FormatError } from "./formatError.ts"
 import { decodeEdit, encodeEdit, type ManifestEdit } from "./manifestEdit.ts"
 import { type Sealer, type SealerFor, sealerOf } from "./sealer.ts"
 
@@ -127,7 +127,7 @@ class ManifestScanner {
       return decodeEdit(plain)
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
-      throw new FormatError(`edit ${this.ordinal}: ${error.message}`, this.offset, { unsupported: error.unsupported })
+      throw again(error, `edit ${this.ordinal}: ${error.message}`, this.offset)
     }
   }
 

@@ -8,7 +8,10 @@
 import { concatBytes, readU32, writeU32 } from "./bytes.ts"
 import { crc32, crc32Range } from "./checksum.ts"
 import type { FileHeader } from "./fileHeader.ts"
-import { FormatError } from "./formatError.ts"
+import { again, FormatError } from "./formatError.ts"
+
+/** Which seal a file has: 4 is a checksum; 20 a tag of 16 bytes with the low four of its nonce's counter. */
+export type TagBytes = 4 | 20
 
 export interface Sealed {
   readonly body: ReadonlyArray<Uint8Array>
@@ -20,7 +23,7 @@ export interface Sealed {
  * arguments: `associated` is reused by its owner.
  */
 export interface Sealer {
-  readonly tagBytes: 4 | 16
+  readonly tagBytes: TagBytes
   readonly keyGeneration: number
   readonly seal: (associated: Uint8Array, plain: Uint8Array) => { readonly body: Uint8Array; readonly tag: Uint8Array }
   readonly open: (associated: Uint8Array, body: Uint8Array, tag: Uint8Array) => Uint8Array
@@ -84,7 +87,7 @@ export const openPiece = (
     return sealer.open(piece.associated, piece.body, piece.tag)
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
-    throw new FormatError(`${piece.what}: ${error.message}`, piece.offset)
+    throw again(error, `${piece.what}: ${error.message}`, piece.offset)
   }
 }
 

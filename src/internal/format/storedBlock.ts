@@ -12,7 +12,7 @@
 // The offset of the block in its file is in what the tag covers: a block copied to another place does not open there.
 // How long a stored block is says whoever points to it. The trailer is believed only when the tag is right.
 import { readU32, writeU32, writeU64 } from "./bytes.ts"
-import { assert, FormatError, unsupported } from "./formatError.ts"
+import { again, assert, FormatError, unsupported } from "./formatError.ts"
 import { storedKeyBytesMax, valueBytesMax } from "./record.ts"
 import { openPiece, type Sealer } from "./sealer.ts"
 
@@ -133,8 +133,6 @@ export const decodingAt = <A>(offset: number, decode: () => A): A => {
     return decode()
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
-    throw new FormatError(`${error.message} (at ${error.offset} of the block)`, offset, {
-      unsupported: error.unsupported
-    })
+    throw again(error, `${error.message} (at ${error.offset} of the block)`, offset)
   }
 }
