@@ -34,8 +34,9 @@ export const layer: Layer.Layer<Encryption> = Layer.succeed(
   Encryption,
   Encryption.of({
     name: "none",
-    attach: ({ directory, sealedWith }: Place) => {
-      if (sealedWith !== 20) return Effect.succeed(attached)
+    attach: ({ directory, keyrings, sealedWith }: Place) => {
+      // Without a marker, a keyring is all that says what the database was, or was to be.
+      if (sealedWith !== 20 && (sealedWith === 4 || keyrings.length === 0)) return Effect.succeed(attached)
       const message = `the database in ${directory} is encrypted; give the key that it was created with`
       return Effect.fail(fail(new EncryptionKeyRequired({ message })))
     }

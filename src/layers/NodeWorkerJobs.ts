@@ -9,6 +9,7 @@ import * as FiberHandle from "effect/FiberHandle"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { availableParallelism } from "node:os"
+import { assert } from "../internal/format/formatError.ts"
 import { fromDisk } from "../internal/engine/diskErrors.ts"
 import { ofFailure } from "../internal/engine/jobFailure.ts"
 import { discardFiles } from "../internal/engine/jobFiles.ts"
@@ -21,9 +22,8 @@ import { type AnyWork, isCollect } from "../internal/structure/jobWork.ts"
 import { unionOf } from "../internal/structure/keySpans.ts"
 import { Closed, type DatabaseError, fail, JobFailed } from "../services/DatabaseError.ts"
 import type { Disk } from "../services/Disk.ts"
-import { Encryption } from "../services/Encryption.ts"
 import { Jobs, type JobsService, type Merged } from "../services/Jobs.ts"
-import type { Manifest } from "../services/Manifest.ts"
+import { Manifest } from "../services/Manifest.ts"
 import { Options } from "../services/Options.ts"
 import * as InlineJobs from "./InlineJobs.ts"
 import { jobProgram } from "./NodeJobProgram.ts"
@@ -201,8 +201,11 @@ class Pool {
     const words = new Int32Array(new SharedArrayBuffer(4 * jobWords))
     const id = this.nextId
     this.nextId += 1
-    const { directory } = this.parts.manifest
-    const message: RunMessage = { _tag: "Run", id, work: sent(job), setup, directory, words }
+    const { directory, encryption } = this.parts.manifest
+    assert(encryption.threadKeys !== undefined, "threads are for an encryption that gives them its keys")
+    // With each job, as a rotation changes them; taken with the generation that the setup names, in one step.
+    const keys = encryption.threadKeys()
+    const message: RunMessage = { _tag: "Run", id, work: sent(job), setup, directory, words, keys }
     return { files: [...setup.files], message }
   }
 
@@ -250,7 +253,7 @@ const sent = (job: Job): AnyWork => {
 export const make = Effect.fnUntraced(function* (
   threadsMax: number,
   options: ThreadOptions = {}
-): Effect.fn.Return<JobsService, never, Disk | Manifest | Encryption | Scope.Scope> {
+): Effect.fn.Return<JobsService, never, Disk | Manifest | Scope.Scope> {
   const parts = yield* jobParts
   const watch = yield* FiberHandle.make<void>()
   const pool = new Pool({ parts, options, threadsMax, watch })
@@ -265,7 +268,8 @@ export const make = Effect.fnUntraced(function* (
 
 /**
  * Runs jobs in threads, which are started when the first job comes, and share memtables with this one. A flush does not
- * wait for a compaction. Where no thread can be started, and for files that are encrypted, it is `InlineJobs`.
+ * wait for a compaction. Where no thread can be started, and where the encryption does not give its keys away, it is
+ * `InlineJobs`.
  *
  * **Details**
  *
@@ -275,10 +279,10 @@ export const make = Effect.fnUntraced(function* (
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Jobs, never, Disk | Manifest | Encryption> = Layer.unwrap(
+export const layer: Layer.Layer<Jobs, never, Disk | Manifest> = Layer.unwrap(
   Effect.gen(function* () {
     const { workers = workersDefault() } = yield* Options
-    const { name } = yield* Encryption
-    return workers === 0 || name !== "none" ? InlineJobs.layer : Layer.effect(Jobs, make(workers))
+    const { encryption } = yield* Manifest
+    return workers === 0 || encryption.threadKeys === undefined ? InlineJobs.layer : Layer.effect(Jobs, make(workers))
   })
 )

@@ -14,12 +14,13 @@ import {
   type JobFailure,
   JobWord,
   type RunMessage,
+  type ThreadKeys,
   ThreadWord,
   type ToWorker
 } from "../internal/structure/jobMessages.ts"
 import { isFlush } from "../internal/structure/jobWork.ts"
-import type { JobAnswer, JobFile, JobRequest, JobResult, Kernel } from "../internal/structure/jobRequest.ts"
-import { checksumSealer } from "../internal/format/sealer.ts"
+import type { JobAnswer, JobFile, JobRequest, JobResult, Kernel, SealedFile } from "../internal/structure/jobRequest.ts"
+import { checksumSealer, type Sealer } from "../internal/format/sealer.ts"
 
 type Asked<Tag extends JobRequest["_tag"]> = Extract<JobRequest, { readonly _tag: Tag }>
 
@@ -204,6 +205,12 @@ class JobFiles {
   }
 }
 
+/** The same as the encryption's own, of the keys that came with the job. */
+const sealerOf = ({ cipher }: ThreadKeys, _file: SealedFile): Sealer => {
+  if (cipher === "none") return checksumSealer
+  throw new Error(`no sealer for ${cipher} in a worker`)
+}
+
 class RunningJob {
   readonly id: number
   readonly isFlush: boolean
@@ -212,6 +219,7 @@ class RunningJob {
   private readonly files: JobFiles
   private readonly kernel: Kernel
   private readonly words: Int32Array
+  private readonly keys: ThreadKeys
   private answer: JobAnswer = undefined
   private asked = false
 
@@ -219,6 +227,7 @@ class RunningJob {
     this.id = message.id
     this.isFlush = isFlush(message.work)
     this.words = message.words
+    this.keys = message.keys
     this.files = new JobFiles(message)
     this.kernel = kernelOf(message.work, message.setup)
   }
@@ -262,7 +271,7 @@ class RunningJob {
         this.files.closeInput(request.file)
         return undefined
       case "Sealer":
-        return checksumSealer
+        return sealerOf(this.keys, request.file)
       case "Files":
         this.waiting = true
         send({ _tag: "Files", id: this.id })
@@ -313,8 +322,8 @@ class RunningJob {
 const failureOf = (error: unknown): JobFailure => {
   if (error instanceof DiskFailure) return error.failure
   if (error instanceof FileDamage) {
-    const { message, offset, unsupported } = error.error
-    return { _tag: "Damage", file: error.file, message, offset, unsupported }
+    const { message, offset, tampered, unsupported } = error.error
+    return { _tag: "Damage", file: error.file, message, offset, tampered, unsupported }
   }
   return { _tag: "Bug", message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
 }

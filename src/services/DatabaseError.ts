@@ -295,6 +295,15 @@ export const Reason = Schema.Union([
 export type Reason = typeof Reason.Type
 
 /**
+ * Whether a file does not hold what was written to it, by accident or by somebody's hand.
+ *
+ * @since 0.1.0
+ * @category reasons
+ */
+export const isDamage = (reason: Reason): reason is Corruption | Tampered =>
+  reason._tag === "Corruption" || reason._tag === "Tampered"
+
+/**
  * The failure of a Strata operation.
  *
  * **When to use**

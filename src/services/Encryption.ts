@@ -207,7 +207,7 @@ export interface FileEncryption {
   readonly databaseId: Uint8Array | undefined
   /** 32 bytes, unique for ever. */
   readonly newFileId: (random: Effect.Success<typeof Random.Random>) => Uint8Array
-  /** A generation that is not known fails `Tampered`. */
+  /** Of a generation that is not known, or no longer: `EncryptionKeyMismatch`. */
   readonly sealer: (file: SealedFile) => Effect.Effect<FileSealer, DatabaseError>
   /** `undefined` if the sealers can only be made on this thread: jobs run here, too. */
   readonly threadKeys: (() => ThreadKeys) | undefined

@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { DatabaseError } from "./DatabaseError.ts"
+import type { Allocate, FileEncryption, KeyControl } from "./Encryption.ts"
 
 /**
  * How much of the values of one logical value file the entries of a table name.
@@ -52,6 +53,8 @@ export interface ValueFileMeta {
   /** Checksum of the file's footer, which in turn covers the rest. */
   readonly footerCrc: number
   readonly epoch: number
+  /** Of the data key that it is sealed with; 0 without encryption. */
+  readonly keyGeneration: number
   /** At least one; by id, ascending. A logical file is in one live value file only. */
   readonly sections: ReadonlyArray<ValueSection>
 }
@@ -82,6 +85,8 @@ export interface TableMeta {
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number
+  /** Of the data key that it is sealed with; 0 without encryption. */
+  readonly keyGeneration: number
   /** By file, ascending; of every logical file that an entry names. */
   readonly valueRefs: ReadonlyArray<ValueRefs>
 }
@@ -159,6 +164,8 @@ export class Manifest extends Context.Service<
     readonly directory: string
     /** Whether the directory held a database. */
     readonly exists: boolean
+    /** How all files of the database are sealed, attached to its keys. */
+    readonly encryption: FileEncryption
     readonly state: () => ManifestState
     /** The epoch that `begin` starts, or has started. */
     readonly epochNext: number
@@ -189,6 +196,13 @@ export class Manifest extends Context.Service<
         readonly lastSequence: number
       }
     ) => Effect.Effect<void, DatabaseError>
+    /**
+     * Changes the keys, in turn with `publish` and `copyTo`, which need a keyring that stays what it is. A defect
+     * without encryption, and before `begin`.
+     */
+    readonly changeKeys: <A>(
+      change: (keys: KeyControl, allocate: Allocate) => Effect.Effect<A, DatabaseError>
+    ) => Effect.Effect<A, DatabaseError>
     /**
      * Runs the effect in turn with `publish`, and not at all after a failed sync: then nobody knows which files a crash
      * would leave live. For removing what no state names.

@@ -8,7 +8,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
+import { Closed, type DatabaseError, fail, isDamage } from "../../services/DatabaseError.ts"
 import type { CollectedValues } from "../../services/Maintenance.ts"
 import type { ValueFileMeta } from "../../services/Manifest.ts"
 import {
@@ -209,7 +209,7 @@ export class Collector {
     return Effect.suspend(() => {
       const { reason } = error
       if (reason._tag === "Poisoned") this.parts.committer.poison(error)
-      if (reason._tag === "Corruption") this.leave(work, reason.file)
+      if (isDamage(reason)) this.leave(work, reason.file)
       this.failing = error
       this.failuresInRow += 1
       this.counters.collectionFailures += 1

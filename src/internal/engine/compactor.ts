@@ -8,7 +8,7 @@
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
-import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
+import { Closed, type DatabaseError, fail, isDamage } from "../../services/DatabaseError.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { Table } from "../../services/SsTable.ts"
@@ -260,7 +260,7 @@ export class Compactor {
       const { committer } = this.parts
       const { reason } = error
       if (reason._tag === "Poisoned") committer.poison(error)
-      if (reason._tag === "Corruption") this.leave(work, reason.file)
+      if (isDamage(reason)) this.leave(work, reason.file)
       this.failing = error
       this.failuresInRow += 1
       this.counters.compactionFailures += 1

@@ -1,10 +1,12 @@
 // What the names in a directory say: which files are ours, and whether a database may be created here.
 //
-// A creation writes, in this order: a manifest, log segments without commits, and the marker that makes it a database.
+// A creation writes, in this order: log segments without commits, if it is encrypted a keyring, a manifest, and the
+// marker that makes it a database.
 // So without a valid marker
 //
 //   nothing, or names that no one cares about           empty: create
-//   manifests, torn markers, segments without commits   an unfinished creation: create anew
+//   keyrings, manifests, torn markers, segments
+//     without commits                                   an unfinished creation: create anew
 //   tables, value files, segments with commits          a database whose marker is lost: damage, touch nothing
 //   anything that is not ours                           somebody else's directory: refuse
 import type { DirectoryEntry } from "../../services/Disk.ts"
@@ -25,6 +27,8 @@ export interface DirectoryState {
   readonly logs: ReadonlyArray<OwnFile>
   readonly tables: ReadonlyArray<OwnFile>
   readonly valueFiles: ReadonlyArray<OwnFile>
+  /** The highest number first. */
+  readonly keyrings: ReadonlyArray<OwnFile>
   /** Names that keep a database from being created here. */
   readonly foreign: ReadonlyArray<string>
   /** The highest number in a name of ours, whatever bears it; 0 if there is none. */
@@ -35,12 +39,13 @@ export interface DirectoryState {
 const harmless = new Set(["lost+found", "Thumbs.db", "desktop.ini"])
 
 export const directoryState = (entries: ReadonlyArray<DirectoryEntry>): DirectoryState => {
-  const files: Record<"marker" | "manifest" | "log" | "table" | "value", Array<OwnFile>> = {
+  const files: Record<"marker" | "manifest" | "log" | "table" | "value" | "keyring", Array<OwnFile>> = {
     marker: [],
     manifest: [],
     log: [],
     table: [],
-    value: []
+    value: [],
+    keyring: []
   }
   const foreign: Array<string> = []
   let numberMax = 0
@@ -61,13 +66,14 @@ export const directoryState = (entries: ReadonlyArray<DirectoryEntry>): Director
     logs: files.log,
     tables: files.table,
     valueFiles: files.value,
+    keyrings: files.keyring.sort(newestFirst),
     foreign,
     numberMax
   }
 }
 
 // The base segment of a database without commits: the header and a LINK (20 bytes), with the longest tag.
-const emptySegmentBytesMax = fileHeaderBytes + frameHeaderBytes + 20 + 16
+const emptySegmentBytesMax = fileHeaderBytes + frameHeaderBytes + 20 + 20
 
 /** Files that only a database that was once complete can have left. */
 export const dataFiles = (state: DirectoryState): ReadonlyArray<OwnFile> => [

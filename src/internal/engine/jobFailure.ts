@@ -19,8 +19,10 @@ export const ofFailure = (parts: JobParts, failure: JobFailure): Effect.Effect<n
       return Effect.fail(operation === "read" ? ofRead(error) : ofDisk(error))
     }
     case "Damage": {
-      const { file, message, offset, unsupported } = failure
-      return Effect.fail(ofFormat(new FormatError(message, offset, { unsupported }), jobFilePath(parts, file)))
+      const { file, message, offset, tampered, unsupported } = failure
+      return Effect.fail(
+        ofFormat(new FormatError(message, offset, { tampered, unsupported }), jobFilePath(parts, file))
+      )
     }
     case "Cancelled":
       return Effect.interrupt

@@ -4,7 +4,7 @@
 //   install   the whole state, as a new manifest with a new marker (stateFiles.ts)
 //             → remove older markers → sync directory → remove older manifests
 //
-// `begin` installs, as a new epoch; `publish` appends, or installs when the manifest has outgrown its limit or has torn
+// `begin` makes the keyring durable, if there is one, and installs, as a new epoch; `publish` appends, or installs when the manifest has outgrown its limit or has torn
 // bytes at its end (an append that the disk refused half-way: nothing may ever follow them).
 //
 // A crash at any step leaves a directory that opens: until the marker is durable, the older marker and its manifest are
@@ -18,6 +18,7 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { DiskError } from "../../services/Disk.ts"
+import type { Allocate, KeyControl } from "../../services/Encryption.ts"
 import type { ManifestChange } from "../../services/Manifest.ts"
 import { assert } from "../format/formatError.ts"
 import { applyEdit, type ManifestFacts } from "../structure/manifestState.ts"
@@ -98,13 +99,16 @@ export class ManifestWriter {
   begin(change: ManifestChange): Effect.Effect<void, DatabaseError> {
     return this.alone(() => {
       assert(this.open === undefined, "a manifest begins once")
-      const next = applyEdit(this.facts, {
-        ...change,
-        encryptionName: this.parts.encryption.name,
-        fileNumberNext: this.numberNext,
-        epoch: this.epochNext
+      const { encryption } = this.parts
+      const install = Effect.suspend(() => {
+        const numbers = { fileNumberNext: this.numberNext, epoch: this.epochNext }
+        return this.install(applyEdit(this.facts, { ...change, encryptionName: encryption.name, ...numbers }))
       })
-      return this.install(next)
+      // What is published could not be opened without the keyring.
+      return Effect.andThen(
+        encryption.persist(() => this.allocate()),
+        install
+      )
     })
   }
 
@@ -130,6 +134,22 @@ export class ManifestWriter {
       // On a full disk the few bytes of an edit may fit where a whole manifest does not, and the edit may free space.
       return Effect.catch(this.install(next), (error) => (this.poison === undefined ? append : Effect.fail(error)))
     })
+  }
+
+  /** In turn with all else. The keyring's own failures are its own: what is published needs the one that was there. */
+  changeKeys<A>(
+    change: (keys: KeyControl, allocate: Allocate) => Effect.Effect<A, DatabaseError>
+  ): Effect.Effect<A, DatabaseError> {
+    return this.alone(() => {
+      const { keys } = this.parts.encryption
+      assert(this.open !== undefined && keys !== undefined, "keys are changed where there are some")
+      return change(keys, () => this.allocate())
+    })
+  }
+
+  /** In turn with all else, and so with one keyring and one state. */
+  copy(effect: Effect.Effect<void, DatabaseError>): Effect.Effect<void, DatabaseError> {
+    return this.turn.withPermit(effect)
   }
 
   /** Removes what no state names. */

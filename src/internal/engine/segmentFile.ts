@@ -64,7 +64,7 @@ export const createSegment = Effect.fnUntraced(function* (parts: LogParts) {
     Effect.andThen(Effect.mapError(Effect.andThen(file.sync, disk.syncDirectory(directory)), poisonedBy))
   )
   yield* Effect.tapError(written, () => Effect.ignore(file.close))
-  return new SegmentFile(number, { file, frames, isRewindable: header.keyGeneration === 0 })
+  return new SegmentFile(number, { file, frames, isRewindable: sealer.tagBytes === 4 })
 }, Effect.uninterruptible)
 
 /** Fails `Poisoned` if all the bytes were accepted and then something failed: nobody knows whether they are there. */

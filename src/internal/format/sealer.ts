@@ -95,7 +95,9 @@ export const openPiece = (
 export const sealerOf = (header: FileHeader, sealerFor: SealerFor): Sealer => {
   const sealer = sealerFor(header)
   if (sealer.tagBytes !== header.tagBytes || sealer.keyGeneration !== header.keyGeneration) {
-    throw new FormatError(`the file is sealed with ${header.tagBytes}-byte tags, key ${header.keyGeneration}`, 11)
+    const message = `the file is sealed with ${header.tagBytes}-byte tags, key ${header.keyGeneration}`
+    // Where all is encrypted, somebody has put it there.
+    throw new FormatError(message, 11, { tampered: sealer.tagBytes !== 4 })
   }
   return sealer
 }

@@ -210,7 +210,7 @@ export class TableBuilder {
 
   private tableFacts(footerCrc: number, refs: ReadonlyArray<FileRefs>): TableFacts {
     const { entryCount, rangeRemovalCount, removeCount, sequenceMax, sequenceMin } = this.facts
-    const { epoch, fileId, fileNumber } = this.header
+    const { epoch, fileId, fileNumber, keyGeneration } = this.header
     const { largest, smallest } = this.bounds()
     return {
       number: fileNumber,
@@ -226,6 +226,7 @@ export class TableBuilder {
       sequenceMin,
       sequenceMax,
       epoch,
+      keyGeneration,
       valueRefs: summaryOf(refs)
     }
   }

@@ -3,7 +3,7 @@
 //   tableMeta := number: varint  level: varint  bytes: varint  fileId[32]  footerCrc: u32
 //                smallestLength: varint  smallest  largestLength: varint  largest
 //                entryCount: varint  removeCount: varint  rangeRemovalCount: varint  hiddenCount: varint
-//                sequenceMin: varint  sequenceMax: varint  epoch: varint
+//                sequenceMin: varint  sequenceMax: varint  epoch: varint  keyGeneration: varint
 //                refsCount: varint  valueRefs{refsCount}                    by file, ascending
 //   valueRefs := file: varint  count: varint  bytes: varint
 import type { ByteReader, ByteWriter } from "./bytes.ts"
@@ -46,6 +46,8 @@ export interface TableMeta {
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number
+  /** As in the file's header. */
+  readonly keyGeneration: number
   /** By file, ascending. */
   readonly valueRefs: ReadonlyArray<ValueRefs>
 }
@@ -67,6 +69,7 @@ export const writeTableMeta = (writer: ByteWriter, table: TableMeta): void => {
   writer.varint(table.sequenceMin)
   writer.varint(table.sequenceMax)
   writer.varint(table.epoch)
+  writer.varint(table.keyGeneration)
   writer.varint(table.valueRefs.length)
   for (const { bytes, count, file } of table.valueRefs) {
     writer.varint(file)
@@ -92,6 +95,7 @@ export const readTableMeta = (reader: ByteReader): TableMeta => {
     sequenceMin: reader.varint(),
     sequenceMax: reader.varint(),
     epoch: reader.varint(),
+    keyGeneration: reader.varint(),
     valueRefs: readValueRefs(reader)
   }
   const problem = problemOf(table)

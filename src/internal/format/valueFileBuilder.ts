@@ -195,9 +195,10 @@ export class ValueFileBuilder {
       { fileHeader: this.fileHeader, sealer }
     )
     for (const chunk of footer.chunks) this.chunkOf(chunk)
-    const { epoch, fileId, fileNumber: number } = this.header
+    const { epoch, fileId, fileNumber: number, keyGeneration } = this.header
     const metas = placed.map(({ bytes, count, id }) => ({ id, count, bytes }))
-    const meta = { number, bytes: this.offset, fileId, footerCrc: footer.footerCrc, epoch, sections: metas }
+    const { footerCrc } = footer
+    const meta = { number, bytes: this.offset, fileId, footerCrc, epoch, keyGeneration, sections: metas }
     return { chunks: this.take(), meta }
   }
 

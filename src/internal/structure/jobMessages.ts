@@ -23,6 +23,13 @@ export const threadWords = 1
 export const JobWord = { cancelled: 0, created: 1 } as const
 export const jobWords = 2
 
+/** As in `services/Encryption.ts`, which this may not import: what sealers are made of in a worker. */
+export interface ThreadKeys {
+  readonly cipher: "none" | "aes-256-gcm"
+  /** `key` is a `KeyObject`. */
+  readonly generations: ReadonlyArray<{ readonly generation: number; readonly key: unknown }>
+}
+
 export interface RunMessage {
   readonly _tag: "Run"
   readonly id: number
@@ -30,6 +37,7 @@ export interface RunMessage {
   readonly setup: JobSetup
   readonly directory: string
   readonly words: Int32Array
+  readonly keys: ThreadKeys
 }
 
 export type ToWorker =
@@ -52,6 +60,7 @@ export type JobFailure =
       readonly message: string
       readonly offset: number
       readonly unsupported: boolean
+      readonly tampered: boolean
     }
   | { readonly _tag: "Cancelled" }
   | { readonly _tag: "Bug"; readonly message: string }
