@@ -20,6 +20,7 @@ import {
 } from "../internal/structure/jobMessages.ts"
 import { isFlush } from "../internal/structure/jobWork.ts"
 import type { JobAnswer, JobFile, JobRequest, JobResult, Kernel, SealedFile } from "../internal/structure/jobRequest.ts"
+import { threadSealer } from "../internal/format/aead.ts"
 import { checksumSealer, type Sealer } from "../internal/format/sealer.ts"
 
 type Asked<Tag extends JobRequest["_tag"]> = Extract<JobRequest, { readonly _tag: Tag }>
@@ -206,10 +207,8 @@ class JobFiles {
 }
 
 /** The same as the encryption's own, of the keys that came with the job. */
-const sealerOf = ({ cipher }: ThreadKeys, _file: SealedFile): Sealer => {
-  if (cipher === "none") return checksumSealer
-  throw new Error(`no sealer for ${cipher} in a worker`)
-}
+const sealerOf = ({ cipher, generations }: ThreadKeys, file: SealedFile): Sealer =>
+  cipher === "none" ? checksumSealer : threadSealer(generations, file)
 
 class RunningJob {
   readonly id: number

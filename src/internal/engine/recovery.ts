@@ -222,6 +222,8 @@ const persist = Effect.fnUntraced(function* (
   const { manifest, wal } = parts
   const { live } = replayer
   const [oldest, ...newer] = [...live.current.slots].reverse()
+  // A keyring that was found after a crash may not be durable: nothing is sealed by it before it is.
+  yield* manifest.encryption.persist(manifest.allocateFileNumber)
   yield* wal.start(contentOf(oldest!))
   oldest!.segment = wal.segment()
   for (const slot of newer) {

@@ -19,7 +19,7 @@
 // Limits of a file: 2^32 - 1 pieces and 64 GiB, far below what GCM allows with counted nonces, and far above what the
 // builders of files make; to reach them is a bug.
 import { ByteWriter, concatBytes, readU32, writeU32, writeU64 } from "./bytes.ts"
-import { aesGcm, type Cipher, derivedKey, gcmTagBytes, type Key, nonceBytes } from "./cipher.ts"
+import { aesGcm, type Cipher, derivedKey, gcmTagBytes, isKey, type Key, nonceBytes } from "./cipher.ts"
 import type { FileKind } from "./fileHeader.ts"
 import { assert, tampered } from "./formatError.ts"
 import type { Sealed, Sealer } from "./sealer.ts"
@@ -116,4 +116,28 @@ export class AeadSealer implements Sealer {
     writeU32(tag, gcmTagBytes, this.pieces)
     return { body: sealed.body, tag }
   }
+}
+
+/** For a file that says it is sealed with a data key that there is not. */
+export const refusingSealer = (keyGeneration: number): Sealer => ({
+  tagBytes: aeadTagBytes,
+  keyGeneration,
+  seal: () => {
+    throw new Error("a sealer without a key seals nothing")
+  },
+  open: () => {
+    throw tampered(`it says that it is sealed with data key ${keyGeneration}, which the keyring does not have`, 0)
+  }
+})
+
+/** The sealer of a file, by the keys that an encryption gave to another thread. */
+export const threadSealer = (
+  generations: ReadonlyArray<{ readonly generation: number; readonly key: unknown }>,
+  file: FileIdentity & { readonly access: "seal" | "open"; readonly keyGeneration: number }
+): Sealer => {
+  const { keyGeneration } = file
+  const found = generations.find(({ generation }) => generation === keyGeneration)
+  if (found === undefined) return refusingSealer(keyGeneration)
+  assert(isKey(found.key), "a thread is given keys")
+  return new AeadSealer({ dataKey: found.key, keyGeneration, file })
 }

@@ -44,7 +44,7 @@ export const pieceLengthBytes = 4
 /** What stands before the key in a value's first piece: its sequence, and the length of the key. */
 const headBytesMax = varintBytesMax + varintBytes(storedKeyBytesMax)
 /** With its length and the longest tag. */
-const pieceExtraMax = pieceLengthBytes + storedBlockExtra(16)
+const pieceExtraMax = pieceLengthBytes + storedBlockExtra(20)
 
 /** At most so long is a value with its key, both together this long, in a file. */
 export const storedValueBytesMax = (plainBytes: number): number => {

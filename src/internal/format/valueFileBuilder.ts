@@ -293,7 +293,7 @@ export class ValueFileBuilder {
   }
 }
 
-const sealedBytesMax = storedBlockExtra(16)
+const sealedBytesMax = storedBlockExtra(20)
 const wholePieceBytes = pieceLengthBytes + pieceBytes + sealedBytesMax
 /** Pieces of spare memory. A fresh one for each would not be freed in time: long values made 100 MiB of garbage. */
 const spareMax = 8
