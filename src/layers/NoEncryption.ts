@@ -10,7 +10,12 @@ import { checksumSealer } from "../internal/format/sealer.ts"
 import { EncryptionKeyRequired, fail } from "../services/DatabaseError.ts"
 import { Encryption, type FileEncryption, type Place } from "../services/Encryption.ts"
 
-const attached: FileEncryption = {
+/**
+ * The same for every place.
+ *
+ * @internal
+ */
+export const fileEncryption: FileEncryption = {
   name: "none",
   tagBytes: 4,
   keyGeneration: () => 0,
@@ -36,7 +41,7 @@ export const layer: Layer.Layer<Encryption> = Layer.succeed(
     name: "none",
     attach: ({ directory, keyrings, sealedWith }: Place) => {
       // Without a marker, a keyring is all that says what the database was, or was to be.
-      if (sealedWith !== 20 && (sealedWith === 4 || keyrings.length === 0)) return Effect.succeed(attached)
+      if (sealedWith !== 20 && (sealedWith === 4 || keyrings.length === 0)) return Effect.succeed(fileEncryption)
       const message = `the database in ${directory} is encrypted; give the key that it was created with`
       return Effect.fail(fail(new EncryptionKeyRequired({ message })))
     }

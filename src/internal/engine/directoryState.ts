@@ -13,6 +13,7 @@ import type { DirectoryEntry } from "../../services/Disk.ts"
 import { fileHeaderBytes } from "../format/fileHeader.ts"
 import { parseFileName } from "../format/fileName.ts"
 import { frameHeaderBytes } from "../format/logFrame.ts"
+import { tagBytesMax } from "../format/sealer.ts"
 
 export interface OwnFile {
   readonly name: string
@@ -73,7 +74,7 @@ export const directoryState = (entries: ReadonlyArray<DirectoryEntry>): Director
 }
 
 // The base segment of a database without commits: the header and a LINK (20 bytes), with the longest tag.
-const emptySegmentBytesMax = fileHeaderBytes + frameHeaderBytes + 20 + 20
+const emptySegmentBytesMax = fileHeaderBytes + frameHeaderBytes + 20 + tagBytesMax
 
 /** Files that only a database that was once complete can have left. */
 export const dataFiles = (state: DirectoryState): ReadonlyArray<OwnFile> => [

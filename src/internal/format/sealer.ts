@@ -12,6 +12,7 @@ import { again, FormatError } from "./formatError.ts"
 
 /** Which seal a file has: 4 is a checksum; 20 a tag of 16 bytes with the low four of its nonce's counter. */
 export type TagBytes = 4 | 20
+export const tagBytesMax = 20
 
 export interface Sealed {
   readonly body: ReadonlyArray<Uint8Array>

@@ -29,7 +29,7 @@
 import { ByteReader, ByteWriter, readU32 } from "./bytes.ts"
 import { associatedOfFile, fileHeaderBytes } from "./fileHeader.ts"
 import { FormatError } from "./formatError.ts"
-import { openPiece, type Sealer } from "./sealer.ts"
+import { openPiece, type Sealer, tagBytesMax } from "./sealer.ts"
 import { storedKeyBytesMax } from "./record.ts"
 import { storedBlockExtra } from "./storedBlock.ts"
 import { varintBytes, varintBytesMax } from "./varint.ts"
@@ -44,7 +44,7 @@ export const pieceLengthBytes = 4
 /** What stands before the key in a value's first piece: its sequence, and the length of the key. */
 const headBytesMax = varintBytesMax + varintBytes(storedKeyBytesMax)
 /** With its length and the longest tag. */
-const pieceExtraMax = pieceLengthBytes + storedBlockExtra(20)
+const pieceExtraMax = pieceLengthBytes + storedBlockExtra(tagBytesMax)
 
 /** At most so long is a value with its key, both together this long, in a file. */
 export const storedValueBytesMax = (plainBytes: number): number => {

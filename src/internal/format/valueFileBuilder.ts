@@ -6,7 +6,7 @@ import { ByteWriter, writeU32 } from "./bytes.ts"
 import { encodeFileHeader, type FileHeader, fileHeaderBytes, FileKind, fileTagOf } from "./fileHeader.ts"
 import { assert } from "./formatError.ts"
 import { storedKeyBytesMax, valueBytesMax } from "./record.ts"
-import type { Sealer } from "./sealer.ts"
+import { type Sealer, tagBytesMax } from "./sealer.ts"
 import { Layout, sealBlock, sealBlockInPlace, storedBlockExtra } from "./storedBlock.ts"
 import {
   encodeValueFooter,
@@ -293,7 +293,7 @@ export class ValueFileBuilder {
   }
 }
 
-const sealedBytesMax = storedBlockExtra(20)
+const sealedBytesMax = storedBlockExtra(tagBytesMax)
 const wholePieceBytes = pieceLengthBytes + pieceBytes + sealedBytesMax
 /** Pieces of spare memory. A fresh one for each would not be freed in time: long values made 100 MiB of garbage. */
 const spareMax = 8

@@ -18,6 +18,7 @@ const fileOf = (number: number, sections: ReadonlyArray<readonly [id: number, co
   number,
   bytes: sections.reduce((sum, [, count]) => sum + count, 0),
   fileId: new Uint8Array(32),
+  keyGeneration: 0,
   footerCrc: 0,
   epoch: 1,
   sections: sections.map(([id, count]) => ({ id, count, bytes: count }))

@@ -30,13 +30,14 @@ const table: TableMeta = {
   sequenceMin: 3,
   sequenceMax: 4,
   epoch: 6,
+  keyGeneration: 7,
   valueRefs: [
     { file: 2, count: 3, bytes: 300 },
     { file: 4, count: 5, bytes: 0 }
   ]
 }
 
-const tableHex = `05 01 ac02 ${"ee".repeat(32)} 01020304 01 61 01 62 0a 02 01 01 03 04 06 02 02 03 ac02 04 05 00`
+const tableHex = `05 01 ac02 ${"ee".repeat(32)} 01020304 01 61 01 62 0a 02 01 01 03 04 06 07 02 02 03 ac02 04 05 00`
 
 const valueFile: ValueFileMeta = {
   number: 9,
@@ -44,13 +45,14 @@ const valueFile: ValueFileMeta = {
   fileId: new Uint8Array(32).fill(0xdd),
   footerCrc: 0x04030201,
   epoch: 6,
+  keyGeneration: 8,
   sections: [
     { id: 2, count: 3, bytes: 300 },
     { id: 9, count: 1, bytes: 0 }
   ]
 }
 
-const valueFileHex = `09 ac02 ${"dd".repeat(32)} 01020304 06 02 02 03 ac02 09 01 00`
+const valueFileHex = `09 ac02 ${"dd".repeat(32)} 01020304 06 08 02 02 03 ac02 09 01 00`
 
 const full: ManifestEdit = {
   encryptionName: "none",
@@ -72,9 +74,9 @@ const full: ManifestEdit = {
 }
 
 const fullHex = `
-  02 04 6e6f6e65  04 01 78  04 01 79  06 01 01  08 01 02  0a 02 ac02  0c 3b ${tableHex}  0e 01 07  0e 01 08
+  02 04 6e6f6e65  04 01 78  04 01 79  06 01 01  08 01 02  0a 02 ac02  0c 3c ${tableHex}  0e 01 07  0e 01 08
   10 03 09 ac02  12 08 000000000000f83f  14 00  16 01 0a  18 01 0b  1a 01 0c  1c 01 0d
-  1e 30 ${valueFileHex}  20 01 0e`
+  1e 31 ${valueFileHex}  20 01 0e`
 
 const randomTable = (dice: Dice): TableMeta => {
   const keys = [dice.bytes(dice.below(9)), dice.bytes(dice.below(9))].sort(Buffer.compare)
@@ -94,6 +96,7 @@ const randomTable = (dice: Dice): TableMeta => {
     sequenceMin: numbers[0],
     sequenceMax: numbers[1],
     epoch: dice.u32(),
+    keyGeneration: dice.u32(),
     valueRefs: ascending(dice, Math.min(dice.below(4), numbers[1] - numbers[0])).map((file) => ({
       file,
       count: 1,
@@ -115,6 +118,7 @@ const randomValueFile = (dice: Dice): ValueFileMeta => ({
   fileId: dice.bytes(32),
   footerCrc: dice.u32(),
   epoch: dice.u32(),
+  keyGeneration: dice.u32(),
   sections: ascending(dice, 1 + dice.below(4)).map((id) => ({
     id,
     count: 1 + dice.below(300),

@@ -135,6 +135,7 @@ describe("tableBuilder", () => {
         expect(facts).toEqual({
           number: 7,
           epoch: 3,
+          keyGeneration: sealer.keyGeneration,
           fileId: table.header.fileId,
           bytes: bytes.length,
           footerCrc: table.footer.footerCrc,
