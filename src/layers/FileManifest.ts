@@ -30,8 +30,8 @@ import { Options } from "../services/Options.ts"
  * **Details**
  *
  * Fails with `Invalid` where there is no database and none may be created, `Locked`, `Corruption`, `Unsupported` for
- * files of a newer version, `Io` where the directory cannot be read or written, and as `Encryption` says where the key is
- * not the one that is needed. A failed build has changed nothing, but may have made the empty directory.
+ * files of a newer version, `Io` where the directory cannot be read or written, and as `Encryption` says where the key
+ * is not the one that is needed. A failed build has changed nothing, but may have made the empty directory.
  *
  * @since 0.1.0
  * @category layers

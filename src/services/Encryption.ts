@@ -1,9 +1,9 @@
 /**
  * How the bytes of a database's files are sealed and checked, and the keys that this takes.
  *
- * `Encryption` is what a user provides: a factory, which two databases may share. Building `Manifest` attaches it to the
- * directory that was locked, and what comes of that, a `FileEncryption`, is the property `Manifest.encryption`, where
- * everybody else finds it.
+ * `Encryption` is what a user provides: a factory, which two databases may share. Building `Manifest` attaches it to
+ * the directory that was locked, and what comes of that, a `FileEncryption`, is the property `Manifest.encryption`,
+ * where everybody else finds it.
  *
  * @since 0.1.0
  */
@@ -203,7 +203,7 @@ export interface FileEncryption {
   readonly tagBytes: TagBytes
   /** The generation that new files are sealed with; 0 without encryption. A rotation of the data key changes it. */
   readonly keyGeneration: () => number
-  /** Of a new database, and of an existing one, whose marker must have the same. `undefined`: the manifest makes one. */
+  /** Of the database, also of a new one; the marker must have the same. `undefined`: the manifest makes one. */
   readonly databaseId: Uint8Array | undefined
   /** 32 bytes, unique for ever. */
   readonly newFileId: (random: Effect.Success<typeof Random.Random>) => Uint8Array

@@ -111,8 +111,8 @@ const tornOr = <A extends object>(file: string, decode: () => A): Effect.Effect<
   })
 
 /**
- * How the newest marker is sealed that can be read so far: a whole one with checksums, or one that says it is encrypted,
- * which takes the key to be sure of.
+ * How the newest marker is sealed that can be read so far: a whole one with checksums, or one that says that it is
+ * encrypted, which takes the key to be sure of.
  */
 export const sealedWith = Effect.fnUntraced(function* (parts: DirectoryParts, { markers }: DirectoryState) {
   for (const { bytes: size, name } of markers) {

@@ -4,8 +4,9 @@
 //   install   the whole state, as a new manifest with a new marker (stateFiles.ts)
 //             → remove older markers → sync directory → remove older manifests
 //
-// `begin` makes the keyring durable, if there is one, and installs, as a new epoch; `publish` appends, or installs when the manifest has outgrown its limit or has torn
-// bytes at its end (an append that the disk refused half-way: nothing may ever follow them).
+// `begin` makes the keyring durable, if there is one, and installs, as a new epoch; `publish` appends, or installs when
+// the manifest has outgrown its limit or has torn bytes at its end (an append that the disk refused half-way: nothing
+// may ever follow them).
 //
 // A crash at any step leaves a directory that opens: until the marker is durable, the older marker and its manifest are
 // untouched; from then on they are not needed. The older markers are gone for good before anything of the new epoch is

@@ -5,9 +5,9 @@ import { Corruption, type DatabaseError, fail, Stale, Tampered } from "../../ser
 import type { DiskService } from "../../services/Disk.ts"
 import type { FileEncryption, FileSealer } from "../../services/Encryption.ts"
 import { type FileHeader, type FileKind, formatVersion } from "../format/fileHeader.ts"
-import { sealerOf } from "../format/sealer.ts"
+import { otherSeal, sealerOf } from "../format/sealer.ts"
 import { openedFile } from "../structure/jobRequest.ts"
-import { decoding, ofDisk } from "./diskErrors.ts"
+import { decoding, ofDisk, ofFormat } from "./diskErrors.ts"
 
 export interface DirectoryParts {
   readonly disk: DiskService
@@ -54,7 +54,8 @@ export const sealerOfHeader = (
   header: FileHeader,
   file: string
 ): Effect.Effect<FileSealer, DatabaseError> => {
-  const { databaseId } = encryption
+  const { databaseId, tagBytes } = encryption
+  if (header.tagBytes !== tagBytes) return Effect.fail(ofFormat(otherSeal(header, tagBytes), file))
   // Of a marker or a manifest nothing else is known yet.
   if (databaseId !== undefined && !sameBytes(header.databaseId, databaseId)) {
     const message = `${file}: a file of another database than the keyring`

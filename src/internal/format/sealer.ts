@@ -92,13 +92,17 @@ export const openPiece = (
   }
 }
 
+/** What is wrong with a file that is not sealed as it should be. Where all is encrypted, somebody has put it there. */
+export const otherSeal = (header: FileHeader, due: TagBytes): FormatError => {
+  const message = `the file is sealed with ${header.tagBytes}-byte tags, key ${header.keyGeneration}`
+  return new FormatError(message, 11, { tampered: due !== 4 })
+}
+
 /** The sealer for the header, which must have the tags that the header announces. */
 export const sealerOf = (header: FileHeader, sealerFor: SealerFor): Sealer => {
   const sealer = sealerFor(header)
   if (sealer.tagBytes !== header.tagBytes || sealer.keyGeneration !== header.keyGeneration) {
-    const message = `the file is sealed with ${header.tagBytes}-byte tags, key ${header.keyGeneration}`
-    // Where all is encrypted, somebody has put it there.
-    throw new FormatError(message, 11, { tampered: sealer.tagBytes !== 4 })
+    throw otherSeal(header, sealer.tagBytes)
   }
   return sealer
 }

@@ -42,7 +42,8 @@ export const checkHeader = (meta: TableMeta, header: FileHeader, databaseId: Uin
   }
   if (header.keyGeneration !== meta.keyGeneration) {
     const message = `a table of key ${header.keyGeneration}, the manifest says ${meta.keyGeneration}`
-    throw new FormatError(message, keyGenerationOffset)
+    // Where all is encrypted, it was put there by somebody.
+    throw new FormatError(message, keyGenerationOffset, { tampered: meta.keyGeneration !== 0 })
   }
 }
 

@@ -39,7 +39,8 @@ export const checkValueFileHeader = (meta: ValueFileMeta, header: FileHeader, da
   }
   if (header.keyGeneration !== meta.keyGeneration) {
     const message = `a value file of key ${header.keyGeneration}, the manifest says ${meta.keyGeneration}`
-    throw new FormatError(message, keyGenerationOffset)
+    // Where all is encrypted, it was put there by somebody.
+    throw new FormatError(message, keyGenerationOffset, { tampered: meta.keyGeneration !== 0 })
   }
 }
 
