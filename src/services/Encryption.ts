@@ -216,6 +216,8 @@ export interface FileEncryption {
    * published, and does nothing if the keyring is what it was.
    */
   readonly persist: (allocate: Allocate) => Effect.Effect<void, DatabaseError>
+  /** Reads the keyring in force again, and checks that it is what it was. Returns its bytes; 0 if there is none. */
+  readonly verify: Effect.Effect<number, DatabaseError>
   /** `undefined` without encryption. */
   readonly keys: KeyControl | undefined
 }

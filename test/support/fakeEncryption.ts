@@ -90,7 +90,7 @@ export class FakeEncryption {
     const { directory, disk, keyrings, sealedWith } = place
     if (sealedWith === 4) return refuse(new Errors.NotEncrypted({ message: `${directory} is not encrypted` }))
     const number = keyrings[0] ?? 0
-    const file = disk.join(directory, keyringFileName(number))
+    const file = ringFile(place, number)
     if (sealedWith === undefined) {
       const databaseId = hex(this.bytes(16))
       return Effect.succeed(this.attached(place, 0, { master: this.master, databaseId, generations: [1] }))
@@ -128,6 +128,11 @@ export class FakeEncryption {
       sealer: (file) => Effect.suspend(() => this.sealer(file, ring)),
       threadKeys: undefined,
       persist: (allocate) => (number === 0 ? Effect.asVoid(write(ring, allocate)) : Effect.void),
+      verify: Effect.suspend(() =>
+        number === 0
+          ? Effect.succeed(0)
+          : Effect.map(Effect.orDie(contentOf(place.disk, ringFile(place, number))), ({ length }) => length)
+      ),
       keys: this.control(() => ({ ring, number }), write)
     }
   }
@@ -170,6 +175,8 @@ export class FakeEncryption {
     }
   }
 }
+
+const ringFile = ({ directory, disk }: Place, number: number): string => disk.join(directory, keyringFileName(number))
 
 /** As the real one is written: a new file, durable with its name, and then the one before it goes. */
 const writeRing = (

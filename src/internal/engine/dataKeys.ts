@@ -15,11 +15,12 @@ import type { Allocate, KeyControl, KeyFacts, MasterKey } from "../../services/E
 import { aeadName } from "../format/aead.ts"
 import { type Cipher, equalSecrets, type Key, keyOf, withBytesOf } from "../format/cipher.ts"
 import { type FileHeader, FileKind, formatVersion } from "../format/fileHeader.ts"
-import { assert } from "../format/formatError.ts"
+import { assert, tampered } from "../format/formatError.ts"
 import type { KeyDerivation } from "../format/keyDerivation.ts"
 import { type DataKey, encodeKeyring, generationsMax, openKeyring, readKeyring } from "../format/keyring.ts"
 import { type Entropy, uniqueBytes } from "./entropy.ts"
-import { type KeyringPlace, removeOtherKeyrings, writeKeyring } from "./keyringFiles.ts"
+import { decoding } from "./diskErrors.ts"
+import { keyringInForce, type KeyringPlace, removeOtherKeyrings, writeKeyring } from "./keyringFiles.ts"
 
 /** What wraps the data keys, and how it comes of the master key. */
 export interface KeyEncryptionKey {
@@ -130,6 +131,23 @@ export class DataKeys implements KeyControl {
       assert(generation <= keys[keys.length - 1].generation, "the current data key is not forgotten")
       return Effect.succeed({ kek, keys: keys.filter((key) => key.generation >= generation) })
     }, allocate)
+
+  /** That the keyring in force has the keys that are in memory. Returns its bytes. */
+  readonly verify: Effect.Effect<number, DatabaseError> = Effect.suspend(() =>
+    this.turn.withPermits(1)(this.number === 0 ? Effect.succeed(0) : this.readAgain)
+  )
+
+  private readonly readAgain: Effect.Effect<number, DatabaseError> = Effect.suspend(() => {
+    const { cipher, databaseId, place } = this.options
+    return Effect.flatMap(keyringInForce(place), ({ bytes, file, ring, number }) =>
+      decoding(file, () => {
+        const keys = openKeyring(ring, this.ring.kek.key, cipher)
+        const isOurs = number === this.number && equalSecrets(ring.header.databaseId, databaseId)
+        if (isOurs && keys !== undefined && sameKeys(keys, this.ring.keys)) return bytes
+        throw tampered("this is not the keyring of the open database", 0)
+      })
+    )
+  })
 
   private change(
     next: (ring: Ring) => Effect.Effect<Ring, DatabaseError>,

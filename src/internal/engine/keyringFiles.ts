@@ -23,6 +23,7 @@ import { keyringFileName, parseFileName } from "../format/fileName.ts"
 import { FormatError } from "../format/formatError.ts"
 import { keyringBytesMax, readKeyring, type WholeKeyring } from "../format/keyring.ts"
 import { fromDisk, ofDisk, ofFormat } from "./diskErrors.ts"
+import { directoryState } from "./directoryState.ts"
 
 export interface KeyringPlace {
   readonly disk: DiskService
@@ -50,6 +51,16 @@ export const findKeyring = Effect.fnUntraced(function* (place: KeyringPlace, num
   if (newest === undefined) return yield* tamperedWith(place.directory, "the database is encrypted and has no keyring")
   const file = place.disk.join(place.directory, keyringFileName(newest))
   return yield* tamperedWith(file, `no keyring is whole (${torn.join("; ")})`)
+})
+
+/** The keyring in force, of those that are in the directory now. */
+export const keyringInForce = Effect.fnUntraced(function* (place: KeyringPlace) {
+  const { keyrings } = directoryState(yield* fromDisk(place.disk.list(place.directory)))
+  const found = yield* findKeyring(
+    place,
+    keyrings.map(({ number }) => number)
+  )
+  return { ...found, bytes: found.ring.covered.length + found.ring.mac.length + 4 }
 })
 
 /** The keyring, or why it is not whole. */

@@ -17,7 +17,7 @@
 // written or removed any more: every later call fails `Poisoned`.
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
-import type { DatabaseError } from "../../services/DatabaseError.ts"
+import { type DatabaseError, fail, JobFailed } from "../../services/DatabaseError.ts"
 import type { DiskError } from "../../services/Disk.ts"
 import type { Allocate, KeyControl } from "../../services/Encryption.ts"
 import type { ManifestChange } from "../../services/Manifest.ts"
@@ -117,6 +117,7 @@ export class ManifestWriter {
     return this.alone(() => {
       const { open } = this
       assert(open !== undefined, "a manifest is published to after it began")
+      if (!this.hasKeysOf(change)) return Effect.fail(forgotten())
       const edit = { ...change, fileNumberNext: this.numberNext }
       const next = applyEdit(this.facts, edit)
       if (this.rewriteDue) return this.install(next)
@@ -169,6 +170,14 @@ export class ManifestWriter {
   /** In turn with all else, and not at all after a failed sync. */
   ifSound(effect: Effect.Effect<void>): Effect.Effect<void> {
     return this.turn.withPermit(Effect.suspend(() => (this.poison === undefined ? effect : Effect.void)))
+  }
+
+  /** A rotation forgets a data key in turn with this: nothing that is sealed with it is published afterwards. */
+  private hasKeysOf({ addTables = [], addValueFiles = [] }: ManifestChange): boolean {
+    const { keys } = this.parts.encryption
+    if (keys === undefined || addTables.length + addValueFiles.length === 0) return true
+    const known = new Set(keys.facts().generations.map(({ generation }) => generation))
+    return [...addTables, ...addValueFiles].every(({ keyGeneration }) => known.has(keyGeneration))
   }
 
   private alone<A>(body: () => Effect.Effect<A, DatabaseError>): Effect.Effect<A, DatabaseError> {
@@ -235,6 +244,9 @@ export class ManifestWriter {
     }
   )
 }
+
+const forgotten = (): DatabaseError =>
+  fail(new JobFailed({ message: "a data key was forgotten while a job sealed by it; it is run again by the new one" }))
 
 /** Removes files and takes those that are gone out of the set. The rest is left to the next open. Returns how many. */
 const removeAll = Effect.fnUntraced(function* (parts: FileParts, names: Set<string>) {

@@ -26,6 +26,7 @@ export class SealedFiles implements FileEncryption {
   readonly databaseId: Uint8Array
   readonly keys: KeyControl
   readonly persist: (allocate: Allocate) => Effect.Effect<void, DatabaseError>
+  readonly verify: Effect.Effect<number, DatabaseError>
   private readonly dataKeys: DataKeys
   private readonly cipher: Cipher
   private readonly entropy: Entropy
@@ -44,6 +45,7 @@ export class SealedFiles implements FileEncryption {
     this.entropy = options.entropy
     this.keys = options.dataKeys
     this.persist = options.dataKeys.persist
+    this.verify = options.dataKeys.verify
   }
 
   // Properties, not methods: what the manifest gives to everybody is this with more to it.
