@@ -17,6 +17,8 @@ export interface PickerTable extends Pick<TableMeta, MetaField | "sequenceMax"> 
   readonly hiddenCount?: number
   /** The values in value files that its entries name. None if it is not said. */
   readonly valueRefs?: ReadonlyArray<{ readonly bytes: number }>
+  /** Of the data key that it is sealed with. 0, as without encryption, if it is not said. */
+  readonly keyGeneration?: number
 }
 
 export interface WithMeta {
@@ -77,6 +79,7 @@ export type Reason =
   | "idleValues"
   | "bottomGarbage"
   | "smallTables"
+  | "olderKey"
 
 export interface Merge<T> {
   readonly _tag: "Merge"

@@ -67,13 +67,17 @@ export const planMerge = <T extends WithMeta>(
 }
 
 /** Neighbours of level 0, one after the other in age, become one table there. */
-export const planWithinLevel0 = <T extends WithMeta>(shape: LevelShape<T>, tables: ReadonlyArray<T>): Merge<T> => {
+export const planWithinLevel0 = <T extends WithMeta>(
+  shape: LevelShape<T>,
+  tables: ReadonlyArray<T>,
+  reason: Reason = "level0Relief"
+): Merge<T> => {
   const span = hullOf(tables)
   const oldest = shape.level0.indexOf(tables.at(-1)!)
   const older = shape.level0.slice(oldest + 1).filter(({ meta }) => overlaps(meta, span))
   return {
     _tag: "Merge",
-    reason: "level0Relief",
+    reason,
     inputs: runsAt(0, tables),
     level: 0,
     slices: [{ from: undefined, to: undefined }],
