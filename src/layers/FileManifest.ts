@@ -15,6 +15,7 @@ import { attachEncryption } from "../internal/engine/attachEncryption.ts"
 import { checkCreation, openDirectory } from "../internal/engine/openDirectory.ts"
 import { reasonsOf, searchManifest } from "../internal/engine/manifestReader.ts"
 import { ManifestWriter } from "../internal/engine/manifestWriter.ts"
+import { OlderFiles } from "../internal/engine/olderFiles.ts"
 import { randomBytes } from "../internal/engine/randomId.ts"
 import { noFacts } from "../internal/structure/manifestState.ts"
 import type { DatabaseError } from "../services/DatabaseError.ts"
@@ -59,6 +60,7 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
       parents,
       bytesRead: loaded?.bytes ?? 0
     })
+    const older = new OlderFiles(parts)
     yield* Effect.addFinalizer(() => writer.close)
     return Manifest.of({
       directory,
@@ -82,6 +84,8 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
           return writeCopy(source, { ...copy, directory: to })
         }),
       changeKeys: (change) => writer.changeKeys(change),
+      rewrite: writer.rewrite,
+      oldestKey: (numberMin) => older.oldest({ generation: parts.encryption.keyGeneration(), numberMin }),
       ifSound: (effect) => writer.ifSound(effect),
       bytes: () => writer.bytes(),
       bytesWritten: () => writer.bytesWritten()

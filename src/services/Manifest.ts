@@ -204,6 +204,17 @@ export class Manifest extends Context.Service<
       change: (keys: KeyControl, allocate: Allocate) => Effect.Effect<A, DatabaseError>
     ) => Effect.Effect<A, DatabaseError>
     /**
+     * Publishes the state once more, as a new manifest with a new marker: both are sealed with the newest data key.
+     * After `begin`.
+     */
+    readonly rewrite: Effect.Effect<void, DatabaseError>
+    /**
+     * The oldest generation of the data key that any file of the directory is sealed with, whether the state names it
+     * or not. A file that is not far enough to tell counts as older than all, unless its number is `numberMin` or
+     * above.
+     */
+    readonly oldestKey: (numberMin: number) => Effect.Effect<number, DatabaseError>
+    /**
      * Runs the effect in turn with `publish`, and not at all after a failed sync: then nobody knows which files a crash
      * would leave live. For removing what no state names.
      */

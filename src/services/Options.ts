@@ -100,6 +100,14 @@ const fields = {
   /** Sequences are reserved in blocks of this many. Default 2^20. */
   sequencesReserved: count(16, 2 ** 30),
   /**
+   * An encrypted database gets a new data key by itself when so many bytes, or commits, were written with one, or when
+   * it is so old; the rest is written again in the background. The age goes by the clock, and by the time that the
+   * database is open with the key if the clock goes back. Default: never.
+   */
+  dataKeyBytesMax: Schema.UndefinedOr(bytes(1024, 2 ** 50)),
+  dataKeyCommitsMax: Schema.UndefinedOr(count(1, 2 ** 50)),
+  dataKeyAgeMillisMax: Schema.UndefinedOr(count(1000, 2 ** 40)),
+  /**
    * Threads for flushes and compactions; 0 runs them in slices on this one. Default: one less than the machine has
    * cores, 1 at least and 2 at most.
    */
@@ -175,6 +183,9 @@ export const defaults: OptionsShape = {
   transactionBytesMax: 16 * 1024 * 1024,
   manifestBytesMax: 4 * 1024 * 1024,
   sequencesReserved: 2 ** 20,
+  dataKeyBytesMax: undefined,
+  dataKeyCommitsMax: undefined,
+  dataKeyAgeMillisMax: undefined,
   workers: undefined,
   synchronousReads: true
 }

@@ -58,6 +58,8 @@ export const make = (
     removeOrphans: () => Effect.succeed(0),
     copyTo: () => Effect.void,
     changeKeys: (change) => change(encryption.keys!, () => 0),
+    rewrite: Effect.void,
+    oldestKey: () => Effect.succeed(0),
     bytes: () => 0,
     bytesWritten: () => 0
   })

@@ -15,6 +15,7 @@ import {
   chooseCollection,
   collectionBudget,
   type CollectionLimits,
+  type CollectionReason,
   collectionLimits,
   type ManualCollection
 } from "../structure/collectionPicker.ts"
@@ -46,6 +47,8 @@ export class Collector {
   readonly counters = { collections: 0, collectedBytes: 0, reclaimedBytes: 0, collectionFailures: 0 }
   /** Why the last one failed, until one succeeds. */
   failing: DatabaseError | undefined = undefined
+  /** Called when a collection has ended. */
+  onChange: () => void = () => {}
   private readonly parts: CollectorParts
   private readonly limits: CollectionLimits
   private readonly gate = new Gate()
@@ -53,7 +56,7 @@ export class Collector {
   private readonly references = new ValueReferences()
   private readonly wanted: Array<Wanted> = []
   /** Of value files, and of tables: what these name cannot be known. */
-  private readonly damaged = { files: new Set<number>(), tables: new Set<number>() }
+  private readonly damaged = { files: new Map<number, DatabaseError>(), tables: new Map<number, DatabaseError>() }
   /** Files that were counted as made, or were made by a collection. */
   private seen = new Set<number>()
   private readonly written = { made: 0, collected: 0 }
@@ -69,6 +72,14 @@ export class Collector {
   /** Tables or value files have changed, or the database has come to rest. */
   changed(): void {
     this.gate.wake()
+  }
+
+  /** What is wrong with the file of this number, or with a table that names it, if it is left alone. */
+  damageOf(number: number): DatabaseError | undefined {
+    const { files, tables } = this.damaged
+    const error = files.get(number)
+    if (error !== undefined || !this.left(this.files()).has(number)) return error
+    return [...tables.values()][0]
   }
 
   /** Whoever waits looks whether it is in vain. */
@@ -156,7 +167,7 @@ export class Collector {
         budgetBytes: collectionBudget(this.written, this.limits),
         manual
       },
-      this.limits
+      { ...this.limits, keyGeneration: this.parts.manifest.encryption.keyGeneration() }
     )
     return choice._tag === "Nothing" ? undefined : choice
   }
@@ -174,18 +185,22 @@ export class Collector {
   /** Files that are damaged, or named by tables that are. */
   private left(files: ReadonlyArray<ValueFileMeta>): ReadonlySet<number> {
     const { files: damaged, tables } = this.damaged
-    if (tables.size === 0) return damaged
+    if (tables.size === 0) return new Set(damaged.keys())
     const unknown = this.parts.live.tables.filter(({ meta }) => tables.has(meta.number))
     const ids = new Set(unknown.flatMap(({ meta }) => meta.valueRefs.map(({ file }) => file)))
     const named = files.filter(({ sections }) => sections.some(({ id }) => ids.has(id)))
-    return new Set([...damaged, ...named.map(({ number }) => number)])
+    return new Set([...damaged.keys(), ...named.map(({ number }) => number)])
   }
 
   private work(work: Collection): Effect.Effect<void> {
     const isRest = this.parts.isAtRest()
     return Effect.matchEffect(collect(this.parts, work), {
       onFailure: (error) => this.failed(work, error),
-      onSuccess: (collected) => Effect.sync(() => this.succeeded(work, collected, isRest))
+      onSuccess: (collected) =>
+        Effect.sync(() => {
+          this.succeeded(work, collected, isRest)
+          this.onChange()
+        })
     })
   }
 
@@ -198,7 +213,7 @@ export class Collector {
     this.counters.reclaimedBytes += bytes
     // Its own files are not what flushes have made; those that came meanwhile are, and are counted next.
     for (const number of made) this.seen.add(number)
-    if (work._tag === "Collect" && work.reason !== "manual" && !isRest) this.written.collected += bytesWritten
+    if (work._tag === "Collect" && isBudgeted(work.reason) && !isRest) this.written.collected += bytesWritten
     for (const wanted of this.wanted) {
       wanted.files += work.files.length
       wanted.bytes += bytes
@@ -209,12 +224,13 @@ export class Collector {
     return Effect.suspend(() => {
       const { reason } = error
       if (reason._tag === "Poisoned") this.parts.committer.poison(error)
-      if (isDamage(reason)) this.leave(work, reason.file)
+      if (isDamage(reason)) this.leave(work, reason.file, error)
       this.failing = error
       this.failuresInRow += 1
       this.counters.collectionFailures += 1
       for (const wanted of this.wanted) if (wanted.outcome === "waiting") wanted.outcome = error
       this.ended.wakeAll()
+      this.onChange()
       const pause = Effect.sleep(Math.min(pauseMillisMax, pauseMillisMin * 2 ** (this.failuresInRow - 1)))
       if (this.failuresInRow > 1) return pause
       return Effect.andThen(Effect.logWarning(`Strata: a collection of values failed: ${error.message}`), pause)
@@ -222,18 +238,21 @@ export class Collector {
   }
 
   /** Leaves the damaged file, or what the damaged table names, or not knowing which, all of them. */
-  private leave(work: Collection, path: string): void {
+  private leave(work: Collection, path: string, error: DatabaseError): void {
     const { files, tables } = this.damaged
     const table = numberOfTable(path)
     if (table !== undefined) {
-      tables.add(table)
+      tables.set(table, error)
       return
     }
     const name = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)
     const one = work.files.find(({ number }) => valueFileName(number) === name)
-    for (const { number } of one === undefined ? work.files : [one]) files.add(number)
+    for (const { number } of one === undefined ? work.files : [one]) files.set(number, error)
   }
 }
+
+/** What was asked for, by hand or by a new key, is not what overwriting costs. */
+const isBudgeted = (reason: CollectionReason): boolean => reason !== "manual" && reason !== "olderKey"
 
 /** What is dropped may all be newer than the call, which must not wait for what others write. */
 const isAskedFor = (work: Collection, { numberBelow }: ManualCollection): boolean =>

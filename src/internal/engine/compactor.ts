@@ -64,7 +64,8 @@ export class Compactor {
   private readonly gate = new Gate()
   private readonly ended = new WaitList()
   private readonly running = new Set<Work>()
-  private readonly damaged = new Set<number>()
+  /** Tables that are left alone, and why. */
+  private readonly damaged = new Map<number, DatabaseError>()
   private readonly removals = new KnownRemovals()
   private readonly wanted: Array<Wanted> = []
   /** Ranges that scans found full of removals. */
@@ -100,6 +101,11 @@ export class Compactor {
     const { severity } = pressure(this.input(undefined), this.limits)
     this.parts.committer.admission.setPressure(severity)
     this.gate.wake()
+  }
+
+  /** What is wrong with the table of this number, if it is left alone. */
+  damageOf(number: number): DatabaseError | undefined {
+    return this.damaged.get(number)
   }
 
   /** Whoever waits looks whether it is in vain. */
@@ -205,13 +211,14 @@ export class Compactor {
   }
 
   private choose(manual: ManualCompaction | undefined): Work | undefined {
-    const choice = choose(this.input(manual), this.limits)
+    const keyGeneration = this.parts.manifest.encryption.keyGeneration()
+    const choice = choose(this.input(manual), { ...this.limits, keyGeneration })
     return choice._tag === "Nothing" ? undefined : choice
   }
 
   private input(manual: ManualCompaction | undefined): PickerInput<Table> {
     const { live, oracle } = this.parts
-    const busy = new Set(this.damaged)
+    const busy = new Set(this.damaged.keys())
     for (const work of this.running) for (const { number } of tablesOf(work)) busy.add(number)
     return {
       runs: live.current.runs,
@@ -260,7 +267,7 @@ export class Compactor {
       const { committer } = this.parts
       const { reason } = error
       if (reason._tag === "Poisoned") committer.poison(error)
-      if (isDamage(reason)) this.leave(work, reason.file)
+      if (isDamage(reason)) this.leave(work, reason.file, error)
       this.failing = error
       this.failuresInRow += 1
       this.counters.compactionFailures += 1
@@ -276,11 +283,11 @@ export class Compactor {
   }
 
   /** Leaves the damaged table, or not knowing which, all of them, out of what is chosen from now on. */
-  private leave(work: Work, file: string): void {
+  private leave(work: Work, file: string, error: DatabaseError): void {
     const tables = tablesOf(work)
     const number = numberOfTable(file)
     const one = tables.find((table) => table.number === number)
-    for (const table of one === undefined ? tables : [one]) this.damaged.add(table.number)
+    for (const table of one === undefined ? tables : [one]) this.damaged.set(table.number, error)
   }
 
   private readonly idleLoop: Effect.Effect<never> = Effect.suspend(() =>

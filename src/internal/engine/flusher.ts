@@ -25,6 +25,8 @@ export interface FlushParts extends FlushingParts {
   readonly committer: Committer
   /** Called when a table was made of a memtable. */
   readonly flushed: () => void
+  /** Called when its segments were removed, too. */
+  readonly logRemoved: () => void
 }
 
 /** From 10 ms to a second between tries, for as long as the database is open. */
@@ -157,7 +159,7 @@ export class Flusher {
           this.parts.committer.admission.flushRefused = undefined
           this.parts.flushed()
           this.deaths = 0
-          return this.parts.wal.removeBelow(segment)
+          return Effect.andThen(this.parts.wal.removeBelow(segment), Effect.sync(this.parts.logRemoved))
         }
       )
     })

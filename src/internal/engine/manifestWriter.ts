@@ -6,7 +6,7 @@
 //
 // `begin` makes the keyring durable, if there is one, and installs, as a new epoch; `publish` appends, or installs when
 // the manifest has outgrown its limit or has torn bytes at its end (an append that the disk refused half-way: nothing
-// may ever follow them).
+// may ever follow them); `rewrite` installs what there is, for a new data key.
 //
 // A crash at any step leaves a directory that opens: until the marker is durable, the older marker and its manifest are
 // untouched; from then on they are not needed. The older markers are gone for good before anything of the new epoch is
@@ -137,6 +137,12 @@ export class ManifestWriter {
       return Effect.catch(this.install(next), (error) => (this.poison === undefined ? append : Effect.fail(error)))
     })
   }
+
+  /** The same state in new files. */
+  readonly rewrite: Effect.Effect<void, DatabaseError> = this.alone(() => {
+    assert(this.open !== undefined, "a manifest is rewritten after it began")
+    return this.install(applyEdit(this.facts, { fileNumberNext: this.numberNext }))
+  })
 
   /** In turn with all else. The keyring's own failures are its own: what is published needs the one that was there. */
   changeKeys<A>(

@@ -34,6 +34,11 @@ export class SegmentFile {
     this.isRewindable = options.isRewindable
   }
 
+  /** Of the data key that it is sealed with. */
+  get keyGeneration(): number {
+    return this.frames.keyGeneration
+  }
+
   /** The next frame follows this one. */
   goOnFrom(position: LogPosition): void {
     this.frames.lsn = position.lsn

@@ -5,6 +5,7 @@ import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type {
   Amplification,
   Counters,
+  EncryptionStats,
   JobStats,
   LevelStats,
   StallStats,
@@ -37,6 +38,14 @@ export interface CollectionCounters {
   readonly collectionFailures: number
 }
 
+/** What rotations of keys count. */
+export interface RotationCounters {
+  readonly dataKeyRotations: number
+  readonly dataKeysForgotten: number
+  readonly masterKeyRotations: number
+  readonly keyRotationFailures: number
+}
+
 /** Where the numbers come from. What is a function is called when somebody looks. */
 export interface StatsParts {
   readonly live: LiveView
@@ -54,6 +63,8 @@ export interface StatsParts {
   readonly jobs: () => JobStats
   readonly compaction: () => CompactionCounters
   readonly collection: () => CollectionCounters
+  readonly rotation: () => RotationCounters
+  readonly encryption: () => EncryptionStats | undefined
   /** Of value files that were written before their commits. */
   readonly directBytes: () => number
   /** What each level should hold at most, from what each holds; `undefined` or infinite without a target. */
@@ -70,7 +81,8 @@ export class EngineStats {
   }
 
   readonly counters = (): Counters => {
-    const { cache, collection, committer, compaction, directBytes, flusher, jobs, manifest, recovery, wal } = this.parts
+    const { cache, collection, committer, compaction, directBytes, flusher, jobs, manifest, recovery, rotation, wal } =
+      this.parts
     const { stallMillisOf } = committer.admission
     const { bytesWritten, syncs } = wal.stats()
     const { bytes, evictions, hits, misses } = cache.stats()
@@ -87,6 +99,7 @@ export class EngineStats {
       ...flusher.counters,
       ...compaction(),
       ...collection(),
+      ...rotation(),
       syncs,
       jobsDone: job.done,
       jobsFailed: job.failed,
@@ -108,7 +121,7 @@ export class EngineStats {
   }
 
   readonly all = (): Stats => {
-    const { cache, jobs, live, log, manifest, openFiles, oracle, tables, troubles } = this.parts
+    const { cache, encryption, jobs, live, log, manifest, openFiles, oracle, tables, troubles } = this.parts
     const { slots } = live.current
     const counters = this.counters()
     const levels = this.levels()
@@ -136,6 +149,7 @@ export class EngineStats {
       cache: { ...cached, budgetBytes: budget },
       jobs: jobs(),
       snapshots: { open: oracle.stats().moments, oldestCommitsAgo: oracle.visible() - oracle.watermark() },
+      encryption: encryption(),
       counters
     }
   }
