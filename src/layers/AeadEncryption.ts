@@ -3,8 +3,8 @@
  *
  * A master key, which the user keeps, wraps data keys, which the directory keeps in a keyring (`keyring-<n>.ring`,
  * `internal/format/keyring.ts`); each file has a key of its own, made of a data key and the file's random id
- * (`internal/format/aead.ts`). How a keyring takes another's place is in `internal/engine/keyringFiles.ts`, and what the
- * keyring's changes mean in `dataKeys.ts`.
+ * (`internal/format/aead.ts`). How a keyring takes another's place is in `internal/engine/keyringFiles.ts`, and what
+ * the keyring's changes mean in `dataKeys.ts`.
  *
  * It guards against who has the disk, a backup or several of them over time. It does not guard a running machine, its
  * memory or its swap, and it does not notice when all the files of a database are put back together to what they were.
@@ -17,8 +17,8 @@
  *                                   that is there is of a creation that was not finished
  *   with checksums       any        `NotEncrypted`; `Tampered` if the keyring in force is this key's: it was encrypted
  *   encrypted            none       `Tampered`
- *   encrypted            some       the highest that is whole counts. Is it another key's: `EncryptionKeyMismatch`, was it
- *                                   changed: `Tampered`
+ *   encrypted            some       the highest that is whole counts. Is it another key's: `EncryptionKeyMismatch`,
+ *                                   was it changed: `Tampered`
  *
  * Keys are kept as `KeyObject`s, outside of JavaScript's heap, and every copy of their bytes is overwritten; what the
  * engine or the operating system copied besides is out of reach. No message, span or log line has any of them.
@@ -57,7 +57,7 @@ import { entropy as nodeEntropy } from "./NodeEntropy.ts"
  */
 export interface AeadOptions {
   readonly master: MasterKey
-  /** Where keys come from: what is sealed with an entropy that repeats itself is no secret, and must not meet itself. */
+  /** Where keys come from: what is sealed with one that repeats itself is no secret, and must not meet itself. */
   readonly entropy?: Entropy | undefined
   readonly cipher?: Cipher | undefined
   readonly costs?: PassphraseCosts | undefined

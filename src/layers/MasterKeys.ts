@@ -1,6 +1,6 @@
 /**
- * From master keys to key-encryption keys: a raw key is one; a passphrase is stretched to one; a provider wraps a random
- * one, which the keyring keeps.
+ * From master keys to key-encryption keys: a raw key is one; a passphrase is stretched to one; a provider wraps a
+ * random one, which the keyring keeps.
  *
  * @since 0.1.0
  */
@@ -90,9 +90,14 @@ export const newKeyEncryptionKey = Effect.fnUntraced(function* (
 
 const wrapped = Effect.fnUntraced(function* ({ provider }: Provider, entropy: Entropy) {
   const bytes = entropy.bytes(keyBytes)
-  const wrapping = Effect.suspend(() => provider.wrap(bytes.slice()))
-  const wrappedKey = yield* Effect.tapError(wrapping, () => Effect.sync(() => bytes.fill(0)))
+  // The provider has its own to do with as it likes.
+  const given = bytes.slice()
   const key = keyOf(bytes)
+  const wrapping = Effect.suspend(() => provider.wrap(given))
+  const wrappedKey = yield* Effect.ensuring(
+    wrapping,
+    Effect.sync(() => given.fill(0))
+  )
   if (wrappedKey.length <= providerWrappedBytesMax) {
     const derivation: KeyDerivation = { _tag: "Provider", keyId: provider.keyId, wrappedKey: wrappedKey.slice() }
     return { key, derivation } satisfies KeyEncryptionKey
@@ -101,8 +106,8 @@ const wrapped = Effect.fnUntraced(function* ({ provider }: Provider, entropy: En
 })
 
 /**
- * The key-encryption key of a keyring that was found; it is still to be compared with the keyring's commitment. A master
- * key of another kind fails `EncryptionKeyMismatch`.
+ * The key-encryption key of a keyring that was found; it is still to be compared with the keyring's commitment. A
+ * master key of another kind fails `EncryptionKeyMismatch`.
  *
  * @internal
  */

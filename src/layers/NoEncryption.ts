@@ -6,9 +6,12 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { randomBytesUnsafe } from "../internal/engine/randomId.ts"
-import { checksumSealer } from "../internal/format/sealer.ts"
+import { checksumOpener, checksumSealer } from "../internal/format/sealer.ts"
 import { EncryptionKeyRequired, fail } from "../services/DatabaseError.ts"
 import { Encryption, type FileEncryption, type Place } from "../services/Encryption.ts"
+
+const sealing = Effect.succeed(checksumSealer)
+const opening = Effect.succeed(checksumOpener)
 
 /**
  * The same for every place.
@@ -22,7 +25,7 @@ export const fileEncryption: FileEncryption = {
   databaseId: undefined,
   newFileId: (random) => randomBytesUnsafe(random, 32),
   // What a header says of its key is compared with the sealer by whoever has read it.
-  sealer: () => Effect.succeed(checksumSealer),
+  sealer: ({ access }) => (access === "seal" ? sealing : opening),
   threadKeys: () => ({ cipher: "none", generations: [] }),
   persist: () => Effect.void,
   verify: Effect.succeed(0),

@@ -1,7 +1,8 @@
 /**
  * Keys of passphrases, by scrypt (RFC 7914) or argon2id (RFC 9106), in Node's thread pool.
  *
- * Node has argon2 from 24.7 on. A derivation takes a third of a second on purpose: it is done once for an open database.
+ * Node has argon2 from 24.7 on. A derivation takes a third of a second on purpose: it is done once for an open
+ * database.
  *
  * @since 0.1.0
  */

@@ -21,7 +21,7 @@ import {
 import { isFlush } from "../internal/structure/jobWork.ts"
 import type { JobAnswer, JobFile, JobRequest, JobResult, Kernel, SealedFile } from "../internal/structure/jobRequest.ts"
 import { threadSealer } from "../internal/format/aead.ts"
-import { checksumSealer, type Sealer } from "../internal/format/sealer.ts"
+import { checksumOpener, checksumSealer, type Sealer } from "../internal/format/sealer.ts"
 
 type Asked<Tag extends JobRequest["_tag"]> = Extract<JobRequest, { readonly _tag: Tag }>
 
@@ -207,8 +207,10 @@ class JobFiles {
 }
 
 /** The same as the encryption's own, of the keys that came with the job. */
-const sealerOf = ({ cipher, generations }: ThreadKeys, file: SealedFile): Sealer =>
-  cipher === "none" ? checksumSealer : threadSealer(generations, file)
+const sealerOf = ({ cipher, generations }: ThreadKeys, file: SealedFile): Sealer => {
+  if (cipher !== "none") return threadSealer(generations, file)
+  return file.access === "seal" ? checksumSealer : checksumOpener
+}
 
 class RunningJob {
   readonly id: number

@@ -207,7 +207,7 @@ export interface FileEncryption {
   readonly databaseId: Uint8Array | undefined
   /** 32 bytes, unique for ever. */
   readonly newFileId: (random: Effect.Success<typeof Random.Random>) => Uint8Array
-  /** Of a generation that is not known, or no longer: `EncryptionKeyMismatch`. */
+  /** That of a generation that is not known, or no longer, opens nothing: `open` throws `FormatError`, tampered. */
   readonly sealer: (file: SealedFile) => Effect.Effect<FileSealer, DatabaseError>
   /** `undefined` if the sealers can only be made on this thread: jobs run here, too. */
   readonly threadKeys: (() => ThreadKeys) | undefined
@@ -230,6 +230,16 @@ export interface FileEncryption {
  * 2. A place whose marker is sealed in another way fails: `EncryptionKeyRequired` where there is a key to give,
  *    `NotEncrypted` where there is one too many. A key that is not the place's fails `EncryptionKeyMismatch`, and files
  *    that somebody has changed fail `Tampered`.
+ * 3. What a sealer sealed opens with every sealer of the same file, also after another `attach`: exactly as it was. Its
+ *    body has the length of the plain bytes, and its tag `tagBytes`.
+ * 4. Nothing that was changed opens: `open` throws `FormatError`, and shows no bytes.
+ * 5. Nothing is sealed twice with the same key and nonce: not by a sealer, whatever became of what it sealed, and not
+ *    by two attachments, also of copies of one directory.
+ * 6. A sealer with access "open" seals nothing.
+ * 7. File ids are 32 bytes, and none comes twice.
+ * 8. After `persist` another `attach` opens what was sealed, also after a power cut; a second `persist` does nothing.
+ * 9. Every `attach` to a database says the same database id.
+ * 10. The keys for threads make sealers that open what these seal.
  *
  * @since 0.1.0
  * @category services

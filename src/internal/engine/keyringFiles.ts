@@ -10,12 +10,13 @@
 // on and that nothing else could mend. So at any moment, and after a power cut at any moment, the old keyring is there
 // or the new one, or both, and then the new one counts.
 //
-// A keyring that was found beside others may have been found in the memory of a system that forgets it at the next power
-// cut: a writer died amid a change. Whoever seals by it must write it anew first (`DataKeys.persist`). One that is alone
-// is durable.
+// A keyring that was found beside others may have been found in the memory of a system that forgets it at the next
+// power cut: a writer died amid a change. Whoever seals by it must write it anew first (`DataKeys.persist`). One that
+// is alone is durable.
 //
-// What was not whole and has no one before it, and what is whole and wrong, is `Tampered`; so is a keyring under the
-// name of another number, as an old one would be that somebody put back to count as the newest.
+// One under the name of another number counts as not whole: bytes of a removed file may turn up in one that was torn,
+// and whoever puts an old keyring back, to count as the newest, gains nothing. What is not whole and has none before it
+// is `Tampered`, and so is what is whole and wrong.
 import * as Effect from "effect/Effect"
 import { type DatabaseError, fail, Stale, Tampered } from "../../services/DatabaseError.ts"
 import type { DiskError, DiskService } from "../../services/Disk.ts"
@@ -45,7 +46,7 @@ export const findKeyring = Effect.fnUntraced(function* (place: KeyringPlace, num
     const ring = yield* readWhole(place, file)
     if (typeof ring === "string") torn.push(`${file}: ${ring}`)
     else if (ring.header.fileNumber === number) return { number, file, ring } satisfies FoundKeyring
-    else return yield* tamperedWith(file, `the keyring says that it is number ${ring.header.fileNumber}`)
+    else torn.push(`${file}: it says that it is number ${ring.header.fileNumber}`)
   }
   const [newest] = numbers
   if (newest === undefined) return yield* tamperedWith(place.directory, "the database is encrypted and has no keyring")

@@ -6,9 +6,9 @@
 //
 // Why a (key, nonce) never comes twice. A file is created by one writer, in one life of one process, with a file id
 // that nothing else ever has; it is appended to, and never opened for writing again. Its sealer is made once, by that
-// writer, and counts ATTEMPTS: what was sealed and then not written, or half, has had its nonce. So neither a crash, nor
-// a restored backup, nor two copies of a directory that both go on, nor several workers (a file is one worker's) meet
-// in a key with the same counter. A sealer for opening refuses to seal.
+// writer, and counts ATTEMPTS: what was sealed and then not written, or half, has had its nonce. So neither a crash,
+// nor a restored backup, nor two copies of a directory that both go on, nor several workers (a file is one worker's)
+// meet in a key with the same counter. A sealer for opening refuses to seal.
 //
 // What a tag binds. By the file's key: the version of the format, the database, the kind of file and the file itself.
 // By the associated data, which the callers choose: the file header (the first piece of a file), or place, type and

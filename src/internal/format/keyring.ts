@@ -223,7 +223,7 @@ const readEntry = (bytes: Uint8Array, reader: ByteReader): WrappedKey => {
   return { facts, associated, wrapped: reader.raw(keyBytes), tag: reader.raw(gcmTagBytes) }
 }
 
-/** The data keys, or `undefined` if the key-encryption key is not this keyring's. Throws if it is, and more is wrong. */
+/** The data keys, or `undefined` if the key-encryption key is another one's. Throws if it is not, and more is wrong. */
 export const openKeyring = (
   ring: WholeKeyring,
   kek: Key,

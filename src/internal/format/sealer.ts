@@ -65,6 +65,13 @@ export const checksumSealer: Sealer = {
   matchesInPlace: (bytes, start, end) => readU32(bytes, end) === crc32Range(bytes, start, end)
 }
 
+const sealsNothing = (): never => {
+  throw new Error("a sealer made for opening seals nothing")
+}
+
+/** The same for a file that was made before. */
+export const checksumOpener: Sealer = { ...checksumSealer, seal: sealsNothing, sealChunks: sealsNothing }
+
 /** Seals the chunks as one piece, copying them only if the sealer must. */
 export const sealChunks = (sealer: Sealer, associated: Uint8Array, chunks: ReadonlyArray<Uint8Array>): Sealed => {
   if (sealer.sealChunks !== undefined) return sealer.sealChunks(associated, chunks)
