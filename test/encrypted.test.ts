@@ -27,10 +27,10 @@ const options: OptionsInput = {
 
 const openAt = (
   directory: string,
-  encryption: LsmDatabase.Location["encryption"] = undefined,
+  encryption?: LsmDatabase.Location["encryption"],
   more: OptionsInput = {}
 ): Effect.Effect<Opened, DatabaseError, Scope.Scope> =>
-  LsmDatabase.layer({ ...options, ...more, directory, ...(encryption === undefined ? {} : { encryption }) }).pipe(
+  LsmDatabase.layer({ ...options, ...more, directory, encryption }).pipe(
     Layer.fresh,
     Layer.build,
     Effect.map((context) => ({
