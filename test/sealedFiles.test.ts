@@ -15,9 +15,10 @@ import { Database } from "../src/services/Database.ts"
 import type { DatabaseError, Reason } from "../src/services/DatabaseError.ts"
 import type { ManifestService } from "../src/services/Manifest.ts"
 import { Disk, type DiskService } from "../src/services/Disk.ts"
-import type { Encryption } from "../src/services/Encryption.ts"
+import { Encryption } from "../src/services/Encryption.ts"
 import { Maintenance } from "../src/services/Maintenance.ts"
-import { hex } from "./internal/format/support.ts"
+import { hex, invertingSealer } from "./internal/format/support.ts"
+import { encryptionWith, filesWith } from "./support/encryptions.ts"
 import { FakeEncryption } from "./support/fakeEncryption.ts"
 import { openFiles } from "./support/fileSession.ts"
 import { faultyDisk, replaceFile } from "./support/faultyDisk.ts"
@@ -218,6 +219,62 @@ describe("sealed files, changed", () => {
           })
         )
       }
+    })
+  )
+
+  it.live("a marker that does not open is tampering where there is data, and none is created over it", () =>
+    Effect.gen(function* () {
+      const { encryption, image } = yield* filled
+      const path = pathOf(image(), "current")
+      const bytes = image().get(path)!.slice()
+      bytes[100]! ^= 1
+      const files = new Map(image()).set(path, bytes)
+      const memory = MemoryDisk.fromImage(files)
+      const reason = yield* refusal(memory.disk, encryption.layer)
+      assert.deepInclude(reason, { _tag: "Tampered", file: path })
+      assert.deepStrictEqual(memory.image(), files)
+    })
+  )
+
+  it.live("a compaction that meets it fails with it, and goes on with what is sound", () =>
+    Effect.gen(function* () {
+      const { disk, image } = MemoryDisk.make()
+      const encryption = new FakeEncryption("m")
+      yield* using(disk, encryption.layer, ({ database, maintenance }) =>
+        Effect.forEach([1, 2, 3], (round) => Effect.andThen(database.set(canary, `${round}`), maintenance.flush))
+      )
+      const path = pathOf(image(), "table")
+      const bytes = image().get(path)!.slice()
+      bytes[130]! ^= 1
+      const changed = MemoryDisk.fromImage(new Map(image()).set(path, bytes)).disk
+      yield* using(changed, encryption.layer, ({ database, maintenance }) =>
+        Effect.gen(function* () {
+          const reason = yield* reasonOf(maintenance.compact())
+          assert.deepInclude(reason, { _tag: "Tampered", file: path })
+          yield* database.set("b", "1")
+          yield* maintenance.flush
+          assert.deepStrictEqual(yield* database.get("b"), new TextEncoder().encode("1"))
+        })
+      )
+    })
+  )
+})
+
+describe("sealed files and bugs", () => {
+  it.live("a sealer that breaks in a flush is told to whoever waits for it, and poisons", () =>
+    Effect.gen(function* () {
+      const files = filesWith(invertingSealer, {
+        sealer: ({ access, kind }) =>
+          access === "seal" && kind === Kinds.table ? Effect.die(new TypeError("bug")) : Effect.succeed(invertingSealer)
+      })
+      const layer = Layer.succeed(Encryption, encryptionWith(files))
+      yield* using(MemoryDisk.make().disk, layer, ({ database, maintenance }) =>
+        Effect.gen(function* () {
+          yield* database.set("a", "1")
+          assert.strictEqual((yield* reasonOf(maintenance.flush))._tag, "Poisoned")
+          assert.deepStrictEqual(yield* database.get("a"), new TextEncoder().encode("1"))
+        })
+      )
     })
   )
 })

@@ -49,7 +49,7 @@ export interface Location extends Options.OptionsInput {
   /** Created, with its parents, if it does not exist and `create` allows. */
   readonly directory: string
   /** The key of its files, as `AeadEncryption.layer` makes it of one. Default: none, and no encryption. */
-  readonly encryption?: Layer.Layer<Encryption, DatabaseError>
+  readonly encryption?: Layer.Layer<Encryption, DatabaseError> | undefined
 }
 
 /**

@@ -8,6 +8,7 @@ describe("fileName", () => {
     [FileName.valueFileName(0x10), "value-0000000000000010.val", "value", 16],
     [FileName.manifestFileName(2 ** 53 - 1), "manifest-001fffffffffffff.man", "manifest", 2 ** 53 - 1],
     [FileName.markerFileName(0), "current-0000000000000000.mark", "marker", 0],
+    [FileName.keyringFileName(9), "keyring-0000000000000009.ring", "keyring", 9],
     [FileName.lockFileName(0), "lock-0.sock", "lock", 0],
     [FileName.lockFileName(120), "lock-120.sock", "lock", 120]
   ])("%s", (name, expected, kind, number) => {
@@ -30,6 +31,8 @@ describe("fileName", () => {
     "log-0020000000000000.wal",
     "log-ffffffffffffffff.wal",
     "../log-0000000000000001.wal",
+    "keyring-0000000000000001.sst",
+    "keyring-1.ring",
     "lock-01.sock",
     "lock-.sock",
     "lock--1.sock",
