@@ -6,8 +6,9 @@ import * as os from "node:os"
 import * as path from "node:path"
 import * as AeadEncryption from "../src/layers/AeadEncryption.ts"
 import * as LsmDatabase from "../src/layers/LsmDatabase.ts"
-import { Database } from "../src/services/Database.ts"
+import { Database, type Operation } from "../src/services/Database.ts"
 import type { DatabaseError, Reason } from "../src/services/DatabaseError.ts"
+import { KeyProvider } from "../src/services/KeyProvider.ts"
 import { Maintenance } from "../src/services/Maintenance.ts"
 import type { OptionsInput } from "../src/services/Options.ts"
 import { type Opened, quiet } from "./support/opened.ts"
@@ -57,11 +58,14 @@ const valueOf = (index: number, round: number): Uint8Array => {
 
 const count = 1500
 
+/** Round by round: all, every second from the second on, every third from the third on. A hundred to a commit. */
 const load = ({ database, maintenance }: Opened, round: number) =>
   Effect.gen(function* () {
-    for (let index = round % 3; index < count; index += 1 + (round % 3)) {
-      yield* database.set(key(index), valueOf(index, round))
+    const writes: Array<Operation> = []
+    for (let index = round; index < count; index += 1 + round) {
+      writes.push({ type: "set", key: key(index), value: valueOf(index, round) })
     }
+    while (writes.length > 0) yield* database.write(writes.splice(0, 100))
     yield* maintenance.flush
   })
 
@@ -138,6 +142,39 @@ describe("an encrypted database", () => {
       const before = filesIn(directory)
       assert.strictEqual((yield* refusal(directory, withKey(1)))._tag, "NotEncrypted")
       assert.deepStrictEqual(filesIn(directory), before)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("by a passphrase, or a provider, it opens with that one, and with no other kind of key", () =>
+    Effect.gen(function* () {
+      const place = yield* inDirectory
+      const words = (passphrase: string) => AeadEncryption.layerPassphrase({ passphrase: Redacted.make(passphrase) })
+      const provider = (pad: number) =>
+        AeadEncryption.layerProvider.pipe(
+          Layer.provide(
+            Layer.succeed(KeyProvider, {
+              keyId: `key ${pad}`,
+              wrap: (key) => Effect.succeed(key.map((byte) => byte ^ pad)),
+              unwrap: (wrapped) => Effect.succeed(wrapped.map((byte) => byte ^ pad))
+            })
+          )
+        )
+      for (const [name, right, wrong] of [
+        ["passphrase", words("right horse"), [words("wrong horse"), withKey(1), provider(7)]],
+        ["provider", provider(7), [provider(8), withKey(1)]]
+      ] as const) {
+        const directory = path.join(place, name)
+        yield* Effect.scoped(Effect.flatMap(openAt(directory, right), ({ database }) => database.set("a", "1")))
+        for (const encryption of wrong) {
+          assert.strictEqual((yield* refusal(directory, encryption))._tag, "EncryptionKeyMismatch")
+        }
+        assert.strictEqual((yield* refusal(directory))._tag, "EncryptionKeyRequired")
+        yield* Effect.scoped(
+          Effect.flatMap(openAt(directory, right), ({ database }) =>
+            Effect.map(database.get("a"), (value) => assert.deepStrictEqual(value, new TextEncoder().encode("1")))
+          )
+        )
+      }
     }).pipe(Effect.scoped)
   )
 
