@@ -222,7 +222,7 @@ export class Compactor {
   }
 
   private input(manual: ManualCompaction | undefined): PickerInput<Table> {
-    const { live, oracle } = this.parts
+    const { live, manifest, oracle } = this.parts
     const busy = new Set(this.damaged.keys())
     for (const work of this.running) for (const { number } of tablesOf(work)) busy.add(number)
     return {
@@ -232,6 +232,7 @@ export class Compactor {
       snapshots: oracle.horizon().snapshots,
       idle: this.idleAt === oracle.assigned(),
       rangeRemovals: this.removals.of(live.tables),
+      codecs: manifest.compression,
       manual,
       crowded: this.crowded
     }
