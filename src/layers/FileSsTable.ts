@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { TableParts } from "../internal/engine/tableFile.ts"
+import { LentMemory } from "../internal/engine/lentMemory.ts"
 import { tableHandles } from "../internal/engine/tableHandles.ts"
 import { verifyTable } from "../internal/engine/tableVerifier.ts"
 import { BlockCache } from "../services/BlockCache.ts"
@@ -31,7 +32,8 @@ export const layerNoDeps: Layer.Layer<SsTable, never, Disk | Manifest | BlockCac
       disk: yield* Disk,
       manifest,
       encryption: manifest.encryption,
-      cache: yield* BlockCache
+      cache: yield* BlockCache,
+      lent: new LentMemory()
     }
     const files = yield* OpenFiles
     const tables = tableHandles(parts, files)

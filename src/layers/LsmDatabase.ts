@@ -50,15 +50,17 @@ export interface Location extends Options.OptionsInput {
   readonly directory: string
   /** The key of its files, as `AeadEncryption.layer` makes it of one. Default: none, and no encryption. */
   readonly encryption?: Layer.Layer<Encryption, DatabaseError> | undefined
+  /** What compresses its blocks, as `ZstdCompression.layer`, which is the default. */
+  readonly compression?: Layer.Layer<never, DatabaseError> | undefined
 }
 
 /**
- * A location of which the encryption is given otherwise.
+ * A location of which encryption and compression are given otherwise.
  *
  * @since 0.1.0
  * @category models
  */
-export type PlainLocation = Omit<Location, "encryption">
+export type PlainLocation = Omit<Location, "encryption" | "compression">
 
 /**
  * The engine over parts of your own choice.
@@ -133,10 +135,10 @@ export const layerWith = (
  * @category layers
  */
 export const layer = (location: Location): Layer.Layer<Database | Maintenance, DatabaseError> => {
-  const { encryption = NoEncryption.layer, ...plain } = location
+  const { compression = Layer.empty, encryption = NoEncryption.layer, ...plain } = location
   const { synchronousReads = true } = plain
   return wired(plain, NodeWorkerJobs.layer).pipe(
-    Layer.provide([NodeMemory.layer, NodeDisk.layerWith({ synchronousReads }), encryption])
+    Layer.provide([NodeMemory.layer, NodeDisk.layerWith({ synchronousReads }), encryption, compression])
   )
 }
 

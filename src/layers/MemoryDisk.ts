@@ -157,11 +157,22 @@ class MemoryReadFile implements ReadFile {
     return attempt("read", this.path, () => this.readUnsafe(offset, length))
   }
 
-  readUnsafe(offset: number, length: number): Uint8Array {
+  readUnsafe(offset: number, length: number, into?: Uint8Array): Uint8Array {
     if (this.#closed) throw new DiskError({ operation: "read", file: this.path, offset, code: "EBADF" })
     checkRead(this, offset, length)
-    return this.#bytes.view(offset, offset + length).slice()
+    return placed(this.#bytes.view(offset, offset + length), into)
   }
+}
+
+/**
+ * A copy, in the memory that is given if there is room.
+ *
+ * @internal
+ */
+export const placed = (bytes: Uint8Array, into: Uint8Array | undefined): Uint8Array => {
+  if (into === undefined || into.length < bytes.length) return bytes.slice()
+  into.set(bytes)
+  return into.subarray(0, bytes.length)
 }
 
 const makeDisk = (tree: FileTree<GrowingBytes>): DiskService => {

@@ -152,7 +152,7 @@ class NodeReadFile implements ReadFile {
   readonly #descriptor: Descriptor
   readonly close: Effect.Effect<void, DiskError>
   readonly read: (offset: number, length: number) => Effect.Effect<Uint8Array, DiskError>
-  readonly readUnsafe: ((offset: number, length: number) => Uint8Array) | undefined
+  readonly readUnsafe: ReadFile["readUnsafe"]
   readonly closeUnsafe: (() => void) | undefined
 
   constructor(descriptor: Descriptor, size: number, synchronousReads: boolean) {
@@ -160,7 +160,7 @@ class NodeReadFile implements ReadFile {
     this.size = size
     this.#descriptor = descriptor
     this.close = descriptor.close
-    const readNow = (offset: number, length: number) => this.#readNow(offset, length)
+    const readNow = (offset: number, length: number, into?: Uint8Array) => this.#readNow(offset, length, into)
     this.readUnsafe = synchronousReads ? readNow : undefined
     this.closeUnsafe = synchronousReads ? () => descriptor.closeNow() : undefined
     this.read = synchronousReads
@@ -176,11 +176,11 @@ class NodeReadFile implements ReadFile {
     if (offset + length > this.size) throw this.#short(offset)
   }
 
-  #readNow(offset: number, length: number): Uint8Array {
+  #readNow(offset: number, length: number, into: Uint8Array | undefined): Uint8Array {
     if (this.#descriptor.closed) throw closedError("read", this.path)
     this.#check(offset, length)
     try {
-      const bytes = freshBytes(length)
+      const bytes = into === undefined || into.length < length ? freshBytes(length) : into.subarray(0, length)
       let done = 0
       while (done < length) {
         const count = fs.readSync(this.#descriptor.fd, bytes, done, length - done, offset + done)

@@ -17,9 +17,10 @@ import { jobParts } from "../internal/engine/jobParts.ts"
 import { JobQueue } from "../internal/engine/jobQueue.ts"
 import { runJob } from "../internal/engine/jobRunner.ts"
 import { type Job, type JobParts, jobSetup, moreFiles } from "../internal/engine/jobSetup.ts"
-import { JobWord, jobWords, type RunMessage } from "../internal/structure/jobMessages.ts"
+import { type CodecSource, JobWord, jobWords, type RunMessage } from "../internal/structure/jobMessages.ts"
 import { type AnyWork, isCollect } from "../internal/structure/jobWork.ts"
 import { unionOf } from "../internal/structure/keySpans.ts"
+import type { KnownCodec } from "../services/Compression.ts"
 import { Closed, type DatabaseError, fail, JobFailed } from "../services/DatabaseError.ts"
 import type { Disk } from "../services/Disk.ts"
 import { Jobs, type JobsService, type Merged } from "../services/Jobs.ts"
@@ -201,11 +202,12 @@ class Pool {
     const words = new Int32Array(new SharedArrayBuffer(4 * jobWords))
     const id = this.nextId
     this.nextId += 1
-    const { directory, encryption } = this.parts.manifest
+    const { compression, directory, encryption } = this.parts.manifest
     assert(encryption.threadKeys !== undefined, "threads are for an encryption that gives them its keys")
     // With each job, as a rotation changes them; taken with the generation that the setup names, in one step.
     const keys = encryption.threadKeys()
-    const message: RunMessage = { _tag: "Run", id, work: sent(job), setup, directory, words, keys }
+    const codecs = compression.known.map(sourceOf)
+    const message: RunMessage = { _tag: "Run", id, work: sent(job), setup, directory, words, keys, codecs }
     return { files: [...setup.files], message }
   }
 
@@ -235,6 +237,11 @@ class Pool {
       return Effect.andThen(ended, this.endSilent(now))
     })
   }
+}
+
+const sourceOf = ({ id, name, origin }: KnownCodec): CodecSource => {
+  assert(origin !== undefined, "threads are for codecs that they can load")
+  return { id, name, origin }
 }
 
 /** Only what the job needs: each table that is sent costs some microseconds. */
@@ -268,8 +275,8 @@ export const make = Effect.fnUntraced(function* (
 
 /**
  * Runs jobs in threads, which are started when the first job comes, and share memtables with this one. A flush does not
- * wait for a compaction. Where no thread can be started, and where the encryption does not give its keys away, it is
- * `InlineJobs`.
+ * wait for a compaction. Where no thread can be started, where the encryption does not give its keys away, and where a
+ * codec is a function and not a module, it is `InlineJobs`.
  *
  * **Details**
  *
@@ -282,7 +289,8 @@ export const make = Effect.fnUntraced(function* (
 export const layer: Layer.Layer<Jobs, never, Disk | Manifest> = Layer.unwrap(
   Effect.gen(function* () {
     const { workers = workersDefault() } = yield* Options
-    const { encryption } = yield* Manifest
-    return workers === 0 || encryption.threadKeys === undefined ? InlineJobs.layer : Layer.effect(Jobs, make(workers))
+    const { compression, encryption } = yield* Manifest
+    const isAble = encryption.threadKeys !== undefined && compression.known.every(({ origin }) => origin !== undefined)
+    return workers === 0 || !isAble ? InlineJobs.layer : Layer.effect(Jobs, make(workers))
   })
 )

@@ -6,7 +6,7 @@
 import type * as Effect from "effect/Effect"
 import type { SimulatedFile } from "../internal/structure/simulatedFiles.ts"
 import { type AppendFile, DiskError, type ReadFile } from "../services/Disk.ts"
-import { checkRead } from "./MemoryDisk.ts"
+import { checkRead, placed } from "./MemoryDisk.ts"
 import type { SimDevice } from "./SimDisk.ts"
 import type { FaultRule } from "./SimFaults.ts"
 
@@ -130,7 +130,7 @@ export class SimReadFile implements ReadFile {
   readonly #file: SimulatedFile
   readonly #handle: OpenHandle
   readonly close: Effect.Effect<void, DiskError>
-  readonly readUnsafe: ((offset: number, length: number) => Uint8Array) | undefined
+  readonly readUnsafe: ReadFile["readUnsafe"]
   readonly closeUnsafe: (() => void) | undefined
 
   constructor(device: SimDevice, path: string, file: SimulatedFile) {
@@ -147,10 +147,10 @@ export class SimReadFile implements ReadFile {
     )
     this.readUnsafe =
       device.options.synchronousReads === true
-        ? (offset, length) =>
+        ? (offset, length, into) =>
             device.serve(
               ["read", path],
-              () => this.#read(offset, length),
+              () => this.#read(offset, length, into),
               () => ({ offset })
             )
         : undefined
@@ -173,12 +173,12 @@ export class SimReadFile implements ReadFile {
     )
   }
 
-  #read(offset: number, length: number): Uint8Array {
+  #read(offset: number, length: number, into?: Uint8Array): Uint8Array {
     if (!this.#device.handles.has(this.#handle)) {
       throw new DiskError({ operation: "read", file: this.path, offset, code: "EBADF" })
     }
     checkRead({ path: this.path, size: Math.min(this.size, this.#file.visibleSize) }, offset, length)
-    return this.#file.content.view(offset, offset + length).slice()
+    return placed(this.#file.content.view(offset, offset + length), into)
   }
 
   #close(): Record<string, never> {

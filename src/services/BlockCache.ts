@@ -29,6 +29,7 @@ export interface CacheNode {
  * 1. `bytes` is at most the budget after every call, except for what is charged.
  * 2. A node that was visited since it was last considered survives those that were not.
  * 3. `evicted` is called once for each node that leaves by itself, and not for one that is removed.
+ * 4. What fits without evicting anything is admitted; what does not is admitted when it is missed again soon.
  *
  * @since 0.1.0
  * @category services
@@ -38,6 +39,11 @@ export class BlockCache extends Context.Service<
   {
     /** Takes the node in, evicting others. False, and nothing happens, if it does not fit beside what is charged. */
     readonly insertUnsafe: (node: CacheNode) => boolean
+    /**
+     * Whether what was just missed is worth to be inserted: as long as there is room for so many bytes, and then if it
+     * was missed before, not long ago. `hash` names it, in 32 bits; two that share one are taken for the same.
+     */
+    readonly admitsUnsafe: (hash: number, bytes: number) => boolean
     /** Nothing happens if the node is not in the cache. */
     readonly removeUnsafe: (node: CacheNode) => void
     /**

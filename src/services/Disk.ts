@@ -92,8 +92,11 @@ export interface ReadFile {
   readonly size: number
   /** Reads exactly `length` bytes at `offset` into a fresh array; fewer there is an error of code `ESHORT`. */
   readonly read: (offset: number, length: number) => Effect.Effect<Uint8Array, DiskError>
-  /** The same on the calling stack. Throws `DiskError`. `undefined` where the disk has no synchronous reads. */
-  readonly readUnsafe: ((offset: number, length: number) => Uint8Array) | undefined
+  /**
+   * The same on the calling stack; the array is the beginning of `into` if that is given and long enough. Throws
+   * `DiskError`. `undefined` where the disk has no synchronous reads.
+   */
+  readonly readUnsafe: ((offset: number, length: number, into?: Uint8Array) => Uint8Array) | undefined
   /** Idempotent. */
   readonly close: Effect.Effect<void, DiskError>
   /**

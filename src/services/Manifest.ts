@@ -5,6 +5,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { FileCompression } from "./Compression.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
 import type { Allocate, FileEncryption, KeyControl } from "./Encryption.ts"
 
@@ -87,6 +88,8 @@ export interface TableMeta {
   readonly epoch: number
   /** Of the data key that it is sealed with; 0 without encryption. */
   readonly keyGeneration: number
+  /** The id of what its blocks were to be compressed with; 0: nothing. Those that it does not shorten are not. */
+  readonly codec: number
   /** By file, ascending; of every logical file that an entry names. */
   readonly valueRefs: ReadonlyArray<ValueRefs>
 }
@@ -166,6 +169,8 @@ export class Manifest extends Context.Service<
     readonly exists: boolean
     /** How all files of the database are sealed, attached to its keys. */
     readonly encryption: FileEncryption
+    /** What new files are compressed with. */
+    readonly compression: FileCompression
     readonly state: () => ManifestState
     /** The epoch that `begin` starts, or has started. */
     readonly epochNext: number

@@ -36,6 +36,14 @@ export type Durability = typeof Durability.Type
  */
 export const keyBytesMax = 65_535
 
+/**
+ * The longest block that can be asked for, in bytes. One entry that is longer is a block of its own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const blockBytesMax = 1024 * 1024
+
 const fields = {
   /** Of commits that do not name their own. Default `disk`. */
   durability: Durability,
@@ -59,8 +67,10 @@ const fields = {
   directValueBytesMin: bytes(1, 256 * 1024 * 1024),
   /** A value file ends before it would grow over this; it holds one value at least. Default 64 MiB. */
   valueFileBytesMax: bytes(64, 1024 * 1024 * 1024),
-  /** Target of an uncompressed block of a table. Default 4 KiB. */
-  blockBytes: bytes(64, 1024 * 1024),
+  /** Target of a block of a table, before it is compressed. Default 4 KiB. */
+  blockBytes: bytes(64, blockBytesMax),
+  /** The same of the bottom level where that is compressed: longer blocks get shorter. Default four times as long. */
+  bottomBlockBytes: Schema.UndefinedOr(bytes(64, blockBytesMax)),
   /** Default 10, about 1 % false positives; 0 writes no filters. */
   filterBitsPerKey: count(0, 32),
   /** The index of a table above this is cut into partitions that are read when they are needed. Default 1 MiB. */
@@ -167,6 +177,7 @@ export const defaults: OptionsShape = {
   directValueBytesMin: 256 * 1024,
   valueFileBytesMax: 64 * 1024 * 1024,
   blockBytes: 4096,
+  bottomBlockBytes: undefined,
   filterBitsPerKey: 10,
   indexBytesMax: 1024 * 1024,
   cacheBytes: 64 * 1024 * 1024,

@@ -31,7 +31,8 @@ export interface EntryView {
 }
 
 /**
- * A block in memory: entries by key ascending, then sequence descending. Blocks are never recycled in place.
+ * A block in memory: entries by key ascending, then sequence descending. Blocks are never recycled in place, but for
+ * lent ones.
  *
  * @since 0.1.0
  * @category models
@@ -39,6 +40,8 @@ export interface EntryView {
 export interface Block {
   readonly count: number
   readonly bytes: Uint8Array
+  /** Its memory is filled again when the next block is lent: look at it on the calling stack, and keep no view. */
+  readonly isLent: boolean
   readonly read: (index: number, into: EntryView) => void
   /** The first index whose key is at or after the target; `count` if there is none. */
   readonly seek: (target: Uint8Array, start: number, end: number) => number
@@ -121,6 +124,8 @@ export interface Table {
   readonly blockUnsafe: (ordinal: number) => Block | undefined
   /** Reads the block unless it is in memory. Throws `DatabaseError`. */
   readonly loadUnsafe: (ordinal: number, fillCache: boolean) => Block | undefined
+  /** The same for one look. The cache decides whether it is kept; if it is not, it may be lent (`Block.isLent`). */
+  readonly lendUnsafe: (ordinal: number) => Block | undefined
   readonly load: (ordinal: number, fillCache: boolean) => Effect.Effect<Block, DatabaseError>
 }
 

@@ -100,6 +100,33 @@ export const blockCacheSuite = (layerName: string, make: (budget: number) => Blo
       assert.strictEqual(node.evictions, 2)
     })
 
+    it("4. what fits without evicting anything is admitted", () => {
+      const cache = make(30)
+      assert.isTrue(cache.admitsUnsafe(1, 30))
+      cache.insertUnsafe(new Node(20))
+      assert.isTrue(cache.admitsUnsafe(2, 10))
+      cache.chargeUnsafe(1)
+      assert.isFalse(cache.admitsUnsafe(3, 10))
+    })
+
+    it("4. what does not fit is admitted when it is missed again soon", () =>
+      manySeeds(20, (dice) => {
+        const cache = make(10)
+        cache.insertUnsafe(new Node(10))
+        const hash = dice.below(2 ** 32)
+        assert.isFalse(cache.admitsUnsafe(hash, 10))
+        assert.isTrue(cache.admitsUnsafe(hash, 10))
+        assert.isFalse(cache.admitsUnsafe(hash, 10), "it was taken in, and is gone again")
+        for (let other = 0; other < 10_000; other++) cache.admitsUnsafe(dice.below(2 ** 32), 10)
+        assert.isFalse(cache.admitsUnsafe(hash, 10), "it was missed too long ago")
+      }))
+
+    it("4. a cache without room admits nothing", () => {
+      const cache = make(0)
+      assert.isFalse(cache.admitsUnsafe(1, 1))
+      assert.isFalse(cache.admitsUnsafe(1, 1))
+    })
+
     it("counts what it is told", () => {
       const cache = make(10)
       cache.countUnsafe("hit")

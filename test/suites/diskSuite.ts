@@ -326,6 +326,13 @@ const reading = (use: Use): void => {
       const readUnsafe = file.readUnsafe
       if (readUnsafe !== undefined) {
         assert.deepStrictEqual(file.readUnsafe!(2, 3), text("234"))
+        const into = new Uint8Array(4)
+        const given = file.readUnsafe!(2, 3, into)
+        assert.strictEqual(given.buffer, into.buffer)
+        assert.deepStrictEqual(given, text("234"))
+        const fresh = file.readUnsafe!(0, 5, into)
+        assert.notStrictEqual(fresh.buffer, into.buffer, "there is no room for it")
+        assert.deepStrictEqual([fresh, given], [text("01234"), text("234")])
         const error = yield* Effect.flip(Effect.try({ try: () => file.readUnsafe!(8, 3), catch: (error) => error }))
         assert.instanceOf(error, DiskError)
         assert.deepInclude(error, { operation: "read", file: path, offset: 8, code: "ESHORT" })

@@ -100,6 +100,7 @@ export const tableMeta = (number: number): TableMeta => ({
   sequenceMax: 2,
   epoch: 1,
   keyGeneration: 0,
+  codec: 0,
   valueRefs: []
 })
 

@@ -22,6 +22,7 @@ export const firstIndex = <A>(items: ReadonlyArray<A>, test: (item: A) => boolea
 }
 
 const blockOf = (versions: ReadonlyArray<Version>): BlockLike => ({
+  isLent: false,
   count: versions.length,
   bytes: new Uint8Array(0),
   read: (index: number, into: EntryView) => {

@@ -39,6 +39,7 @@ export const make = (
     directory,
     exists: state.epoch > 0,
     encryption,
+    compression: { upper: 0, bottom: 0, values: 0, known: [] },
     state: () => state,
     epochNext,
     ifSound: (effect) => effect,

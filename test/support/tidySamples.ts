@@ -98,6 +98,7 @@ export const samples: Readonly<Record<string, Samples>> = {
       [nodeLayer, importing("node:fs")],
       [cli, importing("node:process")],
       ["src/internal/format/checksum.ts", importing("node:zlib")],
+      ["src/internal/format/zstd.ts", importing("node:zlib")],
       ["src/internal/format/cipher.ts", importing("node:crypto")]
     ]
   },

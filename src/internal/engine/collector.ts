@@ -23,6 +23,7 @@ import { valueFileName } from "../format/fileName.ts"
 import { ValueReferences } from "../structure/valueReferences.ts"
 import { collect, type Collected, type Collection, type CollectionParts } from "./collectionRun.ts"
 import type { Committer } from "./committer.ts"
+import { poisoning } from "./defects.ts"
 import { Gate, WaitList } from "./gate.ts"
 import { numberOfTable } from "./tableFile.ts"
 
@@ -62,7 +63,7 @@ export class Collector {
   private readonly written = { made: 0, collected: 0 }
   private failuresInRow = 0
   private stopped = false
-  private fiber: Fiber.Fiber<never> | undefined = undefined
+  private fiber: Fiber.Fiber<void> | undefined = undefined
 
   constructor(parts: CollectorParts) {
     this.parts = parts
@@ -90,7 +91,10 @@ export class Collector {
   /** Starts the background fiber in the current scope. */
   readonly start: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this as Collector }, function* () {
     this.seen = new Set(this.files().map(({ number }) => number))
-    this.fiber = yield* Effect.forkScoped(this.loop, { startImmediately: true })
+    this.fiber = yield* Effect.forkScoped(
+      poisoning(this.loop, (error) => this.parts.committer.poison(error)),
+      { startImmediately: true }
+    )
   })
 
   /** Starts nothing more, and ends what runs: it is as if it had never begun. */
@@ -144,7 +148,7 @@ export class Collector {
     for (const wanted of this.wanted) {
       if (wanted.outcome !== "waiting") continue
       const work = this.choose(wanted.manual)
-      if (work !== undefined && isAskedFor(work, wanted.manual)) return work
+      if (work !== undefined && isAskedFor(work)) return work
       wanted.outcome = "done"
       this.ended.wakeAll()
     }
@@ -254,8 +258,7 @@ export class Collector {
 /** What was asked for, by hand or by a new key, is not what overwriting costs. */
 const isBudgeted = (reason: CollectionReason): boolean => reason !== "manual" && reason !== "olderKey"
 
-/** What is dropped may all be newer than the call, which must not wait for what others write. */
-const isAskedFor = (work: Collection, { numberBelow }: ManualCollection): boolean =>
-  work._tag === "Drop" ? work.files.some(({ number }) => number < numberBelow) : work.reason === "manual"
+/** Of what is chosen for a caller: the rest is what would be done without it. */
+const isAskedFor = (work: Collection): boolean => work._tag === "Drop" || work.reason === "manual"
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the collection ended" }))

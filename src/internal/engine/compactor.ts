@@ -19,6 +19,7 @@ import { choose, isManualPending } from "../structure/compactionPicker.ts"
 import { pressure } from "../structure/writePressure.ts"
 import { type CompactionParts, type Horizon, perform, tablesOf, type Work } from "./compactionRun.ts"
 import type { Committer } from "./committer.ts"
+import { poisoning } from "./defects.ts"
 import { Gate, WaitList } from "./gate.ts"
 import { KnownRemovals } from "./knownRemovals.ts"
 import { numberOfTable } from "./tableFile.ts"
@@ -116,8 +117,8 @@ export class Compactor {
   /** Starts the background fibers in the current scope. */
   readonly start: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this as Compactor }, function* () {
     this.fibers = yield* FiberSet.make<void>()
-    yield* Effect.forkScoped(this.loop, { startImmediately: true })
-    yield* Effect.forkScoped(this.idleLoop, { startImmediately: true })
+    yield* Effect.forkScoped(this.guarded(this.loop), { startImmediately: true })
+    yield* Effect.forkScoped(this.guarded(this.idleLoop), { startImmediately: true })
     // What the process before has left may be all that there is to do.
     this.active.wake()
     this.changed()
@@ -158,6 +159,10 @@ export class Compactor {
   private readonly loop: Effect.Effect<never> = Effect.suspend(() =>
     Effect.forever(Effect.andThen(this.learnRemovals, this.step))
   )
+
+  private guarded(work: Effect.Effect<void>): Effect.Effect<void> {
+    return poisoning(work, (error) => this.parts.committer.poison(error))
+  }
 
   private readonly learnRemovals: Effect.Effect<void> = Effect.suspend(() =>
     this.removals.learn(this.parts.live.tables)
@@ -217,7 +222,7 @@ export class Compactor {
   }
 
   private input(manual: ManualCompaction | undefined): PickerInput<Table> {
-    const { live, oracle } = this.parts
+    const { live, manifest, oracle } = this.parts
     const busy = new Set(this.damaged.keys())
     for (const work of this.running) for (const { number } of tablesOf(work)) busy.add(number)
     return {
@@ -227,6 +232,7 @@ export class Compactor {
       snapshots: oracle.horizon().snapshots,
       idle: this.idleAt === oracle.assigned(),
       rangeRemovals: this.removals.of(live.tables),
+      codecs: manifest.compression,
       manual,
       crowded: this.crowded
     }
@@ -238,7 +244,7 @@ export class Compactor {
       onSuccess: ({ bytesWritten }) => Effect.sync(() => this.succeeded(work, bytesWritten))
     })
     // The stop may have come when the work was chosen and its fiber, which it ends, not there yet.
-    return Effect.suspend(() => (this.stopped ? Effect.void : performed)).pipe(
+    return this.guarded(Effect.suspend(() => (this.stopped ? Effect.void : performed))).pipe(
       Effect.ensuring(
         Effect.sync(() => {
           this.running.delete(work)

@@ -126,7 +126,7 @@ export class CursorReads implements Cursor {
   private run(forward: boolean): Effect.Effect<boolean, DatabaseError> {
     const { cursor } = this.walk
     let step = cursor.run()
-    while (step === Step.needs && loadNow(cursor.request!, this.fillCache)) step = cursor.run()
+    while (step === Step.needs && loadNow(cursor.request!, this.fillCache ? "keep" : "leave")) step = cursor.run()
     if (step === Step.needs) {
       return Effect.flatMap(this.walk.load(this.fillCache), () => this.again(forward))
     }

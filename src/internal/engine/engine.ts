@@ -13,6 +13,7 @@ import { checkpoint } from "./checkpoint.ts"
 import { Collector } from "./collector.ts"
 import { Committer } from "./committer.ts"
 import { Compactor } from "./compactor.ts"
+import { poisoning, withoutDefects } from "./defects.ts"
 import { DirectValues } from "./directValues.ts"
 import { Flusher } from "./flusher.ts"
 import { KeyRotation, type KeyRotationParts } from "./keyRotation.ts"
@@ -64,7 +65,8 @@ export class Engine {
 
   constructor(given: EngineParts, live: LiveView, recovery: RecoveryReport) {
     const use = new KeyUse(() => given.manifest.encryption.keyGeneration())
-    const parts = given.manifest.encryption.keys === undefined ? given : used(given, use)
+    const counted = given.manifest.encryption.keys === undefined ? given : used(given, use)
+    const parts = { ...counted, jobs: withoutDefects(counted.jobs) }
     const { cache, manifest, oracle, options } = parts
     this.parts = parts
     this.live = live
@@ -105,12 +107,16 @@ export class Engine {
     Effect.andThen(
       Effect.forEach(
         [...this.committer.loops(), this.flusher.loop, this.obsolete.loop, this.reserveLoop],
-        (loop) => Effect.forkScoped(loop, { startImmediately: true }),
+        (loop) => Effect.forkScoped(this.guarded(loop), { startImmediately: true }),
         { discard: true }
       ),
       Effect.andThen(Effect.andThen(this.compactor.start, this.collector.start), this.rotation.start)
     )
   )
+
+  private guarded(work: Effect.Effect<never>): Effect.Effect<void> {
+    return poisoning(work, (error) => this.committer.poison(error))
+  }
 
   /** Has each part told of what the others do. */
   private connect(): void {

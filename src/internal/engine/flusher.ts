@@ -6,7 +6,7 @@
 // their values. Otherwise all that they hold was overwritten or removed since: they go with the memtable.
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { Closed, type DatabaseError, fail, Poisoned } from "../../services/DatabaseError.ts"
+import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
 import type { TableMeta, ValueFileMeta } from "../../services/Manifest.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { SsTableService, Table } from "../../services/SsTable.ts"
@@ -116,8 +116,6 @@ export class Flusher {
       Effect.tapError((error) => Effect.suspend(() => this.failed(error))),
       Effect.retry({ schedule: retrySchedule, while: (error) => !this.stopped && isPassing(error) }),
       Effect.catch((error) => Effect.sync(() => this.ended(error))),
-      // The loop ends with it, and nobody would be told that memtables stay where they are.
-      Effect.tapDefect(() => Effect.sync(() => this.parts.committer.poison(fail(defective())))),
       Effect.ensuring(
         Effect.sync(() => {
           this.running = false
@@ -211,8 +209,6 @@ export const directFilesOf = ({ values }: Slot, table: TableMeta | undefined): R
   const ids = new Set(table.valueRefs.map(({ file }) => file))
   return values.filter(({ meta }) => meta.sections.some(({ id }) => ids.has(id)))
 }
-
-const defective = (): Poisoned => new Poisoned({ message: "a defect in a flush; reopen the database to recover" })
 
 const closed = (): DatabaseError => fail(new Closed({ message: "the database was closed before the flush had ended" }))
 

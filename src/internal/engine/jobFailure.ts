@@ -1,6 +1,6 @@
 // What a worker says of a failed job, as the error of users.
 import * as Effect from "effect/Effect"
-import type { DatabaseError } from "../../services/DatabaseError.ts"
+import { type DatabaseError, fail, Unsupported } from "../../services/DatabaseError.ts"
 import { DiskError } from "../../services/Disk.ts"
 import { FormatError } from "../format/formatError.ts"
 import type { JobFailure } from "../structure/jobMessages.ts"
@@ -24,6 +24,8 @@ export const ofFailure = (parts: JobParts, failure: JobFailure): Effect.Effect<n
         ofFormat(new FormatError(message, offset, { tampered, unsupported }), jobFilePath(parts, file))
       )
     }
+    case "Codecs":
+      return Effect.fail(fail(new Unsupported({ message: failure.message })))
     case "Cancelled":
       return Effect.interrupt
     case "Bug":

@@ -2,11 +2,12 @@
 import type { DiskService } from "../../services/Disk.ts"
 import type { FileEncryption } from "../../services/Encryption.ts"
 import type { CollectJob, MergeJob } from "../../services/Jobs.ts"
-import type { ManifestService } from "../../services/Manifest.ts"
-import type { OptionsShape } from "../../services/Options.ts"
+import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
+import { blockBytesMax, type OptionsShape } from "../../services/Options.ts"
+import { CodecId } from "../format/codec.ts"
 import { formatVersion } from "../format/fileHeader.ts"
 import type { NewFile } from "../structure/jobRequest.ts"
-import { filesExpected, type JobSetup } from "../structure/jobWork.ts"
+import { filesExpected, isCollect, type JobSetup } from "../structure/jobWork.ts"
 import type { RandomService } from "./randomId.ts"
 
 export interface JobParts {
@@ -16,6 +17,9 @@ export interface JobParts {
   readonly encryption: FileEncryption
   readonly random: RandomService
 }
+
+/** So many times as long as others is a compressed block of the bottom level. */
+const longBlocks = 4
 
 /** Given out when a job asks for more. */
 const filesMore = 8
@@ -28,12 +32,26 @@ const newFiles = ({ encryption, manifest, random }: JobParts, count: number): Re
 
 export const moreFiles = (parts: JobParts): ReadonlyArray<NewFile> => newFiles(parts, filesMore)
 
+/**
+ * Whether most of the data is there, for long: at the deepest level that has tables, or a deeper one. Level 0 is soon
+ * written again, also where it is the only one.
+ */
+const isBottomLevel = (level: number, tables: ReadonlyArray<TableMeta>): boolean =>
+  level > 0 && tables.every((table) => table.level <= level)
+
+/** Compressed blocks are longer: more of what is alike comes together, and they are short enough on the disk. */
+const longBlockBytes = ({ blockBytes, bottomBlockBytes }: OptionsShape): number =>
+  bottomBlockBytes ?? Math.min(blockBytesMax, longBlocks * blockBytes)
+
 /** Any job. */
 export type Job = MergeJob | CollectJob
 
 export const jobSetup = (parts: JobParts, job: Job): JobSetup => {
   const { encryption, manifest, options } = parts
-  const { databaseId, incarnation } = manifest.state()
+  const { databaseId, incarnation, tables } = manifest.state()
+  const { bottom, upper, values } = manifest.compression
+  const isBottom = !isCollect(job) && isBottomLevel(job.level, tables)
+  const tableCodec = isBottom ? bottom : upper
   return {
     databaseId,
     incarnation,
@@ -41,9 +59,11 @@ export const jobSetup = (parts: JobParts, job: Job): JobSetup => {
     format: formatVersion,
     tagBytes: encryption.tagBytes,
     keyGeneration: encryption.keyGeneration(),
-    blockBytes: options.blockBytes,
+    blockBytes: isBottom && tableCodec !== CodecId.none ? longBlockBytes(options) : options.blockBytes,
     filterBitsPerKey: options.filterBitsPerKey,
     indexBytesMax: options.indexBytesMax,
+    tableCodec,
+    valuesCodec: values,
     files: newFiles(parts, filesExpected(job))
   }
 }

@@ -22,6 +22,7 @@ import type { DiskError } from "../../services/Disk.ts"
 import type { Allocate, KeyControl } from "../../services/Encryption.ts"
 import type { ManifestChange } from "../../services/Manifest.ts"
 import { assert } from "../format/formatError.ts"
+import type { CodecRow } from "../format/manifestEdit.ts"
 import { applyEdit, type ManifestFacts } from "../structure/manifestState.ts"
 import { ofDisk, poisonedBy } from "./diskErrors.ts"
 import { type DirectoryState, directoryState } from "./directoryState.ts"
@@ -40,6 +41,7 @@ type Keep = (kind: "log" | "table" | "value", number: number) => boolean
 export class ManifestWriter {
   facts: ManifestFacts
   readonly epochNext: number
+  private readonly codecs: ReadonlyArray<CodecRow>
   private readonly parts: FileParts & { readonly manifestBytesMax: number }
   private readonly ids: DatabaseIds
   /** Directories to sync for the database's own name to last. */
@@ -63,6 +65,8 @@ export class ManifestWriter {
     readonly parts: FileParts & { readonly manifestBytesMax: number }
     readonly ids: DatabaseIds
     readonly facts: ManifestFacts
+    /** That files may have from now on. */
+    readonly codecs: ReadonlyArray<CodecRow>
     readonly directory: DirectoryState
     readonly parents: ReadonlyArray<Effect.Effect<void, DiskError>>
     /** Of the manifest that was read; 0 if there was none. */
@@ -72,6 +76,7 @@ export class ManifestWriter {
     this.parts = options.parts
     this.ids = options.ids
     this.facts = facts
+    this.codecs = options.codecs
     this.epochNext = facts.epoch + 1
     this.parents = options.parents
     this.bytesRead = options.bytesRead
@@ -102,8 +107,8 @@ export class ManifestWriter {
       assert(this.open === undefined, "a manifest begins once")
       const { encryption } = this.parts
       const install = Effect.suspend(() => {
-        const numbers = { fileNumberNext: this.numberNext, epoch: this.epochNext }
-        return this.install(applyEdit(this.facts, { ...change, encryptionName: encryption.name, ...numbers }))
+        const own = { fileNumberNext: this.numberNext, epoch: this.epochNext, codecs: this.codecs }
+        return this.install(applyEdit(this.facts, { ...change, encryptionName: encryption.name, ...own }))
       })
       // What is published could not be opened without the keyring.
       return Effect.andThen(

@@ -72,8 +72,8 @@ export class PointReads {
     if (hit === undefined) return undefined
     const { entry } = hit
     if (isSeparated(entry)) return this.parts.separated.now(hit.files, entry) ?? NotInMemory
-    // A block stays as it is for as long as the view lives; an arena is recycled.
-    return hit.own || this.lookup.inMemtable
+    // A block stays as it is for as long as the view lives; an arena is recycled, and what is lent is filled again.
+    return hit.own || this.lookup.isPassing
       ? this.takeValue.of(hit, undefined)
       : entry.bytes.subarray(entry.valueStart, entry.valueEnd)
   }
@@ -153,7 +153,7 @@ export class PointReads {
     }
     let found = this.lookup.start(view, keyAt, sequence)
     while (found === Found.needs) {
-      if (!loadNow(this.lookup.request!, true)) return NotInMemory
+      if (!loadNow(this.lookup.request!, "look")) return NotInMemory
       found = this.lookup.step()
     }
     return found === Found.entry ? this.present(this.storedHit) : undefined

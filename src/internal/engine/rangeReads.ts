@@ -214,7 +214,7 @@ export class RangeReads {
   private run(scan: Scan): Step {
     const { cursor } = scan.walk
     let step = cursor.run()
-    while (step === Step.needs && loadNow(cursor.request!, scan.fillCache)) step = cursor.run()
+    while (step === Step.needs && loadNow(cursor.request!, scan.fillCache ? "keep" : "leave")) step = cursor.run()
     return step
   }
 }

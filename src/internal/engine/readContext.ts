@@ -46,8 +46,11 @@ export interface Reading {
   readonly check: () => void
 }
 
-/** Answers the request on the calling stack, if the disk can. */
-export const loadNow = (request: Request, fillCache: boolean): boolean => {
+/**
+ * Answers the request on the calling stack, if the disk can. A block is kept in the cache, or left as it is there; or
+ * it is for one look, and perhaps lent.
+ */
+export const loadNow = (request: Request, use: "keep" | "leave" | "look"): boolean => {
   // Requests name the tables of a view, and those are the contract's.
   const table = request.table as Table
   switch (request.want) {
@@ -58,7 +61,8 @@ export const loadNow = (request: Request, fillCache: boolean): boolean => {
       request.ordinal = table.placeUnsafe(request.target, request.start, request.end)
       return request.ordinal >= 0
     default:
-      request.block = table.loadUnsafe(request.ordinal, fillCache)
+      request.block =
+        use === "look" ? table.lendUnsafe(request.ordinal) : table.loadUnsafe(request.ordinal, use === "keep")
       return request.block !== undefined
   }
 }

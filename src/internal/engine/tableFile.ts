@@ -20,6 +20,7 @@ import {
 } from "../structure/tableOpening.ts"
 import { decoding, ofDisk } from "./diskErrors.ts"
 import { missingFile } from "./fileHandles.ts"
+import type { LentMemory } from "./lentMemory.ts"
 import { drive, driveNow, readAt } from "./opening.ts"
 
 export interface TableParts {
@@ -28,6 +29,8 @@ export interface TableParts {
   readonly manifest: ManifestService
   readonly encryption: FileEncryption
   readonly cache: BlockCacheService
+  /** For blocks that are not kept. One lookup of a database is on the stack at a time. */
+  readonly lent: LentMemory
 }
 
 /** What is needed to read anything of a table. The owner closes the file. */

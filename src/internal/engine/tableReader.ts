@@ -29,6 +29,12 @@ const slotBytes = 8
 const bytesOfBlock = ({ bytes }: Block): number => bytes.buffer.byteLength + blockBytes
 const bytesOfPartition = ({ bytes }: TableBlocks): number => bytes + partitionBytes
 
+/** Of a block, among those of all tables. */
+const hashOf = (table: number, ordinal: number): number => {
+  const mixed = Math.imul(table, 0x9e3779b1) ^ Math.imul(ordinal, 0x85ebca6b)
+  return mixed ^ (mixed >>> 15)
+}
+
 export class TableReader implements Table, FileHolder {
   /** Of another level when the table was moved there; the rest is the file's. */
   meta: TableMeta
@@ -104,8 +110,26 @@ export class TableReader implements Table, FileHolder {
     const loaded = this.openUnsafe()
     const blocks = loaded && this.partitionNow(loaded, loaded.partitionOf(ordinal))
     if (blocks === undefined) return undefined
-    const block = this.readNow(loaded!.rangeOf(ordinal, blocks), (bytes) => loaded!.openBlock(ordinal, blocks, bytes))
+    const block = this.readNow(loaded!.rangeOf(ordinal, blocks), (bytes) =>
+      loaded!.openBlock(ordinal, blocks, { bytes, isLent: false })
+    )
     if (block !== undefined && fillCache) this.blocks.keep(ordinal, block)
+    return block
+  }
+
+  lendUnsafe(ordinal: number): Block | undefined {
+    const cached = this.blocks.get(ordinal)
+    if (cached !== undefined) return cached
+    const loaded = this.openUnsafe()
+    const blocks = loaded && this.partitionNow(loaded, loaded.partitionOf(ordinal))
+    if (blocks === undefined) return undefined
+    const section = loaded!.rangeOf(ordinal, blocks)
+    const { cache, lent } = this.parts
+    const isKept = cache.admitsUnsafe(hashOf(this.meta.number, ordinal), section.bytes + blockBytes)
+    const into = isKept ? undefined : lent.of(section.bytes)
+    const open = (bytes: Uint8Array) => loaded!.openBlock(ordinal, blocks, { bytes, isLent: into !== undefined })
+    const block = this.readNow(section, open, into)
+    if (block !== undefined && isKept) this.blocks.keep(ordinal, block)
     return block
   }
 
@@ -115,7 +139,9 @@ export class TableReader implements Table, FileHolder {
       fillCache,
       Effect.flatMap(this.open, (loaded) =>
         Effect.flatMap(this.partition(loaded, loaded.partitionOf(ordinal)), (blocks) =>
-          this.read(loaded.rangeOf(ordinal, blocks), (bytes) => loaded.openBlock(ordinal, blocks, bytes))
+          this.read(loaded.rangeOf(ordinal, blocks), (bytes) =>
+            loaded.openBlock(ordinal, blocks, { bytes, isLent: false })
+          )
         )
       )
     )
@@ -157,11 +183,11 @@ export class TableReader implements Table, FileHolder {
     })
   }
 
-  private readNow<A>(section: Section, decode: (bytes: Uint8Array) => A): A | undefined {
+  private readNow<A>(section: Section, decode: (bytes: Uint8Array) => A, into?: Uint8Array): A | undefined {
     const file = this.files.fileUnsafe(this)
     if (file?.readUnsafe === undefined) return undefined
     this.parts.cache.countUnsafe("miss")
-    return this.mapping(() => decode(file.readUnsafe!(section.offset, section.bytes)))
+    return this.mapping(() => decode(file.readUnsafe!(section.offset, section.bytes, into)))
   }
 
   private read<A>(section: Section, decode: (bytes: Uint8Array) => A): Effect.Effect<A, DatabaseError> {

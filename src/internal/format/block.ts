@@ -69,23 +69,25 @@ export class BlockBuilder {
 export class BlockReader {
   readonly bytes: Uint8Array
   readonly count: number
+  readonly isLent: boolean
   private readonly offsetsStart: number
   private readonly baseSequence: number
 
-  private constructor(bytes: Uint8Array, count: number, baseSequence: number) {
+  private constructor(bytes: Uint8Array, count: number, given: { readonly base: number; readonly isLent: boolean }) {
     this.bytes = bytes
     this.count = count
+    this.isLent = given.isLent
     this.offsetsStart = bytes.length - tailBytes - count * 4
-    this.baseSequence = baseSequence
+    this.baseSequence = given.base
   }
 
-  /** Checks the structure, not the order. Throws `FormatError`. */
-  static open(plain: Uint8Array): BlockReader {
+  /** Checks the structure, not the order. `isLent`: the bytes change when they were looked at. Throws `FormatError`. */
+  static open(plain: Uint8Array, isLent = false): BlockReader {
     const count = plain.length < tailBytes ? 0 : readU32(plain, plain.length - tailBytes)
     if (count === 0 || count * (entryBytesMin + 4) > plain.length - tailBytes) {
       throw new FormatError(`a block of ${plain.length} bytes with ${count} entries`, plain.length - tailBytes)
     }
-    const block = new BlockReader(plain, count, readU64(plain, plain.length - 8))
+    const block = new BlockReader(plain, count, { base: readU64(plain, plain.length - 8), isLent })
     block.check()
     return block
   }

@@ -6,6 +6,7 @@
 //
 // `services/Encryption.ts` has the same shape for its users; it is declared again as formats import no services.
 import { concatBytes, readU32, writeU32 } from "./bytes.ts"
+import type { Codecs } from "./codec.ts"
 import { crc32, crc32Range } from "./checksum.ts"
 import type { FileHeader } from "./fileHeader.ts"
 import { again, FormatError } from "./formatError.ts"
@@ -26,6 +27,8 @@ export interface Sealed {
 export interface Sealer {
   readonly tagBytes: TagBytes
   readonly keyGeneration: number
+  /** What the bodies of blocks were compressed with, and can be. By default the built-in ones. */
+  readonly codecs?: Codecs | undefined
   readonly seal: (associated: Uint8Array, plain: Uint8Array) => { readonly body: Uint8Array; readonly tag: Uint8Array }
   readonly open: (associated: Uint8Array, body: Uint8Array, tag: Uint8Array) => Uint8Array
   /** `seal` of the chunks' concatenation, for a sealer that need not copy them. */
@@ -71,6 +74,20 @@ const sealsNothing = (): never => {
 
 /** The same for a file that was made before. */
 export const checksumOpener: Sealer = { ...checksumSealer, seal: sealsNothing, sealChunks: sealsNothing }
+
+/** The same sealer, with codecs. */
+export const withCodecs = (sealer: Sealer, codecs: Codecs): Sealer => {
+  const { keyGeneration, matchesInPlace, sealChunks: chunked, tagBytes } = sealer
+  return {
+    tagBytes,
+    keyGeneration,
+    codecs,
+    seal: (associated, plain) => sealer.seal(associated, plain),
+    open: (associated, body, tag) => sealer.open(associated, body, tag),
+    ...(chunked === undefined ? {} : { sealChunks: chunked.bind(sealer) }),
+    ...(matchesInPlace === undefined ? {} : { matchesInPlace: matchesInPlace.bind(sealer) })
+  }
+}
 
 /** Seals the chunks as one piece, copying them only if the sealer must. */
 export const sealChunks = (sealer: Sealer, associated: Uint8Array, chunks: ReadonlyArray<Uint8Array>): Sealed => {

@@ -4,7 +4,7 @@
 //                smallestLength: varint  smallest  largestLength: varint  largest
 //                entryCount: varint  removeCount: varint  rangeRemovalCount: varint  hiddenCount: varint
 //                sequenceMin: varint  sequenceMax: varint  epoch: varint  keyGeneration: varint
-//                refsCount: varint  valueRefs{refsCount}                    by file, ascending
+//                codec: varint  refsCount: varint  valueRefs{refsCount}     by file, ascending
 //   valueRefs := file: varint  count: varint  bytes: varint
 import type { ByteReader, ByteWriter } from "./bytes.ts"
 import { compareBytes } from "./compare.ts"
@@ -48,6 +48,8 @@ export interface TableMeta {
   readonly epoch: number
   /** As in the file's header. */
   readonly keyGeneration: number
+  /** The id of what its blocks were to be compressed with; 0: nothing. Those that it does not shorten are not. */
+  readonly codec: number
   /** By file, ascending. */
   readonly valueRefs: ReadonlyArray<ValueRefs>
 }
@@ -70,6 +72,7 @@ export const writeTableMeta = (writer: ByteWriter, table: TableMeta): void => {
   writer.varint(table.sequenceMax)
   writer.varint(table.epoch)
   writer.varint(table.keyGeneration)
+  writer.varint(table.codec)
   writer.varint(table.valueRefs.length)
   for (const { bytes, count, file } of table.valueRefs) {
     writer.varint(file)
@@ -96,6 +99,7 @@ export const readTableMeta = (reader: ByteReader): TableMeta => {
     sequenceMax: reader.varint(),
     epoch: reader.varint(),
     keyGeneration: reader.varint(),
+    codec: reader.varint(),
     valueRefs: readValueRefs(reader)
   }
   const problem = problemOf(table)

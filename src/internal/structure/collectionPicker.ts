@@ -96,7 +96,7 @@ export const chooseCollection = <F extends UsedFile>(
   const { left } = input
   const files = left.size === 0 ? input.files : input.files.filter(({ file }) => !left.has(file.number))
   return (
-    dead(files) ??
+    dead(files, input) ??
     manual(files, input, limits) ??
     underLoad(files, input, limits) ??
     atRest(files, input, limits) ??
@@ -113,8 +113,10 @@ export const collectionBudget = (
 
 type Files<F extends UsedFile> = ReadonlyArray<FileUsage<F>>
 
-const dead = <F extends UsedFile>(files: Files<F>): CollectionChoice<F> | undefined => {
-  const gone = files.filter(({ liveCount }) => liveCount === 0)
+// Those that are newer than a call by hand are nothing to it: what it has to collect must not be hidden by them.
+const dead = <F extends UsedFile>(files: Files<F>, { manual }: CollectionInput<F>): CollectionChoice<F> | undefined => {
+  const numberBelow = manual?.numberBelow ?? Infinity
+  const gone = files.filter(({ file, liveCount }) => liveCount === 0 && file.number < numberBelow)
   return gone.length === 0 ? undefined : { _tag: "Drop", files: gone.map(({ file }) => file) }
 }
 

@@ -39,6 +39,8 @@ export const emptyEntry = (): EntryView => ({
 export interface BlockLike {
   readonly count: number
   readonly bytes: Uint8Array
+  /** Its memory is filled again with the next one that is lent. */
+  readonly isLent: boolean
   readonly read: (index: number, into: EntryView) => void
   /** The first index whose key is at or after the target. */
   readonly seek: (target: Uint8Array, start: number, end: number) => number

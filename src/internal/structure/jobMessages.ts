@@ -30,6 +30,15 @@ export interface ThreadKeys {
   readonly generations: ReadonlyArray<{ readonly generation: number; readonly key: unknown }>
 }
 
+/** As in `services/Compression.ts`: a codec that is not built in, and where a worker finds it. */
+export interface CodecSource {
+  readonly id: number
+  readonly name: string
+  readonly origin:
+    | { readonly _tag: "Package"; readonly codec: "lz4" | "snappy"; readonly url: string }
+    | { readonly _tag: "Module"; readonly url: string }
+}
+
 export interface RunMessage {
   readonly _tag: "Run"
   readonly id: number
@@ -38,6 +47,7 @@ export interface RunMessage {
   readonly directory: string
   readonly words: Int32Array
   readonly keys: ThreadKeys
+  readonly codecs: ReadonlyArray<CodecSource>
 }
 
 export type ToWorker =
@@ -62,6 +72,8 @@ export type JobFailure =
       readonly unsupported: boolean
       readonly tampered: boolean
     }
+  /** Its codecs cannot be loaded in a worker. */
+  | { readonly _tag: "Codecs"; readonly message: string }
   | { readonly _tag: "Cancelled" }
   | { readonly _tag: "Bug"; readonly message: string }
 

@@ -107,13 +107,19 @@ export class LoadedTable implements PartsLike {
     })
   }
 
-  /** The block out of its stored bytes. Throws `FormatError`. */
-  openBlock(ordinal: number, blocks: TableBlocks, bytes: Uint8Array): BlockReader {
+  /** The block out of its stored bytes, which may be in memory that is lent. Throws `FormatError`. */
+  openBlock(
+    ordinal: number,
+    blocks: TableBlocks,
+    stored: { readonly bytes: Uint8Array; readonly isLent: boolean }
+  ): BlockReader {
+    const { bytes } = stored
     const own = this.ownOrdinal(ordinal)
     const offset = blocks.offsetOf(own)
     const plain = openStored(this.sealed, Layout.entries, { bytes, offset })
     return decodingAt(offset, () => {
-      const block = BlockReader.open(plain)
+      // What was decrypted is in memory of its own.
+      const block = BlockReader.open(plain, stored.isLent && plain.buffer === bytes.buffer)
       // A search that the index sends to this block relies on it.
       block.read(block.count - 1, last)
       const isAsNamed = blocks.endsWith(own, last.bytes, last.keyStart, last.keyEnd)

@@ -39,8 +39,8 @@ const noRuns: ReadonlyArray<Run<TableLike>> = []
 export class Lookup {
   readonly entry: EntryView = emptyEntry()
   request: Request | undefined = undefined
-  /** Whether the record lies in a memtable's arena, which is recycled, and not in a block. */
-  inMemtable = false
+  /** Whether the record lies in memory that is used again (a memtable's arena, a block that is lent). */
+  isPassing = false
   private key: Uint8Array = new Uint8Array(0)
   private keyStart = 0
   private keyEnd = 0
@@ -78,10 +78,10 @@ export class Lookup {
       }
       if (found < 0) continue
       memtable.readEntry(found, this.entry)
-      this.inMemtable = true
+      this.isPassing = true
       return Found.entry
     }
-    this.inMemtable = false
+    this.isPassing = false
     this.key = bytes
     this.keyStart = start
     this.keyEnd = end
@@ -148,6 +148,7 @@ export class Lookup {
       // All its versions here are too new; older ones may begin the next block.
       if (index === block.count) continue
       block.read(index, this.entry)
+      this.isPassing = block.isLent
       return this.isKey() ? Found.entry : Found.nothing
     }
     return Found.nothing

@@ -32,7 +32,10 @@ export const planDown = <T extends WithMeta>(
   return planMerge(shape, inputs, reason)
 }
 
-/** A table that would shrink by being written again is not moved, nor one that would make the next step large. */
+/**
+ * A table that would shrink by being written again is not moved, nor one that would make the next step large, nor one
+ * that is not compressed as its new level is.
+ */
 const isMovable = <T extends WithMeta>(shape: LevelShape<T>, table: T, output: number): boolean => {
   const { grandparentTables } = shape.limits
   if (
@@ -40,6 +43,7 @@ const isMovable = <T extends WithMeta>(shape: LevelShape<T>, table: T, output: n
     grandparentTables * tableBytesMaxOf(output + 1, shape.targets, shape.limits)
   )
     return false
+  if (!shape.isCompressedFor(table, output)) return false
   const garbage = table.meta.removeCount + (table.meta.hiddenCount ?? 0)
   return garbage === 0 || table.meta.sequenceMin > shape.oldest || shape.deeperBytes(output, table.meta) > 0
 }

@@ -42,6 +42,39 @@ describe("tableReader", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("a block that is looked at once is lent when the cache is full, and kept when it is missed again", () =>
+    Effect.gen(function* () {
+      const { blockCount, cache, table } = yield* opened({ cacheBytes: 60_000 })
+      // In half a table's blocks the cache is full.
+      for (let ordinal = 0; ordinal < blockCount; ordinal++) table.loadUnsafe(ordinal, true)
+      const { bytes } = cache.stats()
+      const gone = Array.from({ length: blockCount }, (_, ordinal) => ordinal).filter(
+        (ordinal) => table.blockUnsafe(ordinal) === undefined
+      )
+      const [first, second] = [gone[0]!, gone[1]!]
+      const lent = table.lendUnsafe(first)!
+      assert.isTrue(lent.isLent)
+      const copy = lent.bytes.slice()
+      assert.isUndefined(table.blockUnsafe(first))
+      assert.strictEqual(cache.stats().bytes, bytes)
+      assert.isTrue(table.lendUnsafe(second)!.isLent)
+      const kept = table.lendUnsafe(first)!
+      assert.isFalse(kept.isLent)
+      assert.deepStrictEqual(kept.bytes, copy)
+      assert.strictEqual(table.blockUnsafe(first), kept)
+      assert.strictEqual(table.lendUnsafe(first), kept)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a block that is looked at once is kept while there is room", () =>
+    Effect.gen(function* () {
+      const { table } = yield* opened({})
+      const block = table.lendUnsafe(0)!
+      assert.isFalse(block.isLent)
+      assert.strictEqual(table.blockUnsafe(0), block)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("a scan that does not fill the cache leaves nothing in it", () =>
     Effect.gen(function* () {
       const { cache, table } = yield* opened({})

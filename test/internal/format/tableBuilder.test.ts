@@ -136,6 +136,7 @@ describe("tableBuilder", () => {
           number: 7,
           epoch: 3,
           keyGeneration: sealer.keyGeneration,
+          codec: 0,
           fileId: table.header.fileId,
           bytes: bytes.length,
           footerCrc: table.footer.footerCrc,

@@ -199,6 +199,24 @@ describe("by hand", () => {
     { name: "those with as much stay", files: [[100, 90]], more: manual(0.1), choice: "nothing" },
     { name: "those that are newer than the call stay", files: [all, [64, 60]], more: manual(0, 2), choice: "nothing" },
     {
+      name: "those that nothing names and are newer than the call do not stand before what it asks for",
+      files: [
+        [64, 60],
+        [64, 0]
+      ],
+      more: manual(0, 2),
+      choice: "collect 1: 60 (manual)"
+    },
+    {
+      name: "older ones that nothing names go first",
+      files: [
+        [64, 0],
+        [64, 60]
+      ],
+      more: manual(0, 2),
+      choice: "drop 1"
+    },
+    {
       name: "whatever may be written",
       files: [[64, 60]],
       more: { ...manual(0), budgetBytes: 0 },
