@@ -6,6 +6,7 @@
 // forgotten.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { keyringFileName } from "../../src/internal/format/fileName.ts"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
 import type { FaultRule } from "../../src/layers/SimFaults.ts"
@@ -251,6 +252,48 @@ describe("AeadEncryption, the power cut after every call of the device amid chan
     let calls = 0
     while (killedRun(calls, change)) calls += 1
     assert.isAtLeast(calls, 9)
+  })
+
+  it("a change that returned leaves one keyring, whatever the power cut does: the old one is gone for good", () => {
+    const sim = SimDisk.make()
+    const body = Effect.gen(function* () {
+      const { allocate } = new Numbers()
+      yield* sim.disk.makeDirectory(directory)
+      yield* sim.disk.syncDirectory("/")
+      const { attached, keys } = yield* attach(sim.disk, rawMaster(1), {})
+      const changes = [
+        attached.persist(allocate),
+        keys.rotateMaster(rawMaster(2), allocate),
+        keys.addDataKey({ sequence: 1 }, allocate),
+        keys.forgetBelow(2, allocate)
+      ]
+      for (const [index, change] of changes.entries()) {
+        yield* change
+        for (const { image } of freshImages(sim.files, new Set(), { promised: "", seed: index })) {
+          assert.deepStrictEqual([...image.keys()], [`${directory}/${keyringFileName(index + 1)}`])
+        }
+      }
+    })
+    running("returned", Effect.scoped(body), 1)
+  })
+
+  it("a removal that failed is reported, and made up for when the keyring is persisted again", () => {
+    const sim = SimDisk.make()
+    const body = Effect.gen(function* () {
+      const { allocate } = new Numbers()
+      yield* sim.disk.makeDirectory(directory)
+      const { attached, keys } = yield* attach(sim.disk, rawMaster(1), {})
+      yield* attached.persist(allocate)
+      sim.addFault({ code: "EIO", match: (operation) => operation === "remove" })
+      assert.strictEqual(yield* tagOf(keys.addDataKey({ sequence: 1 }, allocate)), "Io")
+      // The new one was durable: it holds.
+      assert.strictEqual(attached.keyGeneration(), 2)
+      assert.strictEqual((yield* ringNames(sim.disk)).length, 2)
+      yield* attached.persist(allocate)
+      assert.deepStrictEqual(yield* ringNames(sim.disk), [keyringFileName(3)])
+      assert.strictEqual((yield* attach(sim.disk, rawMaster(1))).attached.keyGeneration(), 2)
+    })
+    running("removal", Effect.scoped(body), 1)
   })
 
   it.each(["dropped", "reverted", "written"] as const)(
