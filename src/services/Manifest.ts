@@ -142,8 +142,8 @@ export interface ManifestChange {
 }
 
 /**
- * The record of the live files. Building its layer locks the directory (unless read-only) and reads the newest valid
- * manifest; it changes nothing.
+ * The record of the live files. Building its layer locks the directory (unless read-only), attaches the encryption to
+ * it and reads the newest valid manifest; it changes nothing.
  *
  * Invariants every layer keeps, checked by `test/suites/manifestSuite.ts`:
  * 1. After `begin` or `publish` returned, the change survives a power cut; before, the state after a crash is the old
