@@ -190,8 +190,8 @@ const nested = (cut: Cut, campaign: Campaign): void => {
 class Killed extends Error {}
 
 /**
- * Killed amid a change of keys, then opened again, which must make durable what it found before it seals by it; and then
- * the power is cut. False if the change had ended before the call.
+ * Killed amid a change of keys, then opened again, which must make durable what it found before it seals by it; and
+ * then the power is cut. False if the change had ended before the call.
  */
 const killedRun = (at: number, change: (keyed: Keyed, numbers: Numbers) => Effect.Effect<unknown, DatabaseError>) => {
   const campaign = newCampaign()
