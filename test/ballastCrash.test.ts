@@ -4,8 +4,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import { ballastsOn, fill } from "./support/ballastRun.ts"
-import type { OptionsInput } from "../src/services/Options.ts"
-import { type Opened, smallOptions, visibleImage } from "./support/opened.ts"
+import * as NoCompression from "../src/layers/NoCompression.ts"
+import { type Opened, type OpenOptions, smallOptions, visibleImage } from "./support/opened.ts"
 import {
   type Cut,
   cuttingDisk,
@@ -19,7 +19,13 @@ import {
   using
 } from "./support/scenario.ts"
 
-const common = { ...smallOptions, manifestBytesMax: 4096, valueBytesMax: 400, ballastLiveBytesMin: 4096 }
+const common: OpenOptions = {
+  ...smallOptions,
+  compression: NoCompression.layer,
+  manifestBytesMax: 4096,
+  valueBytesMax: 400,
+  ballastLiveBytesMin: 4096
+}
 const kinds = [
   { where: "tables", options: common },
   { where: "value files", options: { ...common, valueThreshold: 100, valueFileBytesMax: 4096 } }
@@ -34,7 +40,7 @@ const prepared = Effect.fnUntraced(function* ({ database, maintenance }: Opened)
   yield* maintenance.compact()
 })
 
-const reopened = (image: Image, options: OptionsInput) => {
+const reopened = (image: Image, options: OpenOptions) => {
   const device = SimDisk.make({ image })
   const found = simulate(
     using(
@@ -55,7 +61,7 @@ const reopened = (image: Image, options: OptionsInput) => {
   return found
 }
 
-const judge = (cuts: ReadonlyArray<Cut>, options: OptionsInput, wanted: (cut: Cut) => ReadonlyArray<string>) => {
+const judge = (cuts: ReadonlyArray<Cut>, options: OpenOptions, wanted: (cut: Cut) => ReadonlyArray<string>) => {
   const images = distinct(cuts)
   let leftovers = 0
   for (const cut of images) {

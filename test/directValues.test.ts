@@ -7,6 +7,7 @@ import { Database, type DatabaseService } from "../src/services/Database.ts"
 import type { DatabaseError } from "../src/services/DatabaseError.ts"
 import { Encryption } from "../src/services/Encryption.ts"
 import { invertingSealer } from "./internal/format/support.ts"
+import { encryptionWith, filesWith } from "./support/encryptions.ts"
 import { filesOf, options, session, settled, streamOf, valueOf } from "./support/directValues.ts"
 import { directory, open as openAt, visibleImage } from "./support/opened.ts"
 import { type Body, reasonOf, simulate, using } from "./support/scenario.ts"
@@ -365,15 +366,8 @@ describe("direct values", () => {
 
   it("sealed values read back, and lie nowhere in the open", () => {
     const { device } = session()
-    const encryption = Layer.succeed(
-      Encryption,
-      Encryption.of({
-        name: "inverting",
-        tagBytes: 16,
-        keyGeneration: 5,
-        sealer: () => Effect.as(Effect.yieldNow, invertingSealer)
-      })
-    )
+    const files = filesWith(invertingSealer, { sealer: () => Effect.as(Effect.yieldNow, invertingSealer) })
+    const encryption = Layer.succeed(Encryption, encryptionWith(files))
     const layer = LsmDatabase.layerWith({ ...options, directory }).pipe(Layer.provide([device.layer, encryption]))
     const using = (body: (database: DatabaseService) => Effect.Effect<void, DatabaseError>) =>
       simulate(Effect.flatMap(Database, body).pipe(Effect.provide(Layer.fresh(layer))))

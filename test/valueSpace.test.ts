@@ -62,7 +62,8 @@ describe("space comes back without a call", () => {
     onValues(
       ({ database, maintenance }, device) =>
         Effect.gen(function* () {
-          for (const key of numbered(100)) yield* database.set(key, longValue(key, 1000), { ttlMillis: 1000 })
+          // Too few to be merged down before they expire: what is there by then stays until it is written again.
+          for (const key of numbered(60)) yield* database.set(key, longValue(key, 1000), { ttlMillis: 1000 })
           yield* maintenance.flush
           yield* Effect.sleep("5 minutes")
           assert.strictEqual(yield* database.count(), 0)

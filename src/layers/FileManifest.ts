@@ -11,15 +11,19 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { writeCopy } from "../internal/engine/checkpoint.ts"
+import { attachEncryption } from "../internal/engine/attachEncryption.ts"
+import { checkCodecs, codecRowsOf, compressionOf, withKnownCodecs } from "../internal/engine/compression.ts"
 import { checkCreation, openDirectory } from "../internal/engine/openDirectory.ts"
-import { searchManifest } from "../internal/engine/manifestReader.ts"
+import { reasonsOf, searchManifest } from "../internal/engine/manifestReader.ts"
 import { ManifestWriter } from "../internal/engine/manifestWriter.ts"
+import { OlderFiles } from "../internal/engine/olderFiles.ts"
 import { randomBytes } from "../internal/engine/randomId.ts"
 import { noFacts } from "../internal/structure/manifestState.ts"
+import { Compression } from "../services/Compression.ts"
 import type { DatabaseError } from "../services/DatabaseError.ts"
 import { Directory } from "../services/Directory.ts"
 import { Disk } from "../services/Disk.ts"
-import { Encryption } from "../services/Encryption.ts"
+import type { Encryption } from "../services/Encryption.ts"
 import { Manifest } from "../services/Manifest.ts"
 import { Options } from "../services/Options.ts"
 
@@ -29,8 +33,9 @@ import { Options } from "../services/Options.ts"
  * **Details**
  *
  * Fails with `Invalid` where there is no database and none may be created, `Locked`, `Corruption`, `Unsupported` for
- * files of a newer version or another encryption, and `Io` where the directory cannot be read or written. A failed
- * build has changed nothing, but may have made the empty directory.
+ * files of a newer version or a codec that is not provided, `Io` where the directory cannot be read or written, and as
+ * `Encryption` says where the key is not the one that is needed. A failed build has changed nothing, but may have made
+ * the empty directory.
  *
  * @since 0.1.0
  * @category layers
@@ -40,27 +45,35 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
   Effect.gen(function* () {
     const { path: directory } = yield* Directory
     const { create, manifestBytesMax, readOnly } = yield* Options
-    const parts = { disk: yield* Disk, encryption: yield* Encryption, directory, readOnly, create, manifestBytesMax }
-    const { parents, state } = yield* openDirectory(parts)
+    const place = { disk: yield* Disk, directory, readOnly }
+    const { parents, state } = yield* openDirectory({ ...place, create })
+    const compression = yield* compressionOf(yield* Compression)
+    const encryption = withKnownCodecs(yield* attachEncryption(place, state), compression.known)
+    const parts = { ...place, encryption, manifestBytesMax }
     const { loaded, torn } = yield* searchManifest(parts, state)
-    if (loaded === undefined) yield* checkCreation(parts, state, torn)
-    else if (torn.length > 0) yield* Effect.logInfo(`Strata: passed over unfinished markers: ${torn.join("; ")}`)
+    if (loaded === undefined) yield* checkCreation({ ...place, create }, state, torn)
+    else if (torn.length > 0) yield* Effect.logInfo(`Strata: passed over unfinished markers: ${reasonsOf(torn)}`)
+    if (loaded !== undefined) yield* checkCodecs(compression, loaded.facts.codecs, directory)
     const ids = {
-      databaseId: loaded?.databaseId ?? (yield* randomBytes(16)),
+      databaseId: loaded?.databaseId ?? parts.encryption.databaseId ?? (yield* randomBytes(16)),
       incarnation: loaded?.incarnation ?? (yield* randomBytes(16))
     }
     const writer = new ManifestWriter({
       parts,
       ids,
       facts: loaded?.facts ?? { ...noFacts, encryptionName: parts.encryption.name },
+      codecs: codecRowsOf(compression),
       directory: state,
       parents,
       bytesRead: loaded?.bytes ?? 0
     })
+    const older = new OlderFiles(parts)
     yield* Effect.addFinalizer(() => writer.close)
     return Manifest.of({
       directory,
       exists: loaded !== undefined,
+      encryption,
+      compression,
       state: () => ({ ...ids, ...writer.facts }),
       epochNext: writer.epochNext,
       allocateFileNumber: () => writer.allocate(),
@@ -73,10 +86,14 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
             ...parts,
             databaseId: ids.databaseId,
             facts: writer.facts,
-            allocate: () => writer.allocate()
+            allocate: () => writer.allocate(),
+            inTurn: (effect: Effect.Effect<void, DatabaseError>) => writer.copy(effect)
           }
           return writeCopy(source, { ...copy, directory: to })
         }),
+      changeKeys: (change) => writer.changeKeys(change),
+      rewrite: writer.rewrite,
+      oldestKey: (numberMin) => older.oldest({ generation: parts.encryption.keyGeneration(), numberMin }),
       ifSound: (effect) => writer.ifSound(effect),
       bytes: () => writer.bytes(),
       bytesWritten: () => writer.bytesWritten()

@@ -14,7 +14,6 @@ import { createValueFile } from "../internal/engine/valueFileWriter.ts"
 import { verifyValueFile } from "../internal/engine/valueVerifier.ts"
 import { BlockCache } from "../services/BlockCache.ts"
 import { Disk } from "../services/Disk.ts"
-import { Encryption } from "../services/Encryption.ts"
 import { Manifest } from "../services/Manifest.ts"
 import { OpenFiles } from "../services/OpenFiles.ts"
 import { Options } from "../services/Options.ts"
@@ -27,36 +26,36 @@ import * as BoundedOpenFiles from "./BoundedOpenFiles.ts"
  * @since 0.1.0
  * @category layers
  */
-export const layerNoDeps: Layer.Layer<ValueLog, never, Disk | Manifest | Encryption | BlockCache | OpenFiles> =
-  Layer.effect(
-    ValueLog,
-    Effect.gen(function* () {
-      const parts: ValueParts = {
-        options: yield* Options,
-        disk: yield* Disk,
-        manifest: yield* Manifest,
-        encryption: yield* Encryption,
-        cache: yield* BlockCache
-      }
-      const { disk, manifest } = parts
-      const { directory } = manifest
-      const own = { disk, manifest, directory, encryption: parts.encryption, readOnly: parts.options.readOnly }
-      const names = new SharedSync(disk.syncDirectory(directory))
-      const open = yield* OpenFiles
-      const files = valueFileHandles(parts, open)
-      yield* Effect.addFinalizer(() => files.close)
-      return ValueLog.of({
-        attach: (metas) => files.attach(metas),
-        handle: (meta) => files.handle(meta),
-        remove: (meta) => files.remove(meta),
-        create: createValueFile({ ...own, spare: [] }),
-        syncNames: fromDisk(names.run),
-        find: (number) => Effect.map(findValueFile(own, number), (meta) => files.handle(meta)),
-        openFiles: () => open.openCount,
-        verify: (meta) => verifyValueFile(parts, meta)
-      })
+export const layerNoDeps: Layer.Layer<ValueLog, never, Disk | Manifest | BlockCache | OpenFiles> = Layer.effect(
+  ValueLog,
+  Effect.gen(function* () {
+    const manifest = yield* Manifest
+    const parts: ValueParts = {
+      options: yield* Options,
+      disk: yield* Disk,
+      manifest,
+      encryption: manifest.encryption,
+      cache: yield* BlockCache
+    }
+    const { disk } = parts
+    const { directory } = manifest
+    const own = { disk, manifest, directory, encryption: parts.encryption, readOnly: parts.options.readOnly }
+    const names = new SharedSync(disk.syncDirectory(directory))
+    const open = yield* OpenFiles
+    const files = valueFileHandles(parts, open)
+    yield* Effect.addFinalizer(() => files.close)
+    return ValueLog.of({
+      attach: (metas) => files.attach(metas),
+      handle: (meta) => files.handle(meta),
+      remove: (meta) => files.remove(meta),
+      create: createValueFile({ ...own, spare: [] }),
+      syncNames: fromDisk(names.run),
+      find: (number) => Effect.map(findValueFile(own, number), (meta) => files.handle(meta)),
+      openFiles: () => open.openCount,
+      verify: (meta) => verifyValueFile(parts, meta)
     })
-  )
+  })
+)
 
 /**
  * The same with the files that were used last open, under the one bound of all that is built together: wired beside
@@ -65,6 +64,6 @@ export const layerNoDeps: Layer.Layer<ValueLog, never, Disk | Manifest | Encrypt
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<ValueLog, never, Disk | Manifest | Encryption | BlockCache> = layerNoDeps.pipe(
+export const layer: Layer.Layer<ValueLog, never, Disk | Manifest | BlockCache> = layerNoDeps.pipe(
   Layer.provide(BoundedOpenFiles.layer)
 )

@@ -12,7 +12,6 @@ import { assert } from "../internal/format/formatError.ts"
 import { replayLog, type Replayed } from "../internal/engine/logReplay.ts"
 import { LogWriter } from "../internal/engine/logWriter.ts"
 import { Disk } from "../services/Disk.ts"
-import { Encryption } from "../services/Encryption.ts"
 import { Manifest } from "../services/Manifest.ts"
 import { Options } from "../services/Options.ts"
 import { Wal } from "../services/Wal.ts"
@@ -27,13 +26,13 @@ import { Wal } from "../services/Wal.ts"
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Wal, never, Disk | Encryption | Manifest> = Layer.effect(
+export const layer: Layer.Layer<Wal, never, Disk | Manifest> = Layer.effect(
   Wal,
   Effect.gen(function* () {
     const manifest = yield* Manifest
-    const { directory } = manifest
+    const { directory, encryption } = manifest
     const { readOnly } = yield* Options
-    const parts = { disk: yield* Disk, encryption: yield* Encryption, manifest, directory, readOnly }
+    const parts = { disk: yield* Disk, encryption, manifest, directory, readOnly }
     const scope = yield* Effect.scope
     let replayed: Replayed | undefined
     let writer: LogWriter | undefined

@@ -10,7 +10,6 @@ import { JobQueue } from "../internal/engine/jobQueue.ts"
 import { runJob } from "../internal/engine/jobRunner.ts"
 import type { Job } from "../internal/engine/jobSetup.ts"
 import type { Disk } from "../services/Disk.ts"
-import type { Encryption } from "../services/Encryption.ts"
 import { Jobs } from "../services/Jobs.ts"
 import type { Manifest } from "../services/Manifest.ts"
 
@@ -27,7 +26,7 @@ const concurrency = 1
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Jobs, never, Disk | Manifest | Encryption> = Layer.effect(
+export const layer: Layer.Layer<Jobs, never, Disk | Manifest> = Layer.effect(
   Jobs,
   Effect.gen(function* () {
     const parts = yield* jobParts

@@ -48,7 +48,19 @@ import * as WaryDisk from "./WaryDisk.ts"
 export interface Location extends Options.OptionsInput {
   /** Created, with its parents, if it does not exist and `create` allows. */
   readonly directory: string
+  /** The key of its files, as `AeadEncryption.layer` makes it of one. Default: none, and no encryption. */
+  readonly encryption?: Layer.Layer<Encryption, DatabaseError> | undefined
+  /** What compresses its blocks, as `ZstdCompression.layer`, which is the default. */
+  readonly compression?: Layer.Layer<never, DatabaseError> | undefined
 }
+
+/**
+ * A location of which encryption and compression are given otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PlainLocation = Omit<Location, "encryption" | "compression">
 
 /**
  * The engine over parts of your own choice.
@@ -86,8 +98,8 @@ export const layerNoDeps: Layer.Layer<
 )
 
 const wired = (
-  location: Location,
-  jobs: Layer.Layer<Jobs, never, Disk | Manifest | Encryption>
+  location: PlainLocation,
+  jobs: Layer.Layer<Jobs, never, Disk | Manifest>
 ): Layer.Layer<Database | Maintenance, DatabaseError, Disk | Encryption> => {
   const { directory, ...input } = location
   const parts = (options: Options.OptionsShape) =>
@@ -112,8 +124,9 @@ const wired = (
  * @since 0.1.0
  * @category layers
  */
-export const layerWith = (location: Location): Layer.Layer<Database | Maintenance, DatabaseError, Disk | Encryption> =>
-  wired(location, InlineJobs.layer)
+export const layerWith = (
+  location: PlainLocation
+): Layer.Layer<Database | Maintenance, DatabaseError, Disk | Encryption> => wired(location, InlineJobs.layer)
 
 /**
  * A database in a directory of this machine, needing nothing else. Its scope closes it; opening one that is open
@@ -122,14 +135,13 @@ export const layerWith = (location: Location): Layer.Layer<Database | Maintenanc
  * @since 0.1.0
  * @category layers
  */
-export const layer = (location: Location): Layer.Layer<Database | Maintenance, DatabaseError> =>
-  wired(location, NodeWorkerJobs.layer).pipe(
-    Layer.provide([
-      NodeMemory.layer,
-      NodeDisk.layerWith({ synchronousReads: location.synchronousReads ?? true }),
-      NoEncryption.layer
-    ])
+export const layer = (location: Location): Layer.Layer<Database | Maintenance, DatabaseError> => {
+  const { compression = Layer.empty, encryption = NoEncryption.layer, ...plain } = location
+  const { synchronousReads = true } = plain
+  return wired(plain, NodeWorkerJobs.layer).pipe(
+    Layer.provide([NodeMemory.layer, NodeDisk.layerWith({ synchronousReads }), encryption, compression])
   )
+}
 
 /**
  * The same as a value, for a service key of your own: several databases in one process.

@@ -16,15 +16,24 @@ import * as NoEncryption from "./NoEncryption.ts"
 const arenaBytes = 1024 * 1024
 
 /**
+ * Any of the options, and how the files in memory are sealed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MemoryOptions = OptionsInput & Pick<LsmDatabase.Location, "encryption">
+
+/**
  * An empty database. Every layer value is a database of its own.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: OptionsInput = {}): Layer.Layer<Database | Maintenance, DatabaseError> =>
-  Layer.suspend(() =>
+export const layer = (options: MemoryOptions = {}): Layer.Layer<Database | Maintenance, DatabaseError> =>
+  Layer.suspend(() => {
+    const { encryption = NoEncryption.layer, ...input } = options
     // A ballast would take the memory that it is to keep free.
-    LsmDatabase.layerWith({ arenaBytes, ballastBytesMax: 0, ...options, directory: "/memory" }).pipe(
-      Layer.provide([MemoryDisk.make().layer, NoEncryption.layer])
+    return LsmDatabase.layerWith({ arenaBytes, ballastBytesMax: 0, ...input, directory: "/memory" }).pipe(
+      Layer.provide([MemoryDisk.make().layer, encryption])
     )
-  )
+  })

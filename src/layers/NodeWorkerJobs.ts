@@ -9,6 +9,7 @@ import * as FiberHandle from "effect/FiberHandle"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { availableParallelism } from "node:os"
+import { assert } from "../internal/format/formatError.ts"
 import { fromDisk } from "../internal/engine/diskErrors.ts"
 import { ofFailure } from "../internal/engine/jobFailure.ts"
 import { discardFiles } from "../internal/engine/jobFiles.ts"
@@ -16,14 +17,14 @@ import { jobParts } from "../internal/engine/jobParts.ts"
 import { JobQueue } from "../internal/engine/jobQueue.ts"
 import { runJob } from "../internal/engine/jobRunner.ts"
 import { type Job, type JobParts, jobSetup, moreFiles } from "../internal/engine/jobSetup.ts"
-import { JobWord, jobWords, type RunMessage } from "../internal/structure/jobMessages.ts"
+import { type CodecSource, JobWord, jobWords, type RunMessage } from "../internal/structure/jobMessages.ts"
 import { type AnyWork, isCollect } from "../internal/structure/jobWork.ts"
 import { unionOf } from "../internal/structure/keySpans.ts"
+import type { KnownCodec } from "../services/Compression.ts"
 import { Closed, type DatabaseError, fail, JobFailed } from "../services/DatabaseError.ts"
 import type { Disk } from "../services/Disk.ts"
-import { Encryption } from "../services/Encryption.ts"
 import { Jobs, type JobsService, type Merged } from "../services/Jobs.ts"
-import type { Manifest } from "../services/Manifest.ts"
+import { Manifest } from "../services/Manifest.ts"
 import { Options } from "../services/Options.ts"
 import * as InlineJobs from "./InlineJobs.ts"
 import { jobProgram } from "./NodeJobProgram.ts"
@@ -201,8 +202,12 @@ class Pool {
     const words = new Int32Array(new SharedArrayBuffer(4 * jobWords))
     const id = this.nextId
     this.nextId += 1
-    const { directory } = this.parts.manifest
-    const message: RunMessage = { _tag: "Run", id, work: sent(job), setup, directory, words }
+    const { compression, directory, encryption } = this.parts.manifest
+    assert(encryption.threadKeys !== undefined, "threads are for an encryption that gives them its keys")
+    // With each job, as a rotation changes them; taken with the generation that the setup names, in one step.
+    const keys = encryption.threadKeys()
+    const codecs = compression.known.map(sourceOf)
+    const message: RunMessage = { _tag: "Run", id, work: sent(job), setup, directory, words, keys, codecs }
     return { files: [...setup.files], message }
   }
 
@@ -234,6 +239,11 @@ class Pool {
   }
 }
 
+const sourceOf = ({ id, name, origin }: KnownCodec): CodecSource => {
+  assert(origin !== undefined, "threads are for codecs that they can load")
+  return { id, name, origin }
+}
+
 /** Only what the job needs: each table that is sent costs some microseconds. */
 const sent = (job: Job): AnyWork => {
   if (isCollect(job)) return job
@@ -250,7 +260,7 @@ const sent = (job: Job): AnyWork => {
 export const make = Effect.fnUntraced(function* (
   threadsMax: number,
   options: ThreadOptions = {}
-): Effect.fn.Return<JobsService, never, Disk | Manifest | Encryption | Scope.Scope> {
+): Effect.fn.Return<JobsService, never, Disk | Manifest | Scope.Scope> {
   const parts = yield* jobParts
   const watch = yield* FiberHandle.make<void>()
   const pool = new Pool({ parts, options, threadsMax, watch })
@@ -265,7 +275,8 @@ export const make = Effect.fnUntraced(function* (
 
 /**
  * Runs jobs in threads, which are started when the first job comes, and share memtables with this one. A flush does not
- * wait for a compaction. Where no thread can be started, and for files that are encrypted, it is `InlineJobs`.
+ * wait for a compaction. Where no thread can be started, where the encryption does not give its keys away, and where a
+ * codec is a function and not a module, it is `InlineJobs`.
  *
  * **Details**
  *
@@ -275,10 +286,11 @@ export const make = Effect.fnUntraced(function* (
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Jobs, never, Disk | Manifest | Encryption> = Layer.unwrap(
+export const layer: Layer.Layer<Jobs, never, Disk | Manifest> = Layer.unwrap(
   Effect.gen(function* () {
     const { workers = workersDefault() } = yield* Options
-    const { name } = yield* Encryption
-    return workers === 0 || name !== "none" ? InlineJobs.layer : Layer.effect(Jobs, make(workers))
+    const { compression, encryption } = yield* Manifest
+    const isAble = encryption.threadKeys !== undefined && compression.known.every(({ origin }) => origin !== undefined)
+    return workers === 0 || !isAble ? InlineJobs.layer : Layer.effect(Jobs, make(workers))
   })
 )

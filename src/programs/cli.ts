@@ -63,7 +63,10 @@ const strata = (open: Cli["open"]) => {
       Command.withHandler(Verify.verify, (input) =>
         Verify.check(input).pipe(
           Effect.provide(reading(input)),
-          Effect.catchReason("DatabaseError", "Corruption", Verify.stoppedBy(input))
+          Effect.catchReasons("DatabaseError", {
+            Corruption: Verify.stoppedBy(input),
+            Tampered: Verify.stoppedBy(input)
+          })
         )
       )
     ])

@@ -5,7 +5,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as PlatformError from "effect/PlatformError"
 import * as Runtime from "effect/Runtime"
-import type { DatabaseError } from "../services/DatabaseError.ts"
+import { type DatabaseError, isDamage } from "../services/DatabaseError.ts"
 import type { Damage } from "../services/Maintenance.ts"
 
 /** Goes to standard error, behind the program's name. */
@@ -56,7 +56,7 @@ export const damageText = ({ file, message, offset }: Damage): string => {
 
 /** What happened and where, without the reason's tag. */
 export const databaseText = ({ reason }: DatabaseError): string => {
-  if (reason._tag === "Corruption") return damageText(reason)
+  if (isDamage(reason)) return damageText(reason)
   if (reason._tag !== "Locked" || reason.pid === undefined) return reason.message
   const since =
     reason.startedAtMillis === undefined

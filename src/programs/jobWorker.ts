@@ -14,12 +14,16 @@ import {
   type JobFailure,
   JobWord,
   type RunMessage,
+  type ThreadKeys,
   ThreadWord,
   type ToWorker
 } from "../internal/structure/jobMessages.ts"
 import { isFlush } from "../internal/structure/jobWork.ts"
-import type { JobAnswer, JobFile, JobRequest, JobResult, Kernel } from "../internal/structure/jobRequest.ts"
-import { checksumSealer } from "../internal/format/sealer.ts"
+import type { JobAnswer, JobFile, JobRequest, JobResult, Kernel, SealedFile } from "../internal/structure/jobRequest.ts"
+import { threadSealer } from "../internal/format/aead.ts"
+import type { Codecs } from "../internal/format/codec.ts"
+import { checksumOpener, checksumSealer, type Sealer, withCodecs } from "../internal/format/sealer.ts"
+import { workerCodecs } from "./workerCodecs.ts"
 
 type Asked<Tag extends JobRequest["_tag"]> = Extract<JobRequest, { readonly _tag: Tag }>
 
@@ -204,6 +208,12 @@ class JobFiles {
   }
 }
 
+/** The same as the encryption's own, of the keys that came with the job. */
+const sealerOf = ({ cipher, generations }: ThreadKeys, file: SealedFile): Sealer => {
+  if (cipher !== "none") return threadSealer(generations, file)
+  return file.access === "seal" ? checksumSealer : checksumOpener
+}
+
 class RunningJob {
   readonly id: number
   readonly isFlush: boolean
@@ -212,13 +222,18 @@ class RunningJob {
   private readonly files: JobFiles
   private readonly kernel: Kernel
   private readonly words: Int32Array
+  private readonly keys: ThreadKeys
+  private readonly codecs: Codecs | undefined
   private answer: JobAnswer = undefined
   private asked = false
 
-  constructor(message: RunMessage) {
+  /** Without codecs, those that are built in. */
+  constructor(message: RunMessage, codecs: Codecs | undefined) {
     this.id = message.id
+    this.codecs = codecs
     this.isFlush = isFlush(message.work)
     this.words = message.words
+    this.keys = message.keys
     this.files = new JobFiles(message)
     this.kernel = kernelOf(message.work, message.setup)
   }
@@ -262,7 +277,7 @@ class RunningJob {
         this.files.closeInput(request.file)
         return undefined
       case "Sealer":
-        return checksumSealer
+        return this.sealerOf(request.file)
       case "Files":
         this.waiting = true
         send({ _tag: "Files", id: this.id })
@@ -279,6 +294,11 @@ class RunningJob {
       default:
         return undefined
     }
+  }
+
+  private sealerOf(file: SealedFile): Sealer {
+    const sealer = sealerOf(this.keys, file)
+    return this.codecs === undefined ? sealer : withCodecs(sealer, this.codecs)
   }
 
   private publish(file: JobFile): void {
@@ -313,8 +333,8 @@ class RunningJob {
 const failureOf = (error: unknown): JobFailure => {
   if (error instanceof DiskFailure) return error.failure
   if (error instanceof FileDamage) {
-    const { message, offset, unsupported } = error.error
-    return { _tag: "Damage", file: error.file, message, offset, unsupported }
+    const { message, offset, tampered, unsupported } = error.error
+    return { _tag: "Damage", file: error.file, message, offset, tampered, unsupported }
   }
   return { _tag: "Bug", message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
 }
@@ -342,9 +362,22 @@ const work = (): void => {
   setImmediate(turn)
 }
 
+const begin = (message: RunMessage, codecs: Codecs | undefined): void => {
+  jobs.set(message.id, new RunningJob(message, codecs))
+  work()
+}
+
+const refuse = ({ id }: RunMessage, error: unknown): void => {
+  const message = `a worker cannot load a codec: ${error instanceof Error ? error.message : String(error)}`
+  send({ _tag: "Failed", id, failure: { _tag: "Codecs", message }, bytesRead: 0, bytesWritten: 0 })
+}
+
 port.on("message", (message: ToWorker) => {
   if (message._tag === "Files") return jobs.get(message.id)?.take(message.files)
-  jobs.set(message.id, new RunningJob(message))
-  work()
+  if (message.codecs.length === 0) return begin(message, undefined)
+  void workerCodecs(message.codecs).then(
+    (codecs) => begin(message, codecs),
+    (error: unknown) => refuse(message, error)
+  )
 })
 send({ _tag: "Ready" })

@@ -115,6 +115,68 @@ export class Corruption extends Schema.TaggedError<Corruption>("strata/Corruptio
 }
 
 /**
+ * The files were changed by somebody without the key: a seal does not match, a file that is not encrypted stands among
+ * those that are, or the keyring is gone. Reads of its range fail; the rest of the database serves. Restore a backup,
+ * and find out who.
+ *
+ * @since 0.1.0
+ * @category reasons
+ */
+export class Tampered extends Schema.TaggedError<Tampered>("strata/Tampered")("Tampered", {
+  ...message,
+  file: Schema.String,
+  /** Bytes from the start of the file. */
+  offset: Schema.Number
+}) {
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * The database is encrypted, and the key that was given is not its key, or no longer is. Nothing was touched.
+ *
+ * @since 0.1.0
+ * @category reasons
+ */
+export class EncryptionKeyMismatch extends Schema.TaggedError<EncryptionKeyMismatch>("strata/EncryptionKeyMismatch")(
+  "EncryptionKeyMismatch",
+  message
+) {
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * The database is encrypted, and no key was given. Nothing was touched.
+ *
+ * @since 0.1.0
+ * @category reasons
+ */
+export class EncryptionKeyRequired extends Schema.TaggedError<EncryptionKeyRequired>("strata/EncryptionKeyRequired")(
+  "EncryptionKeyRequired",
+  message
+) {
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * A key was given for a database that is not encrypted. Nothing was touched: open it without the key, or copy its data
+ * into an encrypted one.
+ *
+ * @since 0.1.0
+ * @category reasons
+ */
+export class NotEncrypted extends Schema.TaggedError<NotEncrypted>("strata/NotEncrypted")("NotEncrypted", message) {
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
  * The disk has no room. The write was definitely not made; reads go on, and writing resumes by itself when space
  * returns.
  *
@@ -212,6 +274,10 @@ export const Reason = Schema.Union([
   Poisoned,
   CommitOutcomeUnknown,
   Corruption,
+  Tampered,
+  EncryptionKeyMismatch,
+  EncryptionKeyRequired,
+  NotEncrypted,
   DiskFull,
   Io,
   Unsupported,
@@ -227,6 +293,15 @@ export const Reason = Schema.Union([
  * @category reasons
  */
 export type Reason = typeof Reason.Type
+
+/**
+ * Whether a file does not hold what was written to it, by accident or by somebody's hand.
+ *
+ * @since 0.1.0
+ * @category reasons
+ */
+export const isDamage = (reason: Reason): reason is Corruption | Tampered =>
+  reason._tag === "Corruption" || reason._tag === "Tampered"
 
 /**
  * The failure of a Strata operation.

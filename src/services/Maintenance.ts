@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { Bounds } from "./Database.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
+import type { MasterKey } from "./Encryption.ts"
 
 /**
  * The tables of one level.
@@ -143,6 +144,42 @@ export interface BallastStats {
 }
 
 /**
+ * A data key, and what is sealed with it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DataKeyStats {
+  /** Counted from the database's first key. */
+  readonly generation: number
+  /** The last commit before it was made. */
+  readonly createdSequence: number
+  /** Unix milliseconds. */
+  readonly createdMillis: number
+  /** Tables and value files that are live, and their bytes. */
+  readonly files: number
+  readonly bytes: number
+}
+
+/**
+ * How an encrypted database is sealed. Never a key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EncryptionStats {
+  readonly cipher: string
+  /** What the master key is, which opens the keyring. */
+  readonly masterKind: "raw" | "passphrase-scrypt" | "passphrase-argon2id" | "provider"
+  /** How the provider calls its key. */
+  readonly providerKeyId: string | undefined
+  /** Of the data key that new files are sealed with. */
+  readonly keyGeneration: number
+  /** Ascending. More than one while a rotation of the data key is under way. */
+  readonly generations: ReadonlyArray<DataKeyStats>
+}
+
+/**
  * A look inside an open database. Numbers since it was opened, unless they are of files.
  *
  * @since 0.1.0
@@ -173,6 +210,8 @@ export interface Stats {
   readonly cache: CacheStats
   readonly jobs: JobStats
   readonly snapshots: SnapshotStats
+  /** `undefined` without encryption. */
+  readonly encryption: EncryptionStats | undefined
   readonly counters: Counters
 }
 
@@ -212,6 +251,11 @@ export interface Counters {
   readonly collectedBytes: number
   readonly reclaimedBytes: number
   readonly collectionFailures: number
+  /** Data keys that were made, and times that older ones were forgotten. */
+  readonly dataKeyRotations: number
+  readonly dataKeysForgotten: number
+  readonly masterKeyRotations: number
+  readonly keyRotationFailures: number
   readonly jobsDone: number
   readonly jobsFailed: number
   readonly workersReplaced: number
@@ -301,6 +345,43 @@ export interface CollectOptions {
 }
 
 /**
+ * How far a rotation of the data key has come: tables and value files that were sealed with older keys when it began,
+ * and those of them that are no more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RotationProgress {
+  readonly files: number
+  readonly bytes: number
+  readonly filesDone: number
+  readonly bytesDone: number
+}
+
+/**
+ * How the data key is rotated.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RotateOptions {
+  /** Completes only when nothing is sealed with an older key any more and these are forgotten. Default false. */
+  readonly full?: boolean | undefined
+  /** Told when it begins and with every step. */
+  readonly onProgress?: ((progress: RotationProgress) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * A new data key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RotatedDataKey {
+  readonly generation: number
+}
+
+/**
  * Maintenance of an open database.
  *
  * @since 0.1.0
@@ -359,6 +440,39 @@ export class Maintenance extends Context.Service<
      * use is `Locked`.
      */
     readonly checkpoint: (directory: string) => Effect.Effect<Checkpoint, DatabaseError>
+    /**
+     * Makes another key the master key, of any kind. When it completes this survives a power cut, and the old one opens
+     * nothing any more; until then one of the two opens the database. It takes a few milliseconds, and as long as the
+     * new key takes to be derived or wrapped: no data is sealed anew.
+     *
+     * **When to use**
+     *
+     * Use it when a master key may be known to others, or when its time has come. Whoever has had both the old key and
+     * the files could have read them, and the keys that they are sealed with: rotate the data key, too.
+     *
+     * **Details**
+     *
+     * Backups and checkpoints that were made before keep the key that they had. `NotEncrypted` without encryption;
+     * `Invalid` for a raw key that is not 32 bytes. After any other failure keep both keys: until the background has
+     * settled the keyring, a power cut may leave either. Then `stats` says by `masterKind`, and an open by the key that
+     * it takes, which one is in force.
+     */
+    readonly rotateMasterKey: (to: MasterKey) => Effect.Effect<void, DatabaseError>
+    /**
+     * Makes a new data key. When it completes, all that is written is sealed with the new one; what is there is written
+     * again in the background, after everything else that is due, also by later opens, and then the old key is
+     * forgotten. With `full` it completes then.
+     *
+     * **Details**
+     *
+     * Reads and writes go on meanwhile. In all, as much is written as there is. Snapshots, scans and cursors hold the
+     * files that they read, so an old key is forgotten when they have ended. Interrupting it, or a failure, leaves what
+     * was done so far, and the background goes on with it. A file that is damaged keeps its key, and a `full` rotation
+     * fails when nothing else is left to do. Backups and checkpoints keep the keys that they had. `NotEncrypted`
+     * without encryption; `Invalid` while 64 keys wait to be forgotten. The options `dataKeyBytesMax`,
+     * `dataKeyCommitsMax` and `dataKeyAgeMillisMax` rotate by themselves.
+     */
+    readonly rotateDataKey: (options?: RotateOptions) => Effect.Effect<RotatedDataKey, DatabaseError>
     readonly stats: Effect.Effect<Stats>
     /**
      * Reads every live file and checks: checksums, key order, block bounds against index and manifest, filters without

@@ -5,7 +5,9 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { FileCompression } from "./Compression.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
+import type { Allocate, FileEncryption, KeyControl } from "./Encryption.ts"
 
 /**
  * How much of the values of one logical value file the entries of a table name.
@@ -52,6 +54,8 @@ export interface ValueFileMeta {
   /** Checksum of the file's footer, which in turn covers the rest. */
   readonly footerCrc: number
   readonly epoch: number
+  /** Of the data key that it is sealed with; 0 without encryption. */
+  readonly keyGeneration: number
   /** At least one; by id, ascending. A logical file is in one live value file only. */
   readonly sections: ReadonlyArray<ValueSection>
 }
@@ -82,6 +86,10 @@ export interface TableMeta {
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number
+  /** Of the data key that it is sealed with; 0 without encryption. */
+  readonly keyGeneration: number
+  /** The id of what its blocks were to be compressed with; 0: nothing. Those that it does not shorten are not. */
+  readonly codec: number
   /** By file, ascending; of every logical file that an entry names. */
   readonly valueRefs: ReadonlyArray<ValueRefs>
 }
@@ -134,8 +142,8 @@ export interface ManifestChange {
 }
 
 /**
- * The record of the live files. Building its layer locks the directory (unless read-only) and reads the newest valid
- * manifest; it changes nothing.
+ * The record of the live files. Building its layer locks the directory (unless read-only), attaches the encryption to
+ * it and reads the newest valid manifest; it changes nothing.
  *
  * Invariants every layer keeps, checked by `test/suites/manifestSuite.ts`:
  * 1. After `begin` or `publish` returned, the change survives a power cut; before, the state after a crash is the old
@@ -159,6 +167,10 @@ export class Manifest extends Context.Service<
     readonly directory: string
     /** Whether the directory held a database. */
     readonly exists: boolean
+    /** How all files of the database are sealed, attached to its keys. */
+    readonly encryption: FileEncryption
+    /** What new files are compressed with. */
+    readonly compression: FileCompression
     readonly state: () => ManifestState
     /** The epoch that `begin` starts, or has started. */
     readonly epochNext: number
@@ -189,6 +201,24 @@ export class Manifest extends Context.Service<
         readonly lastSequence: number
       }
     ) => Effect.Effect<void, DatabaseError>
+    /**
+     * Changes the keys, in turn with `publish` and `copyTo`, which need a keyring that stays what it is. A defect
+     * without encryption, and before `begin`.
+     */
+    readonly changeKeys: <A>(
+      change: (keys: KeyControl, allocate: Allocate) => Effect.Effect<A, DatabaseError>
+    ) => Effect.Effect<A, DatabaseError>
+    /**
+     * Publishes the state once more, as a new manifest with a new marker: both are sealed with the newest data key.
+     * After `begin`.
+     */
+    readonly rewrite: Effect.Effect<void, DatabaseError>
+    /**
+     * The oldest generation of the data key that any file of the directory is sealed with, whether the state names it
+     * or not. A file that is not far enough to tell counts as older than all, unless its number is `numberMin` or
+     * above.
+     */
+    readonly oldestKey: (numberMin: number) => Effect.Effect<number, DatabaseError>
     /**
      * Runs the effect in turn with `publish`, and not at all after a failed sync: then nobody knows which files a crash
      * would leave live. For removing what no state names.

@@ -36,6 +36,14 @@ export type Durability = typeof Durability.Type
  */
 export const keyBytesMax = 65_535
 
+/**
+ * The longest block that can be asked for, in bytes. One entry that is longer is a block of its own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const blockBytesMax = 1024 * 1024
+
 const fields = {
   /** Of commits that do not name their own. Default `disk`. */
   durability: Durability,
@@ -59,8 +67,10 @@ const fields = {
   directValueBytesMin: bytes(1, 256 * 1024 * 1024),
   /** A value file ends before it would grow over this; it holds one value at least. Default 64 MiB. */
   valueFileBytesMax: bytes(64, 1024 * 1024 * 1024),
-  /** Target of an uncompressed block of a table. Default 4 KiB. */
-  blockBytes: bytes(64, 1024 * 1024),
+  /** Target of a block of a table, before it is compressed. Default 4 KiB. */
+  blockBytes: bytes(64, blockBytesMax),
+  /** The same of the bottom level where that is compressed: longer blocks get shorter. Default four times as long. */
+  bottomBlockBytes: Schema.UndefinedOr(bytes(64, blockBytesMax)),
   /** Default 10, about 1 % false positives; 0 writes no filters. */
   filterBitsPerKey: count(0, 32),
   /** The index of a table above this is cut into partitions that are read when they are needed. Default 1 MiB. */
@@ -107,6 +117,14 @@ const fields = {
   ballastLiveBytesMin: bytes(1, Number.MAX_SAFE_INTEGER),
   /** Sequences are reserved in blocks of this many. Default 2^20. */
   sequencesReserved: count(16, 2 ** 30),
+  /**
+   * An encrypted database gets a new data key by itself when so many bytes, or commits, were written with one, or when
+   * it is so old; the rest is written again in the background. The age goes by the clock, and by the time that the
+   * database is open with the key if the clock goes back. Default: never.
+   */
+  dataKeyBytesMax: Schema.UndefinedOr(bytes(1024, 2 ** 50)),
+  dataKeyCommitsMax: Schema.UndefinedOr(count(1, 2 ** 50)),
+  dataKeyAgeMillisMax: Schema.UndefinedOr(count(1000, 2 ** 40)),
   /**
    * Threads for flushes and compactions; 0 runs them in slices on this one. Default: one less than the machine has
    * cores, 1 at least and 2 at most.
@@ -167,6 +185,7 @@ export const defaults: OptionsShape = {
   directValueBytesMin: 256 * 1024,
   valueFileBytesMax: 64 * 1024 * 1024,
   blockBytes: 4096,
+  bottomBlockBytes: undefined,
   filterBitsPerKey: 10,
   indexBytesMax: 1024 * 1024,
   cacheBytes: 64 * 1024 * 1024,
@@ -185,6 +204,9 @@ export const defaults: OptionsShape = {
   ballastBytesMax: 64 * 1024 * 1024,
   ballastLiveBytesMin: 64 * 1024 * 1024,
   sequencesReserved: 2 ** 20,
+  dataKeyBytesMax: undefined,
+  dataKeyCommitsMax: undefined,
+  dataKeyAgeMillisMax: undefined,
   workers: undefined,
   synchronousReads: true
 }

@@ -13,6 +13,7 @@ import type { ManifestService } from "../../src/services/Manifest.ts"
 import type { OptionsShape } from "../../src/services/Options.ts"
 import { manifestSuite } from "../suites/manifestSuite.ts"
 import { contentOf, faultyDisk, namesOn, replaceFile } from "../support/faultyDisk.ts"
+import { encryptionWith, invertingFiles } from "../support/encryptions.ts"
 import { bytesOf, directory, openFiles, reasonOf, recover, session, tableMeta, tagOf } from "../support/fileSession.ts"
 import { manifestOn, places } from "../support/underTest.ts"
 
@@ -239,29 +240,20 @@ describe("FileManifest, reading", () => {
     })
   )
 
-  it.effect("a database made with a cipher is Unsupported without it, in words that say so", () =>
+  it.effect("an encrypted database needs its key, and a plain one takes none", () =>
     Effect.gen(function* () {
-      const sealer = {
-        ...checksumSealer,
-        tagBytes: 16 as const,
-        seal: (_: Uint8Array, plain: Uint8Array) => ({ body: plain, tag: new Uint8Array(16) })
-      }
-      const cipher = Layer.succeed(Encryption, {
-        name: "test",
-        tagBytes: 16,
-        keyGeneration: 0,
-        sealer: () => Effect.succeed(sealer)
-      })
+      const encryption = Layer.succeed(Encryption, encryptionWith(invertingFiles))
       const { disk } = yield* inDirectory()
-      yield* Effect.scoped(
-        Effect.flatMap(openFiles(disk, {}, { encryption: cipher }), ({ manifest }) => manifest.begin({}))
-      )
+      yield* Effect.scoped(Effect.flatMap(openFiles(disk, {}, { encryption }), ({ manifest }) => manifest.begin({})))
+      const before = yield* names(disk)
       const reason = yield* reasonOf(opening(disk))
-      assert.strictEqual(reason?._tag, "Unsupported")
-      assert.match(reason!.message, /is encrypted/)
+      assert.strictEqual(reason?._tag, "EncryptionKeyRequired")
+      assert.match(reason!.message, /is encrypted; give the key/)
+      assert.deepStrictEqual(yield* names(disk), before)
+      assert.isTrue(yield* Effect.scoped(Effect.as(openFiles(disk, {}, { encryption }), true)))
       const plain = memory().disk
       yield* began(plain)
-      assert.strictEqual(yield* tagOf(Effect.scoped(openFiles(plain, {}, { encryption: cipher }))), "Unsupported")
+      assert.strictEqual(yield* tagOf(Effect.scoped(openFiles(plain, {}, { encryption }))), "NotEncrypted")
     })
   )
 

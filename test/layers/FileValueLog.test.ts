@@ -5,8 +5,8 @@ import * as os from "node:os"
 import * as path from "node:path"
 import * as NodeDisk from "../../src/layers/NodeDisk.ts"
 import type { DiskService } from "../../src/services/Disk.ts"
-import { Encryption } from "../../src/services/Encryption.ts"
 import { invertingSealer } from "../internal/format/support.ts"
+import { filesWith } from "../support/encryptions.ts"
 import * as memoryManifest from "../support/memoryManifest.ts"
 import { inMemory, simulated } from "../support/tables.ts"
 import { openValueLogs, storedOf, valuesOf, writeValues } from "../support/valueLogs.ts"
@@ -94,12 +94,7 @@ describe("FileValueLog", () => {
       const plain = [...valuesOf(7, 40, 1000), { ...valuesOf(7, 1, 600_000)[0]!, index: 40 }]
       const meta = yield* writeValues(disk, "/db", { number: 7, values: plain, sealer: invertingSealer })
       for (const delay of [Effect.void, Effect.yieldNow]) {
-        const encryption = Encryption.of({
-          name: "inverting",
-          tagBytes: 16,
-          keyGeneration: 5,
-          sealer: () => Effect.as(delay, invertingSealer)
-        })
+        const encryption = filesWith(invertingSealer, { sealer: () => Effect.as(delay, invertingSealer) })
         const { values } = yield* openValueLogs({ disk, manifest: memoryManifest.make("/db"), encryption })
         const file = values.handle(meta)
         const { handle, owner } = storedOf(plain[3]!)

@@ -3,7 +3,6 @@ import { SeededRandom } from "../../src/internal/structure/random.ts"
 import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import * as InlineJobs from "../../src/layers/InlineJobs.ts"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
-import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import { Disk, type DiskService } from "../../src/services/Disk.ts"
 import { Jobs } from "../../src/services/Jobs.ts"
 import { Manifest } from "../../src/services/Manifest.ts"
@@ -22,7 +21,7 @@ const under = (disk: DiskService): JobsUnderTest => {
       Effect.map(
         Layer.build(
           InlineJobs.layer.pipe(
-            Layer.provide([NoEncryption.layer, Layer.succeed(Disk, disk), Layer.succeed(Manifest, manifest)]),
+            Layer.provide([Layer.succeed(Disk, disk), Layer.succeed(Manifest, manifest)]),
             Layer.provide(Layer.succeed(Options.Options, { ...Options.defaults, ...options } as Options.OptionsShape))
           )
         ),

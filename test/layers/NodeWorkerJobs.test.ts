@@ -11,12 +11,12 @@ import * as NodeDisk from "../../src/layers/NodeDisk.ts"
 import * as NodeWorkerJobs from "../../src/layers/NodeWorkerJobs.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import { Disk } from "../../src/services/Disk.ts"
-import { Encryption } from "../../src/services/Encryption.ts"
+import type { FileEncryption } from "../../src/services/Encryption.ts"
 import { Jobs } from "../../src/services/Jobs.ts"
 import { Manifest } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
-import { invertingSealer } from "../internal/format/support.ts"
 import { jobsSuite } from "../suites/jobsSuite.ts"
+import { invertingFiles } from "../support/encryptions.ts"
 import { type JobsUnderTest, manifestIds } from "../support/jobsKit.ts"
 import { output } from "../support/installedPackage.ts"
 import * as memoryManifest from "../support/memoryManifest.ts"
@@ -27,9 +27,9 @@ const temporaryDirectory = Effect.acquireRelease(
   (directory) => Effect.sync(() => fs.rmSync(directory, { recursive: true, force: true }))
 )
 
-const services = (directory: string, options?: Options.OptionsInput) =>
+const services = (directory: string, options?: Options.OptionsInput, encryption?: FileEncryption) =>
   Context.make(Disk, NodeDisk.make()).pipe(
-    Context.add(Manifest, memoryManifest.make(directory, manifestIds)),
+    Context.add(Manifest, memoryManifest.make(directory, manifestIds, encryption)),
     Context.add(Options.Options, { ...Options.defaults, ...options } as Options.OptionsShape)
   )
 
@@ -43,7 +43,6 @@ const under = (workers: number) =>
       jobs: (options) =>
         NodeWorkerJobs.make(workers, { onThread: (thread) => threads.push(thread) }).pipe(
           Effect.provideService(Options.Options, { ...Options.defaults, ...options } as Options.OptionsShape),
-          Effect.provide(NoEncryption.layer),
           Effect.provide(shared)
         ),
       threads: () => threads.filter(({ worker }) => worker.threadId > 0).length,
@@ -58,7 +57,6 @@ const jobsIn = Effect.fnUntraced(function* (options: NodeWorkerJobs.ThreadOption
   const directory = yield* temporaryDirectory
   const threads: Array<JobThread> = []
   const jobs = yield* NodeWorkerJobs.make(1, { ...options, onThread: (thread) => threads.push(thread) }).pipe(
-    Effect.provide(NoEncryption.layer),
     Effect.provide(services(directory))
   )
   return { directory, jobs, threads }
@@ -118,31 +116,22 @@ describe("NodeWorkerJobs", () => {
     })
   )
 
-  it.live("with no workers wanted, or files that are encrypted, jobs run on this thread", () =>
+  it.live("with no workers wanted, or an encryption that keeps its keys, jobs run on this thread", () =>
     Effect.gen(function* () {
       let started = 0
       const count = () => void (started += 1)
       process.on("worker", count)
-      const inverting = Encryption.of({
-        name: "inverting",
-        tagBytes: 16,
-        keyGeneration: 5,
-        sealer: () => Effect.succeed(invertingSealer)
-      })
-      const run = (encryption: Layer.Layer<Encryption>, workers: number | undefined) =>
+      const run = (encryption: FileEncryption, workers: number | undefined) =>
         Effect.gen(function* () {
-          const shared = services(yield* temporaryDirectory, { workers })
-          const layer = NodeWorkerJobs.layer.pipe(
-            Layer.provide(encryption),
-            Layer.provide(Layer.succeedContext(shared))
-          )
+          const shared = services(yield* temporaryDirectory, { workers }, encryption)
+          const layer = NodeWorkerJobs.layer.pipe(Layer.provide(Layer.succeedContext(shared)))
           const jobs = Context.get(yield* Layer.build(layer), Jobs)
           return (yield* jobs.run(jobOf(numbered(10), 0))).tables.length
         })
-      assert.strictEqual(yield* run(NoEncryption.layer, 0), 1)
-      assert.strictEqual(yield* run(Layer.succeed(Encryption, inverting), 2), 1)
+      assert.strictEqual(yield* run(NoEncryption.fileEncryption, 0), 1)
+      assert.strictEqual(yield* run(invertingFiles, 2), 1)
       assert.strictEqual(started, 0)
-      assert.strictEqual(yield* run(NoEncryption.layer, undefined), 1)
+      assert.strictEqual(yield* run(NoEncryption.fileEncryption, undefined), 1)
       assert.strictEqual(started, 1)
       process.off("worker", count)
     })

@@ -2,12 +2,16 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type * as SimDisk from "../../src/layers/SimDisk.ts"
-import type { OptionsInput } from "../../src/services/Options.ts"
-import { directory, type Opened } from "./opened.ts"
+import * as NoCompression from "../../src/layers/NoCompression.ts"
+import { directory, type Opened, type OpenOptions } from "./opened.ts"
 import { reasonOf } from "./scenario.ts"
 
-/** Tables of some MiB have a ballast of some hundred KiB, a few times what a flush takes. All values are in tables. */
-export const ballastOptions: OptionsInput = {
+/**
+ * Tables of some MiB have a ballast of some hundred KiB, a few times what a flush takes. All values are in tables, and
+ * take there what they are long.
+ */
+export const ballastOptions: OpenOptions = {
+  compression: NoCompression.layer,
   arenaBytes: 64 * 1024,
   valueBytesMax: 4096,
   valueThreshold: 4096,
@@ -21,7 +25,7 @@ export const ballastOptions: OptionsInput = {
 }
 
 /** The same of values of 2 KB in value files, and of longer ones that go there before their commit. */
-export const valueBallastOptions: OptionsInput = {
+export const valueBallastOptions: OpenOptions = {
   ...ballastOptions,
   valueBytesMax: 4 * 1024 * 1024,
   valueThreshold: 1024,

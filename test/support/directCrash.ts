@@ -25,7 +25,6 @@ import { readHandle } from "../../src/internal/format/valueHandle.ts"
 import type { DatabaseService } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { DiskService } from "../../src/services/Disk.ts"
-import { Encryption } from "../../src/services/Encryption.ts"
 import type { ManifestService } from "../../src/services/Manifest.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import { bytes, Model, type ModelWrite } from "./model.ts"
@@ -198,7 +197,7 @@ const run = <A>(effect: Effect.Effect<A, unknown>, place: { readonly seed: numbe
 
 /** Of a closed database: the value files on the disk are those that its manifest names, or a commit in its log. */
 export const assertValueFilesNamed = Effect.fnUntraced(function* (disk: DiskService, message: string) {
-  const parts = { disk, directory, readOnly: true, encryption: yield* Encryption }
+  const parts = { disk, directory, readOnly: true, encryption: NoEncryption.fileEncryption }
   const state = directoryState(yield* Effect.orDie(disk.list(directory)))
   const { loaded } = yield* searchManifest(parts, state)
   const { databaseId, facts, incarnation } = loaded!
@@ -211,7 +210,7 @@ export const assertValueFilesNamed = Effect.fnUntraced(function* (disk: DiskServ
   yield* replayLog({ ...parts, manifest }, (payload) => Effect.sync(() => addNamed(payload, named)))
   const there = state.valueFiles.map(({ number }) => number)
   assert.deepStrictEqual(there.sort(), [...named].sort(), message)
-}, Effect.provide(NoEncryption.layer))
+})
 
 const addNamed = (payload: Uint8Array, into: Set<number>): void => {
   const reader = new CommitReader(payload)

@@ -99,6 +99,8 @@ export const tableMeta = (number: number): TableMeta => ({
   sequenceMin: 1,
   sequenceMax: 2,
   epoch: 1,
+  keyGeneration: 0,
+  codec: 0,
   valueRefs: []
 })
 
@@ -108,6 +110,7 @@ export const valueFileMeta = (number: number, ids: ReadonlyArray<number> = [numb
   fileId: new Uint8Array(32).fill(number),
   footerCrc: number,
   epoch: 1,
+  keyGeneration: 0,
   sections: ids.map((id) => ({ id, count: 2, bytes: 30 }))
 })
 

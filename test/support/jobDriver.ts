@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import { BlockReader } from "../../src/internal/format/block.ts"
 import { concatBytes } from "../../src/internal/format/bytes.ts"
 import { makeEntryView } from "../../src/internal/format/blockEntry.ts"
-import { checksumSealer } from "../../src/internal/format/sealer.ts"
+import { checksumSealer, type Sealer } from "../../src/internal/format/sealer.ts"
 import { Layout } from "../../src/internal/format/storedBlock.ts"
 import type { TableMeta } from "../../src/internal/format/tableMeta.ts"
 import type { JobAnswer, JobFile, JobRequest, JobResult, NewFile } from "../../src/internal/structure/jobRequest.ts"
@@ -14,6 +14,8 @@ import { fromView, type Plain } from "../internal/format/entries.ts"
 import { fileOf, type Held, header } from "./jobPlan.ts"
 
 export class MemoryFiles {
+  /** Of every file. */
+  sealer: Sealer = checksumSealer
   readonly files = new Map<number, Uint8Array>()
   readonly requests: Array<JobRequest["_tag"]> = []
   /** Numbers of the files that can be read, and how many they were at most. */
@@ -40,7 +42,7 @@ export class MemoryFiles {
         assert.isTrue(this.opened.delete(request.file.number), "what is closed was open")
         return undefined
       case "Sealer":
-        return checksumSealer
+        return this.sealer
       case "Files":
         return [this.newFile()]
       case "Create":
@@ -88,7 +90,7 @@ export class MemoryFiles {
     })
     for (let request = opening.next(); request !== undefined; request = opening.next()) {
       const { _tag } = request
-      opening.feed(_tag === "Sealer" ? checksumSealer : bytes.slice(request.offset, request.offset + request.length))
+      opening.feed(_tag === "Sealer" ? this.sealer : bytes.slice(request.offset, request.offset + request.length))
     }
     const { opened } = opening
     const points: Array<Plain> = []

@@ -1,6 +1,7 @@
 // Random jobs, and a model of what they may and must keep: histories of a few keys, cut by time into sources, with
 // snapshots in between. The model looks at everything for every question.
 import { concatBytes } from "../../src/internal/format/bytes.ts"
+import { type Codec, CodecId } from "../../src/internal/format/codec.ts"
 import { FileKind } from "../../src/internal/format/fileHeader.ts"
 import { Kind, recordBytes, recordFields, writeRecord } from "../../src/internal/format/record.ts"
 import { checksumSealer } from "../../src/internal/format/sealer.ts"
@@ -41,6 +42,8 @@ export const setupOf = (options: Partial<JobSetup> = {}): JobSetup => ({
   filterBitsPerKey: 10,
   // Some tables have partitioned indexes.
   indexBytesMax: 200,
+  tableCodec: CodecId.none,
+  valuesCodec: CodecId.none,
   files: [],
   ...options
 })
@@ -53,7 +56,12 @@ export const byKey = (a: Plain, b: Plain): number => {
 /** The bytes of a table, and what the manifest would pin. */
 export const tableOf = (
   held: Held,
-  place: { readonly number: number; readonly level?: number; readonly blockBytes?: number }
+  place: {
+    readonly number: number
+    readonly level?: number
+    readonly blockBytes?: number
+    readonly codec?: Codec | undefined
+  }
 ): { readonly meta: TableMeta; readonly bytes: Uint8Array } => {
   const { fileId, number } = fileOf(place.number)
   const builder = new TableBuilder({
@@ -61,7 +69,8 @@ export const tableOf = (
     blockBytes: place.blockBytes ?? 128,
     filterBitsPerKey: 10,
     indexBytesMax: 200,
-    sealer: checksumSealer
+    sealer: checksumSealer,
+    codec: place.codec
   })
   for (const point of [...held.points].sort(byKey)) builder.add(toView(point))
   for (const { from, sequence, to } of held.removals) {

@@ -27,10 +27,11 @@ import {
 interface RunningMerge {
   readonly choice: Merge<ModelTable>
   readonly outputs: ReadonlyArray<ModelContent>
+  readonly keyGeneration: number
 }
 
 export class LevelSimulator {
-  readonly limits: CompactionLimits
+  limits: CompactionLimits
   tables: ReadonlyArray<ModelTable> = []
   readonly running: Array<RunningMerge> = []
   readonly openSnapshots: Array<number> = []
@@ -78,7 +79,17 @@ export class LevelSimulator {
     })
     entries.length = 0
     removals.length = 0
-    if (content !== undefined) this.tables = [...this.tables, this.table(content, 0)]
+    const { keyGeneration } = this.limits
+    if (content !== undefined) this.tables = [...this.tables, this.table(content, 0, keyGeneration)]
+  }
+
+  get keyGeneration(): number {
+    return this.limits.keyGeneration
+  }
+
+  /** From now on new tables, but for those of running merges, are sealed with a new data key. */
+  rotateKey(): void {
+    this.limits = { ...this.limits, keyGeneration: this.limits.keyGeneration + 1 }
   }
 
   input(options: {
@@ -119,8 +130,8 @@ export class LevelSimulator {
 
   /** Ends one of the running merges. */
   finish(index: number): void {
-    const [{ choice, outputs }] = this.running.splice(index, 1) as [RunningMerge]
-    const tables = outputs.map((content) => this.table(content, choice.level))
+    const [{ choice, keyGeneration, outputs }] = this.running.splice(index, 1) as [RunningMerge]
+    const tables = outputs.map((content) => this.table(content, choice.level, keyGeneration))
     this.bytesWritten += tables.reduce((sum, { meta }) => sum + meta.bytes, 0)
     this.replace(
       choice.inputs.flatMap((run) => run.tables),
@@ -184,11 +195,11 @@ export class LevelSimulator {
         to: to === undefined ? Infinity : keyNumber(to)
       })
     )
-    this.running.push({ choice, outputs })
+    this.running.push({ choice, outputs, keyGeneration: this.limits.keyGeneration })
   }
 
-  private table(content: ModelContent, level: number): ModelTable {
-    return tableOf(content, this.nextNumber++, level)
+  private table(content: ModelContent, level: number, keyGeneration: number): ModelTable {
+    return tableOf(content, { number: this.nextNumber++, level, keyGeneration })
   }
 
   private replace(removed: ReadonlyArray<ModelTable>, added: ReadonlyArray<ModelTable>): void {

@@ -1,5 +1,7 @@
 // A manifest that lives in memory: for tests of what needs one and is not about it.
 import { Effect, Layer } from "effect"
+import * as NoEncryption from "../../src/layers/NoEncryption.ts"
+import type { FileEncryption } from "../../src/services/Encryption.ts"
 import { Manifest, type ManifestChange, type ManifestService, type ManifestState } from "../../src/services/Manifest.ts"
 
 const initial: ManifestState = {
@@ -26,12 +28,18 @@ const changed = (state: ManifestState, change: ManifestChange): ManifestState =>
 }
 
 /** Knows nothing of the directory but its name. `removeOrphans` and `copyTo` do nothing. */
-export const make = (directory: string, given?: Partial<ManifestState>): ManifestService => {
+export const make = (
+  directory: string,
+  given?: Partial<ManifestState>,
+  encryption: FileEncryption = NoEncryption.fileEncryption
+): ManifestService => {
   let state: ManifestState = { ...initial, ...given }
   const epochNext = state.epoch + 1
   return Manifest.of({
     directory,
     exists: state.epoch > 0,
+    encryption,
+    compression: { upper: 0, bottom: 0, values: 0, known: [] },
     state: () => state,
     epochNext,
     ifSound: (effect) => effect,
@@ -50,6 +58,9 @@ export const make = (directory: string, given?: Partial<ManifestState>): Manifes
       }),
     removeOrphans: () => Effect.succeed(0),
     copyTo: () => Effect.void,
+    changeKeys: (change) => change(encryption.keys!, () => 0),
+    rewrite: Effect.void,
+    oldestKey: () => Effect.succeed(0),
     bytes: () => 0,
     bytesWritten: () => 0
   })

@@ -52,13 +52,15 @@ export const bytesOfContent = ({ entries, removals }: ModelContent): number =>
   removals.length * removalBytes +
   entries.reduce((sum, { isRemove }) => sum + (isRemove ? removeBytes : setBytes), 0)
 
-export const tableOf = (content: ModelContent, number: number, level: number): ModelTable => {
+export const tableOf = (
+  content: ModelContent,
+  place: { readonly number: number; readonly level: number; readonly keyGeneration: number }
+): ModelTable => {
   const { entries, removals } = content
   const keys = [...entries.map(({ key }) => key), ...removals.flatMap(({ from, to }) => [from, to])]
   const sequences = [...entries, ...removals].map(({ sequence }) => sequence)
   const meta = {
-    number,
-    level,
+    ...place,
     bytes: bytesOfContent(content),
     smallest: keyBytes(Math.min(...keys)),
     largest: keyBytes(Math.max(...keys)),

@@ -6,6 +6,7 @@ import type * as SimDisk from "../../src/layers/SimDisk.ts"
 import { Database, type DatabaseService } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { Disk } from "../../src/services/Disk.ts"
+import type { Encryption } from "../../src/services/Encryption.ts"
 import { Maintenance, type MaintenanceService } from "../../src/services/Maintenance.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import { toModelEntry } from "./model.ts"
@@ -15,6 +16,12 @@ export const directory = "/db"
 export interface Opened {
   readonly database: DatabaseService
   readonly maintenance: MaintenanceService
+}
+
+/** The options of a database, its encryption, none if it is not given, and its compression, the default likewise. */
+export interface OpenOptions extends OptionsInput {
+  readonly encryption?: Layer.Layer<Encryption, DatabaseError> | undefined
+  readonly compression?: Layer.Layer<never, DatabaseError> | undefined
 }
 
 /** Small enough that a short run rotates, flushes, rewrites the manifest and reserves sequences. */
@@ -32,12 +39,14 @@ export const smallOptions: OptionsInput = {
 
 export const open = (
   disk: Layer.Layer<Disk>,
-  options: OptionsInput,
+  { compression = Layer.empty, encryption = NoEncryption.layer, ...options }: OpenOptions,
   at: string = directory
 ): Effect.Effect<Opened, DatabaseError, Scope.Scope> =>
   Effect.map(
     Layer.build(
-      Layer.fresh(LsmDatabase.layerWith({ ...options, directory: at }).pipe(Layer.provide([disk, NoEncryption.layer])))
+      Layer.fresh(
+        LsmDatabase.layerWith({ ...options, directory: at }).pipe(Layer.provide([disk, encryption, compression]))
+      )
     ),
     (context) => ({ database: Context.get(context, Database), maintenance: Context.get(context, Maintenance) })
   )

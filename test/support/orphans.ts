@@ -17,7 +17,6 @@ import { checksumSealer } from "../../src/internal/format/sealer.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { DiskService } from "../../src/services/Disk.ts"
-import { Encryption } from "../../src/services/Encryption.ts"
 import type { MaintenanceService } from "../../src/services/Maintenance.ts"
 
 export interface Directory {
@@ -34,7 +33,7 @@ export const orphansIn = ({
   logSegments
 }: Directory): Effect.Effect<ReadonlyArray<string>, DatabaseError> =>
   Effect.gen(function* () {
-    const parts = { disk, directory, readOnly: true, encryption: yield* Encryption }
+    const parts = { disk, directory, readOnly: true, encryption: NoEncryption.fileEncryption }
     const entries = yield* Effect.orDie(disk.list(directory))
     const state = directoryState(entries)
     const { loaded, torn } = yield* searchManifest(parts, state)
@@ -59,7 +58,7 @@ export const orphansIn = ({
     const locks = entries.filter(({ name }) => parseFileName(name)?.kind === "lock")
     if (logSegments !== undefined && locks.length === 1) named.add(locks[0]!.name)
     return entries.map(({ name }) => name).filter((name) => !named.has(name))
-  }).pipe(Effect.provide(NoEncryption.layer))
+  })
 
 export const assertNoOrphans = (at: Directory): Effect.Effect<void, DatabaseError> =>
   Effect.map(orphansIn(at), (names) => {

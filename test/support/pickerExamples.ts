@@ -1,6 +1,7 @@
 // Examples of choices: levels as text (levelPicture.ts) and what is chosen.
 import { assert, it } from "@effect/vitest"
 import type { Claim, PickerInput } from "../../src/internal/structure/compactionChoice.ts"
+import { type CompactionLimits, compactionLimits } from "../../src/internal/structure/compactionLimits.ts"
 import { choose } from "../../src/internal/structure/compactionPicker.ts"
 import { keyOf, picture, type PictureTable, shown } from "./levelPicture.ts"
 
@@ -8,12 +9,13 @@ export interface Example {
   readonly name: string
   readonly levels: string
   readonly more?: Partial<PickerInput<PictureTable>>
+  readonly limits?: Partial<CompactionLimits>
   readonly choice: string
 }
 
 export const examples = (all: ReadonlyArray<Example>): void =>
-  it.each(all)("$name", ({ choice, levels, more }) => {
-    assert.strictEqual(shown(choose(picture(levels, more))), choice)
+  it.each(all)("$name", ({ choice, levels, limits, more }) => {
+    assert.strictEqual(shown(choose(picture(levels, more), { ...compactionLimits, ...limits })), choice)
   })
 
 export const claim = (smallest: string, largest: string, [level, output]: readonly [number, number]): Claim => ({

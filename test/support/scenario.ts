@@ -9,8 +9,16 @@ import { SeededRandom } from "../../src/internal/structure/random.ts"
 import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import { type DatabaseService, NotInMemory } from "../../src/services/Database.ts"
 import { DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
-import type { OptionsInput } from "../../src/services/Options.ts"
-import { contentsOf, directory, type Opened, open, quiet, smallOptions, visibleImage } from "./opened.ts"
+import {
+  contentsOf,
+  directory,
+  type Opened,
+  open,
+  type OpenOptions,
+  quiet,
+  smallOptions,
+  visibleImage
+} from "./opened.ts"
 
 export type Image = ReadonlyMap<string, Uint8Array>
 
@@ -30,7 +38,7 @@ export type Body<A> = (opened: Opened) => Effect.Effect<A, DatabaseError, Scope.
 export const using = <A>(
   disk: { readonly layer: SimDisk.SimDisk["layer"] },
   body: Body<A>,
-  options: OptionsInput = smallOptions
+  options: OpenOptions = smallOptions
 ): Effect.Effect<A, DatabaseError> => Effect.scoped(Effect.flatMap(open(disk.layer, options), body))
 
 const decoder = new TextDecoder()
@@ -45,11 +53,11 @@ export const stateOf = (database: DatabaseService): Effect.Effect<Record<string,
 const fromHex = (hex: string): string => Buffer.from(hex, "hex").toString()
 
 /** What the next process finds on these files; a failed opening is thrown. */
-export const contentsAfter = (image: Image, options: OptionsInput = smallOptions): Record<string, string> =>
+export const contentsAfter = (image: Image, options: OpenOptions = smallOptions): Record<string, string> =>
   simulate(using(MemoryDisk.fromImage(image), ({ database }) => stateOf(database), options))
 
 /** The reason why the opening, or the reading of everything, fails; `undefined` if it does not. */
-export const refusalOf = (image: Image, options: OptionsInput = smallOptions): Reason | undefined => {
+export const refusalOf = (image: Image, options: OpenOptions = smallOptions): Reason | undefined => {
   try {
     contentsAfter(image, options)
     return undefined
@@ -143,7 +151,7 @@ export const numbered = (count: number, from = 0) =>
   Array.from({ length: count }, (_, index) => `key${String(from + index).padStart(3, "0")}`)
 
 /** What a database that was closed leaves. */
-export const closedAfter = (body: Body<unknown>, options: OptionsInput = smallOptions): Image => {
+export const closedAfter = (body: Body<unknown>, options: OpenOptions = smallOptions): Image => {
   const device = SimDisk.make()
   simulate(using(device, body, options))
   return visibleImage(device)

@@ -6,6 +6,7 @@ import { checksumSealer } from "../../src/internal/format/sealer.ts"
 import type { TableMeta } from "../../src/internal/format/tableMeta.ts"
 import type { ValueFileMeta } from "../../src/internal/format/valueFileMeta.ts"
 import { readHandle, type ValueHandle } from "../../src/internal/format/valueHandle.ts"
+import { plainOf } from "../../src/internal/format/storedBlock.ts"
 import { openStoredValue, openValue } from "../../src/internal/format/valuePieces.ts"
 import {
   locate,
@@ -51,7 +52,8 @@ export class SeparatedValues {
           return Array.from({ length: opened.count }, (_, position) => {
             const place = opened.at(position)
             const { pieces } = openStoredValue(parts, place, { bytes, start: place.offset })
-            return `${id}:${place.index}:${Buffer.from(concatBytes(pieces)).toString("latin1")}`
+            const plain = pieces.map((body) => plainOf(body, parts.sealer, place.offset))
+            return `${id}:${place.index}:${Buffer.from(concatBytes(plain)).toString("latin1")}`
           })
         })
       )

@@ -4,7 +4,6 @@ import { Cause, Context, Effect, Exit, Layer, type Scope } from "effect"
 import * as FileSsTable from "../../src/layers/FileSsTable.ts"
 import * as InlineJobs from "../../src/layers/InlineJobs.ts"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
-import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import * as SieveBlockCache from "../../src/layers/SieveBlockCache.ts"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
 import { concatBytes } from "../../src/internal/format/bytes.ts"
@@ -18,7 +17,7 @@ import { Kind } from "../../src/internal/format/record.ts"
 import { BlockCache, type BlockCacheService } from "../../src/services/BlockCache.ts"
 import { DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
 import { Disk, type DiskService } from "../../src/services/Disk.ts"
-import { Encryption, type EncryptionService } from "../../src/services/Encryption.ts"
+import type { FileEncryption } from "../../src/services/Encryption.ts"
 import { Jobs, type MergeJob } from "../../src/services/Jobs.ts"
 import { Manifest, type ManifestService, type TableMeta } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
@@ -31,7 +30,7 @@ export interface TablesParts {
   readonly disk: DiskService
   readonly manifest: ManifestService
   readonly options?: Options.OptionsInput
-  readonly encryption?: EncryptionService
+  readonly encryption?: FileEncryption
 }
 
 /** The service, and a job that writes a table for it. */
@@ -62,12 +61,11 @@ export const jobOf = (entries: ReadonlyArray<Plain>, level: number): MergeJob =>
 
 /** `FileSsTable` with a cache of its own; both end with the scope. */
 export const openTables = (parts: TablesParts): Effect.Effect<Tables, never, Scope.Scope> => {
-  const { encryption } = parts
+  const { encryption = parts.manifest.encryption } = parts
   const options = { ...Options.defaults, ...parts.options } as Options.OptionsShape
   const services = Layer.mergeAll(
-    encryption === undefined ? NoEncryption.layer : Layer.succeed(Encryption, encryption),
     Layer.succeed(Disk, parts.disk),
-    Layer.succeed(Manifest, parts.manifest)
+    Layer.succeed(Manifest, { ...parts.manifest, encryption })
   )
   const layer = Layer.merge(FileSsTable.layer, InlineJobs.layer).pipe(
     Layer.provide(services),

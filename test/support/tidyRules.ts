@@ -35,8 +35,9 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 // Pure computation that happens to live in Node: no files, no time.
 const nodeComputation: ReadonlyArray<readonly [path: RegExp, module: string]> = [
-  [/^src\/internal\/format\/checksum\.ts$/, "node:zlib"],
-  [/^src\/layers\/\w*Encryption\.ts$/, "node:crypto"]
+  [/^src\/internal\/format\/(?:checksum|zstd)\.ts$/, "node:zlib"],
+  // In format, for workers seal by the same functions, and know no Effect and no layers.
+  [/^src\/internal\/format\/cipher\.ts$/, "node:crypto"]
 ]
 
 const isNodeLayer = (path: string): boolean => /^src\/layers\/Node\w*\.ts$/.test(path)

@@ -87,7 +87,10 @@ export const samples: Readonly<Record<string, Samples>> = {
     bad: [
       [layer, importing("node:fs")],
       [format, importing("node:zlib")],
+      [format, importing("node:crypto")],
       [engine, importing("node:crypto")],
+      ["src/internal/format/cipher.ts", importing("node:zlib")],
+      ["src/layers/AesEncryption.ts", importing("node:crypto")],
       [program, importing("node:path")],
       ["src/internal/format/checksum.ts", importing("node:fs")]
     ],
@@ -95,7 +98,8 @@ export const samples: Readonly<Record<string, Samples>> = {
       [nodeLayer, importing("node:fs")],
       [cli, importing("node:process")],
       ["src/internal/format/checksum.ts", importing("node:zlib")],
-      ["src/layers/AesEncryption.ts", importing("node:crypto")]
+      ["src/internal/format/zstd.ts", importing("node:zlib")],
+      ["src/internal/format/cipher.ts", importing("node:crypto")]
     ]
   },
   "packages beside effect are for programs": {

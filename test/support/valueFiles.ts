@@ -1,5 +1,6 @@
 // Value files of plain values: built, opened, and read as the engine does, out of bytes in memory.
 import { concatBytes } from "../../src/internal/format/bytes.ts"
+import type { Codec } from "../../src/internal/format/codec.ts"
 import { type FileHeader, FileKind } from "../../src/internal/format/fileHeader.ts"
 import { checksumSealer, type Sealer } from "../../src/internal/format/sealer.ts"
 import { ValueFileBuilder, type ValueOwner } from "../../src/internal/format/valueFileBuilder.ts"
@@ -33,10 +34,14 @@ export const ownerOf = (key: string, sequence: number): ValueOwner => {
   return { bytes, keyStart: 1, keyEnd: bytes.length - 1, sequence }
 }
 
-export const builderOf = (sealer: Sealer = checksumSealer, given: Partial<FileHeader> = {}): ValueFileBuilder => {
+export const builderOf = (
+  sealer: Sealer = checksumSealer,
+  given: Partial<FileHeader> = {},
+  codec?: Codec
+): ValueFileBuilder => {
   const { keyGeneration, tagBytes } = sealer
   const header = testHeader({ kind: FileKind.valueFile, tagBytes, keyGeneration, ...given })
-  return new ValueFileBuilder({ header, sealer })
+  return new ValueFileBuilder({ header, sealer, codec })
 }
 
 /** The values in their order: by id, then by index. */

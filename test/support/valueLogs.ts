@@ -3,12 +3,11 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import * as FileSsTable from "../../src/layers/FileSsTable.ts"
 import * as FileValueLog from "../../src/layers/FileValueLog.ts"
 import * as SieveBlockCache from "../../src/layers/SieveBlockCache.ts"
-import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import type { Sealer } from "../../src/internal/format/sealer.ts"
 import { valueFileName } from "../../src/internal/format/fileName.ts"
 import { BlockCache, type BlockCacheService } from "../../src/services/BlockCache.ts"
 import { Disk, type DiskService } from "../../src/services/Disk.ts"
-import { Encryption, type EncryptionService } from "../../src/services/Encryption.ts"
+import type { FileEncryption } from "../../src/services/Encryption.ts"
 import { Manifest, type ManifestService } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
 import { SsTable, type SsTableService } from "../../src/services/SsTable.ts"
@@ -26,13 +25,13 @@ export const openValueLogs = (parts: {
   readonly disk: DiskService
   readonly manifest: ManifestService
   readonly options?: Options.OptionsInput | undefined
-  readonly encryption?: EncryptionService | undefined
+  readonly encryption?: FileEncryption | undefined
 }): Effect.Effect<ValueLogs, never, Scope.Scope> => {
+  const { encryption = parts.manifest.encryption } = parts
   const options = { ...Options.defaults, ...parts.options } as Options.OptionsShape
   const services = Layer.mergeAll(
-    parts.encryption === undefined ? NoEncryption.layer : Layer.succeed(Encryption, parts.encryption),
     Layer.succeed(Disk, parts.disk),
-    Layer.succeed(Manifest, parts.manifest)
+    Layer.succeed(Manifest, { ...parts.manifest, encryption })
   )
   const layer = Layer.merge(FileValueLog.layer, FileSsTable.layer).pipe(
     Layer.provide(services),

@@ -1,7 +1,7 @@
 // A checkpoint: the database as it is at one moment, as a database of its own in another directory.
 //
-//   flush → hold the live tables → make the directory, lock it → link each file → the whole state, and last its
-//   marker (stateFiles.ts) → unlock
+//   flush → hold the live tables → make the directory, lock it → link each file → link the keyring → the whole state,
+//   and last its marker (stateFiles.ts) → unlock
 //
 // The moment is the one at which the tables are taken, in one step. Each table holds all of the commits of its
 // memtables, and memtables follow each other, so the tables hold every commit up to a sequence and none after it. The
@@ -30,7 +30,7 @@ import type { Checkpoint } from "../../services/Maintenance.ts"
 import type { ManifestService, TableMeta, ValueFileMeta } from "../../services/Manifest.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import { CommitReader } from "../format/commit.ts"
-import { markerFileName, tableFileName, valueFileName } from "../format/fileName.ts"
+import { keyringFileName, markerFileName, tableFileName, valueFileName } from "../format/fileName.ts"
 import { assert } from "../format/formatError.ts"
 import type { ManifestFacts } from "../structure/manifestState.ts"
 import { fromDisk, ofDisk } from "./diskErrors.ts"
@@ -100,6 +100,8 @@ export interface CopySource extends FileParts {
   readonly facts: ManifestFacts
   /** A file number that nothing has. */
   readonly allocate: () => number
+  /** While this runs, keys and state stay as they are. */
+  readonly inTurn: (effect: Effect.Effect<void, DatabaseError>) => Effect.Effect<void, DatabaseError>
 }
 
 export interface Copy {
@@ -125,7 +127,9 @@ export const writeCopy = Effect.fnUntraced(function* (source: CopySource, copy: 
     const state = { ids, facts, manifestNumber, markerNumber, parents }
     // Nothing is discarded singly: what failed is removed in its order, below.
     const rules = { unsure: ofDisk, discards: () => false }
-    yield* Effect.uninterruptible(Effect.flatMap(writeState(target, state, rules), ({ file }) => fromDisk(file.close)))
+    const written = Effect.flatMap(writeState(target, state, rules), ({ file }) => fromDisk(file.close))
+    // The manifest is sealed with a key of that keyring.
+    yield* source.inTurn(Effect.uninterruptible(Effect.andThen(linkKeyring(source, target), written)))
   })
   const marker = disk.join(directory, markerFileName(markerNumber))
   yield* Effect.onExit(write, (exit) => (exit._tag === "Success" ? Effect.void : removeMade(target, made, marker)))
@@ -177,6 +181,14 @@ const linkFiles = Effect.fnUntraced(function* (
     return yield* fail(new Corruption({ message, file, offset: Math.min(bytes, due) }))
   }
 })
+
+/** The keyring in force: the copy has the same keys, until one of the two changes its own. */
+const linkKeyring = (source: FileParts, { directory, disk }: FileParts): Effect.Effect<void, DatabaseError> => {
+  const { keys } = source.encryption
+  if (keys === undefined) return Effect.void
+  const name = keyringFileName(keys.facts().ringNumber)
+  return fromDisk(disk.linkNew(disk.join(source.directory, name), disk.join(directory, name)))
+}
 
 /** As far as the disk allows, and nothing that the marker needs while it may be there after a power cut. */
 const removeMade = ({ directory, disk }: FileParts, made: ReadonlyArray<string>, marker: string) =>

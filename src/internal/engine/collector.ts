@@ -10,13 +10,14 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
+import { Closed, type DatabaseError, fail, isDamage } from "../../services/DatabaseError.ts"
 import type { CollectedValues } from "../../services/Maintenance.ts"
 import type { ValueFileMeta } from "../../services/Manifest.ts"
 import {
   chooseCollection,
   collectionBudget,
   type CollectionLimits,
+  type CollectionReason,
   collectionLimits,
   type ManualCollection
 } from "../structure/collectionPicker.ts"
@@ -49,6 +50,8 @@ export class Collector {
   readonly counters = { collections: 0, collectedBytes: 0, reclaimedBytes: 0, collectionFailures: 0 }
   /** Why the last one failed, until one succeeds. */
   failing: DatabaseError | undefined = undefined
+  /** Called when a collection has ended. */
+  onChange: () => void = () => {}
   private readonly parts: CollectorParts
   private readonly limits: CollectionLimits
   private readonly gate = new Gate()
@@ -56,7 +59,7 @@ export class Collector {
   private readonly references = new ValueReferences()
   private readonly wanted: Array<Wanted> = []
   /** Of value files, and of tables: what these name cannot be known. */
-  private readonly damaged = { files: new Set<number>(), tables: new Set<number>() }
+  private readonly damaged = { files: new Map<number, DatabaseError>(), tables: new Map<number, DatabaseError>() }
   /** Files that were counted as made, or were made by a collection. */
   private seen = new Set<number>()
   private readonly written = { made: 0, collected: 0 }
@@ -74,6 +77,14 @@ export class Collector {
   /** Tables or value files have changed, or the database has come to rest. */
   changed(): void {
     this.gate.wake()
+  }
+
+  /** What is wrong with the file of this number, or with a table that names it, if it is left alone. */
+  damageOf(number: number): DatabaseError | undefined {
+    const { files, tables } = this.damaged
+    const error = files.get(number)
+    if (error !== undefined || !this.left(this.files()).has(number)) return error
+    return [...tables.values()][0]
   }
 
   /** Whoever waits looks whether it is in vain. */
@@ -166,7 +177,7 @@ export class Collector {
         roomBytes: this.roomBytes,
         manual
       },
-      this.limits
+      { ...this.limits, keyGeneration: this.parts.manifest.encryption.keyGeneration() }
     )
     return choice._tag === "Nothing" ? undefined : choice
   }
@@ -196,18 +207,22 @@ export class Collector {
   /** Files that are damaged, or named by tables that are. */
   private left(files: ReadonlyArray<ValueFileMeta>): ReadonlySet<number> {
     const { files: damaged, tables } = this.damaged
-    if (tables.size === 0) return damaged
+    if (tables.size === 0) return new Set(damaged.keys())
     const unknown = this.parts.live.tables.filter(({ meta }) => tables.has(meta.number))
     const ids = new Set(unknown.flatMap(({ meta }) => meta.valueRefs.map(({ file }) => file)))
     const named = files.filter(({ sections }) => sections.some(({ id }) => ids.has(id)))
-    return new Set([...damaged, ...named.map(({ number }) => number)])
+    return new Set([...damaged.keys(), ...named.map(({ number }) => number)])
   }
 
   private work(work: Collection): Effect.Effect<void> {
     const isRest = this.parts.isAtRest()
     return Effect.matchEffect(collect(this.parts, work), {
       onFailure: (error) => this.failed(work, error),
-      onSuccess: (collected) => Effect.sync(() => this.succeeded(work, collected, isRest))
+      onSuccess: (collected) =>
+        Effect.sync(() => {
+          this.succeeded(work, collected, isRest)
+          this.onChange()
+        })
     })
   }
 
@@ -221,7 +236,7 @@ export class Collector {
     this.counters.reclaimedBytes += bytes
     // Its own files are not what flushes have made; those that came meanwhile are, and are counted next.
     for (const number of made) this.seen.add(number)
-    if (work._tag === "Collect" && work.reason !== "manual" && !isRest) this.written.collected += bytesWritten
+    if (work._tag === "Collect" && isBudgeted(work.reason) && !isRest) this.written.collected += bytesWritten
     for (const wanted of this.wanted) {
       wanted.files += work.files.length
       wanted.bytes += bytes
@@ -232,7 +247,7 @@ export class Collector {
     return Effect.suspend(() => {
       const { reason } = error
       if (reason._tag === "Poisoned") this.parts.committer.poison(error)
-      if (reason._tag === "Corruption") this.leave(work, reason.file)
+      if (isDamage(reason)) this.leave(work, reason.file, error)
       const isTooLarge = reason._tag === "DiskFull" && work._tag === "Collect"
       if (isTooLarge) this.roomBytes = work.bytes / 2
       this.failing = error
@@ -243,6 +258,7 @@ export class Collector {
           wanted.outcome = error
       }
       this.ended.wakeAll()
+      this.onChange()
       const pause = Effect.sleep(Math.min(pauseMillisMax, pauseMillisMin * 2 ** (this.failuresInRow - 1)))
       if (this.failuresInRow > 1) return pause
       return Effect.andThen(Effect.logWarning(`Strata: a collection of values failed: ${error.message}`), pause)
@@ -250,18 +266,21 @@ export class Collector {
   }
 
   /** Leaves the damaged file, or what the damaged table names, or not knowing which, all of them. */
-  private leave(work: Collection, path: string): void {
+  private leave(work: Collection, path: string, error: DatabaseError): void {
     const { files, tables } = this.damaged
     const table = numberOfTable(path)
     if (table !== undefined) {
-      tables.add(table)
+      tables.set(table, error)
       return
     }
     const name = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)
     const one = work.files.find(({ number }) => valueFileName(number) === name)
-    for (const { number } of one === undefined ? work.files : [one]) files.add(number)
+    for (const { number } of one === undefined ? work.files : [one]) files.set(number, error)
   }
 }
+
+/** What was asked for, by hand or by a new key, is not what overwriting costs. */
+const isBudgeted = (reason: CollectionReason): boolean => reason !== "manual" && reason !== "olderKey"
 
 /** Of what is chosen for a caller: the rest is what would be done without it. */
 const isAskedFor = (work: Collection): boolean => work._tag === "Drop" || work.reason === "manual"

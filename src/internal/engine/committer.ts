@@ -158,10 +158,13 @@ export class Committer {
     return this.isPoisoned ? this.refusal : this.refused
   }
 
-  /** Gives new commits a memtable of their own, so that the present one can be flushed. False if the pool is empty. */
-  freeze(): boolean {
+  /**
+   * Gives new commits a memtable of their own, so that the present one can be flushed, and a log segment. False if the
+   * pool is empty. One that holds nothing stays, unless it is its segment that is to be left.
+   */
+  freeze(leaves: "full" | "any" = "full"): boolean {
     if (this.isPoisoned) return false
-    if (this.parts.live.active.memtable.arena.used === 0) return true
+    if (leaves === "full" && this.parts.live.active.memtable.arena.used === 0) return true
     if (!this.parts.live.freeze()) return false
     this.pumpGate.wake()
     return true

@@ -4,12 +4,13 @@
 //
 // A compaction that fails leaves everything as it was. Its tables stay taken during a pause that doubles from try to
 // try. After one that met a full disk smaller ones are chosen, at most half of it, for as long as there are any: so the
-// room there is, or the ballast has made, grows with each of them. A table that is damaged is left alone, for its range
-// is all that is lost. What keeps failing is a state of the database that `Maintenance.stats` shows.
+// room there is, or the ballast has made, grows with each of them. What is only sealed with an older key waits until
+// then: to write it again frees nothing. A table that is damaged is left alone, for its range is all that is lost. What
+// keeps failing is a state of the database that `Maintenance.stats` shows.
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
-import { Closed, type DatabaseError, fail } from "../../services/DatabaseError.ts"
+import { Closed, type DatabaseError, fail, isDamage } from "../../services/DatabaseError.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import type { Table } from "../../services/SsTable.ts"
@@ -67,7 +68,8 @@ export class Compactor {
   private readonly gate = new Gate()
   private readonly ended = new WaitList()
   private readonly running = new Set<Work>()
-  private readonly damaged = new Set<number>()
+  /** Tables that are left alone, and why. */
+  private readonly damaged = new Map<number, DatabaseError>()
   private readonly removals = new KnownRemovals()
   private readonly wanted: Array<Wanted> = []
   /** Ranges that scans found full of removals. */
@@ -105,6 +107,11 @@ export class Compactor {
     const { severity } = pressure(this.input(undefined), this.limits)
     this.parts.committer.admission.setPressure(severity)
     this.gate.wake()
+  }
+
+  /** What is wrong with the table of this number, if it is left alone. */
+  damageOf(number: number): DatabaseError | undefined {
+    return this.damaged.get(number)
   }
 
   /** Whoever waits looks whether it is in vain. */
@@ -225,14 +232,15 @@ export class Compactor {
 
   private choose(manual: ManualCompaction | undefined): Work | undefined {
     const { roomBytes } = this
-    const choice = choose(this.input(manual), { ...this.limits, roomBytes })
+    const keyGeneration = roomBytes === Infinity ? this.parts.manifest.encryption.keyGeneration() : 0
+    const choice = choose(this.input(manual), { ...this.limits, keyGeneration, roomBytes })
     const isTooLarge = choice._tag === "Merge" && costOf(choice) > roomBytes
     return choice._tag === "Nothing" || isTooLarge ? undefined : choice
   }
 
   private input(manual: ManualCompaction | undefined): PickerInput<Table> {
-    const { live, oracle } = this.parts
-    const busy = new Set(this.damaged)
+    const { live, manifest, oracle } = this.parts
+    const busy = new Set(this.damaged.keys())
     for (const work of this.running) for (const { number } of tablesOf(work)) busy.add(number)
     return {
       runs: live.current.runs,
@@ -241,6 +249,7 @@ export class Compactor {
       snapshots: oracle.horizon().snapshots,
       idle: this.idleAt === oracle.assigned(),
       rangeRemovals: this.removals.of(live.tables),
+      codecs: manifest.compression,
       manual,
       crowded: this.crowded
     }
@@ -282,7 +291,7 @@ export class Compactor {
       const { committer } = this.parts
       const { reason } = error
       if (reason._tag === "Poisoned") committer.poison(error)
-      if (reason._tag === "Corruption") this.leave(work, reason.file)
+      if (isDamage(reason)) this.leave(work, reason.file, error)
       if (reason._tag === "DiskFull" && work._tag === "Merge") this.roomBytes = costOf(work) / 2
       this.failing = error
       this.failuresInRow += 1
@@ -299,11 +308,11 @@ export class Compactor {
   }
 
   /** Leaves the damaged table, or not knowing which, all of them, out of what is chosen from now on. */
-  private leave(work: Work, file: string): void {
+  private leave(work: Work, file: string, error: DatabaseError): void {
     const tables = tablesOf(work)
     const number = numberOfTable(file)
     const one = tables.find((table) => table.number === number)
-    for (const table of one === undefined ? tables : [one]) this.damaged.add(table.number)
+    for (const table of one === undefined ? tables : [one]) this.damaged.set(table.number, error)
   }
 
   private readonly idleLoop: Effect.Effect<never> = Effect.suspend(() =>

@@ -1,16 +1,19 @@
 // What the names in a directory say: which files are ours, and whether a database may be created here.
 //
-// A creation writes, in this order: a manifest, log segments without commits, and the marker that makes it a database.
+// A creation writes, in this order: log segments without commits, if it is encrypted a keyring, a manifest, and the
+// marker that makes it a database.
 // So without a valid marker
 //
 //   nothing, or names that no one cares about           empty: create
-//   manifests, torn markers, segments without commits   an unfinished creation: create anew (and ballast holds nothing)
+//   keyrings, manifests, torn markers, ballasts,
+//     segments without commits                          an unfinished creation: create anew
 //   tables, value files, segments with commits          a database whose marker is lost: damage, touch nothing
 //   anything that is not ours                           somebody else's directory: refuse
 import type { DirectoryEntry } from "../../services/Disk.ts"
 import { fileHeaderBytes } from "../format/fileHeader.ts"
 import { type FileNameKind, parseFileName } from "../format/fileName.ts"
 import { frameHeaderBytes } from "../format/logFrame.ts"
+import { tagBytesMax } from "../format/sealer.ts"
 
 export interface OwnFile {
   readonly name: string
@@ -26,6 +29,8 @@ export interface DirectoryState {
   readonly tables: ReadonlyArray<OwnFile>
   readonly valueFiles: ReadonlyArray<OwnFile>
   readonly ballasts: ReadonlyArray<OwnFile>
+  /** The highest number first. */
+  readonly keyrings: ReadonlyArray<OwnFile>
   /** Names that keep a database from being created here. */
   readonly foreign: ReadonlyArray<string>
   /** The highest number in a name of ours, whatever bears it; 0 if there is none. */
@@ -42,7 +47,8 @@ export const directoryState = (entries: ReadonlyArray<DirectoryEntry>): Director
     log: [],
     table: [],
     value: [],
-    ballast: []
+    ballast: [],
+    keyring: []
   }
   const foreign: Array<string> = []
   let numberMax = 0
@@ -64,13 +70,14 @@ export const directoryState = (entries: ReadonlyArray<DirectoryEntry>): Director
     tables: files.table,
     valueFiles: files.value,
     ballasts: files.ballast,
+    keyrings: files.keyring.sort(newestFirst),
     foreign,
     numberMax
   }
 }
 
 // The base segment of a database without commits: the header and a LINK (20 bytes), with the longest tag.
-const emptySegmentBytesMax = fileHeaderBytes + frameHeaderBytes + 20 + 16
+const emptySegmentBytesMax = fileHeaderBytes + frameHeaderBytes + 20 + tagBytesMax
 
 /** Files that only a database that was once complete can have left. */
 export const dataFiles = (state: DirectoryState): ReadonlyArray<OwnFile> => [

@@ -3,7 +3,8 @@
 //   DiskError ENOSPC, EDQUOT     DiskFull      the write was not made
 //   DiskError, any other         Io            with operation, file, offset and the errno's name
 //   DirectoryLocked              Locked        with what is known of the holder
-//   FormatError                  Corruption    with file and offset; `Unsupported` if a later version wrote the bytes
+//   FormatError                  Corruption    with file and offset; `Tampered` if a seal with a key does not match,
+//                                              `Unsupported` if a later version wrote the bytes
 //   a failed sync                Poisoned      what the file holds is not known (RELIABILITY.md §3.4)
 //
 // Anything else that is thrown is a bug of ours, and stays a defect.
@@ -17,6 +18,7 @@ import {
   Io,
   Locked,
   Poisoned,
+  Tampered,
   Unsupported
 } from "../../services/DatabaseError.ts"
 import type { DirectoryLocked, DiskError } from "../../services/Disk.ts"
@@ -67,8 +69,14 @@ export const ofFormat = (error: FormatError, file: string): DatabaseError =>
   fail(
     error.unsupported
       ? new Unsupported({ message: `${file}: ${error.message}; use a newer version` })
-      : new Corruption({ message: `${file}:${error.offset}: ${error.message}`, file, offset: error.offset })
+      : damaged({ message: `${file}:${error.offset}: ${error.message}`, file, offset: error.offset }, error)
   )
+
+/** Damage, by accident or by somebody, as far as can be told. */
+export const damaged = (
+  what: { readonly message: string; readonly file: string; readonly offset: number },
+  { tampered }: { readonly tampered: boolean }
+): Corruption | Tampered => (tampered ? new Tampered(what) : new Corruption(what))
 
 /** Runs a decoder over the bytes of a file. */
 export const decoding = <A>(file: string, decode: () => A): Effect.Effect<A, DatabaseError> =>

@@ -17,12 +17,15 @@ import { Compactor } from "./compactor.ts"
 import { poisoning, withoutDefects } from "./defects.ts"
 import { DirectValues } from "./directValues.ts"
 import { Flusher } from "./flusher.ts"
+import { KeyRotation, type KeyRotationParts } from "./keyRotation.ts"
+import { KeyUse } from "./keyUse.ts"
 import { ObsoleteFiles } from "./obsoleteFiles.ts"
 import { payingParts } from "./payingParts.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
 import { type RecoveryParts, recover } from "./recovery.ts"
 import type { Limits } from "./requests.ts"
+import { KeyedFiles } from "./keyedFiles.ts"
 import { EngineStats, type StatsParts } from "./stats.ts"
 import { Transactions } from "./transactions.ts"
 import { toKeyRange } from "./userKeys.ts"
@@ -54,6 +57,7 @@ export class Engine {
   private readonly compactor: Compactor
   private readonly collector: Collector
   private readonly obsolete: ObsoleteFiles
+  private readonly rotation: KeyRotation
   private readonly limits: Limits
   private readonly reads: ReadParts
   private readonly direct: DirectValues
@@ -63,13 +67,14 @@ export class Engine {
   private closed = false
 
   constructor(given: EngineParts, live: LiveView, recovery: RecoveryReport) {
-    const parts = { ...given, jobs: withoutDefects(given.jobs) }
+    const use = new KeyUse(() => given.manifest.encryption.keyGeneration())
+    const counted = given.manifest.encryption.keys === undefined ? given : used(given, use)
+    const parts = { ...counted, jobs: withoutDefects(counted.jobs) }
     const { cache, manifest, oracle, options } = parts
     this.parts = parts
     this.live = live
     this.recovery = recovery
     this.committer = new Committer({ ...parts, live })
-    live.onRelease = () => this.committer.admission.wake()
     this.compactor = new Compactor({ ...parts, live, committer: this.committer, flushIdle: this.flushIdle })
     parts.ballast.start({ live, committer: this.committer, flush: this.flushIdle })
     this.collector = new Collector({
@@ -79,27 +84,17 @@ export class Engine {
       committer: this.committer,
       isAtRest: () => this.compactor.isAtRest
     })
-    this.compactor.onChange = () => this.collector.changed()
-    const flushed = () => {
-      this.compactor.changed()
-      this.collector.changed()
-      parts.ballast.look()
-    }
-    this.flusher = new Flusher({ ...parts, live, committer: this.committer, flushed })
-    this.committer.onGroup = () => this.compactor.active.wake()
-    this.committer.onTrouble = () => {
-      this.compactor.troubled()
-      this.collector.troubled()
-    }
+    const logRemoved = () => this.rotation.changed()
+    this.flusher = new Flusher({
+      ...parts,
+      live,
+      committer: this.committer,
+      flushed: () => this.rewritten(),
+      logRemoved
+    })
     this.obsolete = new ObsoleteFiles(this.committer)
-    live.onObsolete = ({ meta }) => {
-      this.obsolete.add(parts.tables.remove(meta))
-      parts.ballast.look()
-    }
-    live.onObsoleteValue = ({ meta }) => {
-      this.obsolete.add(parts.values.remove(meta))
-      parts.ballast.look()
-    }
+    this.rotation = new KeyRotation(this.rotationParts(use))
+    this.connect()
     this.limits = { options, nowMillis: oracle.nowMillis }
     const crowded = (range: KeyRange) => this.compactor.crowd(range)
     const separated = new ValueReads({ directory: manifest.directory, readOnly: options.readOnly })
@@ -119,12 +114,49 @@ export class Engine {
         (loop) => Effect.forkScoped(this.guarded(loop), { startImmediately: true }),
         { discard: true }
       ),
-      Effect.andThen(this.compactor.start, this.collector.start)
+      Effect.andThen(Effect.andThen(this.compactor.start, this.collector.start), this.rotation.start)
     )
   )
 
   private guarded(work: Effect.Effect<never>): Effect.Effect<void> {
     return poisoning(work, (error) => this.committer.poison(error))
+  }
+
+  /** Has each part told of what the others do. */
+  private connect(): void {
+    const { collector, committer, compactor, live, obsolete, rotation } = this
+    const { ballast, tables, values } = this.parts
+    live.onRelease = () => committer.admission.wake()
+    live.onObsolete = ({ meta }) => {
+      obsolete.add(tables.remove(meta))
+      ballast.look()
+    }
+    live.onObsoleteValue = ({ meta }) => {
+      obsolete.add(values.remove(meta))
+      ballast.look()
+    }
+    compactor.onChange = () => {
+      collector.changed()
+      rotation.changed()
+    }
+    collector.onChange = () => rotation.changed()
+    obsolete.onRemoved = () => rotation.changed()
+    committer.onGroup = () => {
+      compactor.active.wake()
+      rotation.committed()
+    }
+    committer.onTrouble = () => {
+      compactor.troubled()
+      collector.troubled()
+      rotation.troubled()
+    }
+  }
+
+  /** There is something new to write again. */
+  private rewritten(): void {
+    this.compactor.changed()
+    this.collector.changed()
+    this.parts.ballast.look()
   }
 
   database(): DatabaseService {
@@ -175,6 +207,16 @@ export class Engine {
           this.checkWritable()
           return checkpoint({ ...this.parts, live: this.live, flush: this.flush() }, directory)
         }),
+      rotateMasterKey: (to) =>
+        attempt(() => {
+          this.checkWritable()
+          return this.rotation.rotateMaster(to)
+        }),
+      rotateDataKey: (options) =>
+        attempt(() => {
+          this.checkWritable()
+          return this.rotation.rotateData(options ?? {})
+        }),
       stats: Effect.sync(this.look.all),
       verify: attempt(() => {
         this.check()
@@ -197,6 +239,7 @@ export class Engine {
 
   private readonly shutDown: Effect.Effect<void> = Effect.gen({ self: this as Engine }, function* (this: Engine) {
     const { manifest, oracle, options, wal } = this.parts
+    yield* this.rotation.stop
     yield* this.compactor.stop
     yield* this.collector.stop
     yield* this.direct.stop
@@ -265,16 +308,17 @@ export class Engine {
     }
   )
 
-  private flush(): Effect.Effect<void, DatabaseError> {
+  /** Everything in memory goes to tables. With "any" the log goes on in a new segment, also if there is nothing. */
+  private flush(leaves: "full" | "any" = "full"): Effect.Effect<void, DatabaseError> {
     return Effect.suspend(() => {
       const { committer } = this
       if (committer.refusal !== undefined) return Effect.fail(committer.refusal)
       const turn = committer.admission.turn
-      if (committer.freeze()) return this.flusher.settled
+      if (committer.freeze(leaves)) return this.flusher.settled
       // No memtable is free: one is being flushed, or held by a read. Wait for that, and try again.
       const error = this.flusher.failing ?? committer.trouble
       if (error !== undefined) return Effect.fail(error)
-      return Effect.flatMap(committer.admission.awaitRoom(turn), () => this.flush())
+      return Effect.flatMap(committer.admission.awaitRoom(turn), () => this.flush(leaves))
     })
   }
 
@@ -318,8 +362,22 @@ export class Engine {
     return this.parts.options.readOnly ? this.recovery : this.parts.wal.stats()
   }
 
+  private rotationParts(use: KeyUse): KeyRotationParts {
+    const { collector, committer, compactor, live } = this
+    const { wal } = this.parts
+    return {
+      ...this.parts,
+      committer,
+      use,
+      files: new KeyedFiles(live, { tables: compactor, values: collector }),
+      committedBytes: () => wal.stats().bytesWritten + this.direct.bytesWritten,
+      flush: (leaves) => this.flush(leaves),
+      changed: () => this.rewritten()
+    }
+  }
+
   private statsParts(): StatsParts {
-    const { collector, committer, compactor, flusher, live } = this
+    const { collector, committer, compactor, flusher, live, rotation } = this
     const { ballast } = this.parts
     return {
       ...this.parts,
@@ -333,6 +391,8 @@ export class Engine {
       jobs: this.parts.jobs.stats,
       compaction: () => compactor.counters,
       collection: () => collector.counters,
+      rotation: () => rotation.counters,
+      encryption: () => rotation.stats(),
       directBytes: () => this.direct.bytesWritten,
       targets: (levelBytes) => compactor.targets(levelBytes),
       troubles: () => [
@@ -341,11 +401,19 @@ export class Engine {
         flusher.failing,
         compactor.failing,
         collector.failing,
+        rotation.failing,
         ballast.failing
       ]
     }
   }
 }
+
+/** The same, noting which keys are in use for what they make. */
+const used = (parts: EngineParts, use: KeyUse): EngineParts => ({
+  ...parts,
+  jobs: use.jobs(parts.jobs),
+  values: use.values(parts.values)
+})
 
 const checkedRatio = (ratio: number): number => {
   if (ratio >= 0 && ratio <= 1) return ratio

@@ -25,6 +25,8 @@ export interface FlushParts extends FlushingParts {
   readonly committer: Committer
   /** Called when a table was made of a memtable. */
   readonly flushed: () => void
+  /** Called when its segments were removed, too. */
+  readonly logRemoved: () => void
 }
 
 /** From 10 ms to a second between tries, for as long as the database is open. */
@@ -125,6 +127,8 @@ export class Flusher {
 
   private failed(error: DatabaseError): Effect.Effect<void> {
     this.deaths = error.reason._tag === "JobFailed" ? this.deaths + 1 : 0
+    // Also where it was not published, as its data key had been forgotten: it is made again.
+    if (this.deaths > 0) this.written = undefined
     if (this.deaths > 0 && this.deaths < deathsTold) {
       return Effect.logWarning(`Strata: a flush is tried again: ${error.message}`)
     }
@@ -157,7 +161,7 @@ export class Flusher {
           this.parts.committer.admission.flushRefused = undefined
           this.parts.flushed()
           this.deaths = 0
-          return this.parts.wal.removeBelow(segment)
+          return Effect.andThen(this.parts.wal.removeBelow(segment), Effect.sync(this.parts.logRemoved))
         }
       )
     })

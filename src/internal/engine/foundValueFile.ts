@@ -11,7 +11,7 @@ import type { ValueFileMeta } from "../../services/Manifest.ts"
 import { decodeFileHeader, type FileHeader, fileHeaderBytes, FileKind, fileTagOf } from "../format/fileHeader.ts"
 import { valueFileName } from "../format/fileName.ts"
 import { FormatError } from "../format/formatError.ts"
-import { type Sealer, sealerOf } from "../format/sealer.ts"
+import type { Sealer } from "../format/sealer.ts"
 import { decodingAt, Layout, openBlock } from "../format/storedBlock.ts"
 import { decodeValueFooter, decodeValueTop, type ValueFooter, valueFooterBytes } from "../format/valueFile.ts"
 import { checkValueFileHeader, checkValueFooter, checkValueTop } from "../structure/valueFileFacts.ts"
@@ -42,9 +42,9 @@ const metaOf = (
   const block = { bytes: stored, start: 0, length: top.bytes, layout: Layout.valueTop, offset: top.offset }
   const plain = openBlock({ ...block, fileTag: fileTagOf(header.fileId), sealer })
   const placed = decodingAt(top.offset, () => decodeValueTop(plain, index.offset))
-  const { epoch, fileId, fileNumber: number } = header
+  const { epoch, fileId, fileNumber: number, keyGeneration } = header
   const sections = placed.map(({ bytes, count, id }) => ({ id, count, bytes }))
-  const meta = { number, bytes, fileId, footerCrc: footer.footerCrc, epoch, sections }
+  const meta = { number, bytes, fileId, footerCrc: footer.footerCrc, epoch, keyGeneration, sections }
   checkValueFooter(meta, header, footer)
   checkValueTop({ meta, footer, sections: placed, tagBytes: sealer.tagBytes })
   if (sections.length !== 1 || sections[0]!.id !== number || sections[0]!.count === 0) {
@@ -63,8 +63,7 @@ const read = Effect.fnUntraced(function* (parts: ValueFileParts & FileParts, num
     )
   const fileHeader = yield* at(0, fileHeaderBytes)
   const header = yield* decoding(file.path, () => headerOf(parts, number, fileHeader))
-  const given = yield* sealerOfHeader(parts, header)
-  const sealer = yield* decoding(file.path, () => sealerOf(header, () => given))
+  const sealer = yield* sealerOfHeader(parts, header, file.path)
   const length = valueFooterBytes(sealer.tagBytes)
   const tail = yield* at(file.size - length, length)
   const footer = yield* decoding(file.path, () =>

@@ -1,6 +1,6 @@
 // What a worker says of a failed job, as the error of users.
 import * as Effect from "effect/Effect"
-import type { DatabaseError } from "../../services/DatabaseError.ts"
+import { type DatabaseError, fail, Unsupported } from "../../services/DatabaseError.ts"
 import { DiskError } from "../../services/Disk.ts"
 import { FormatError } from "../format/formatError.ts"
 import type { JobFailure } from "../structure/jobMessages.ts"
@@ -19,9 +19,13 @@ export const ofFailure = (parts: JobParts, failure: JobFailure): Effect.Effect<n
       return Effect.fail(operation === "read" ? ofRead(error) : ofDisk(error))
     }
     case "Damage": {
-      const { file, message, offset, unsupported } = failure
-      return Effect.fail(ofFormat(new FormatError(message, offset, { unsupported }), jobFilePath(parts, file)))
+      const { file, message, offset, tampered, unsupported } = failure
+      return Effect.fail(
+        ofFormat(new FormatError(message, offset, { tampered, unsupported }), jobFilePath(parts, file))
+      )
     }
+    case "Codecs":
+      return Effect.fail(fail(new Unsupported({ message: failure.message })))
     case "Cancelled":
       return Effect.interrupt
     case "Bug":

@@ -29,7 +29,7 @@ import { logFileName } from "../format/fileName.ts"
 import { FormatError } from "../format/formatError.ts"
 import type { LogPosition } from "../format/logFrame.ts"
 import { decideTail, payloadOf, scanSegment, type SegmentScan } from "../format/logScan.ts"
-import { decoding, ofDisk, ofFormat } from "./diskErrors.ts"
+import { damaged, decoding, ofDisk, ofFormat } from "./diskErrors.ts"
 import { directoryState, type OwnFile } from "./directoryState.ts"
 import { readWhole, sameBytes, sealerOfHeader } from "./ownFiles.ts"
 import type { LogParts } from "./segmentFile.ts"
@@ -88,7 +88,11 @@ class Replay {
     const first = rest.shift()!
     const scan = yield* this.load(first)
     if (scan?.link === undefined) {
-      return yield* this.damage(first, fileHeaderBytes, "the first segment of the log does not begin with a whole LINK")
+      return yield* this.damage(first, {
+        offset: fileHeaderBytes,
+        reason: "the first segment of the log does not begin with a whole LINK",
+        tampered: scan?.tail.tampered ?? false
+      })
     }
     let segment: Segment | undefined = { file: first, scan }
     let { end } = scan
@@ -105,7 +109,10 @@ class Replay {
   readonly none = Effect.fnUntraced({ self: this as Replay }, function* (this: Replay, files: ReadonlyArray<OwnFile>) {
     for (const file of files) {
       const scan = yield* this.load(file)
-      if (scan !== undefined) return yield* this.damage(file, 0, "the manifest says that there is no log")
+      if (scan !== undefined) {
+        const reason = "the manifest says that there is no log"
+        return yield* this.damage(file, { offset: 0, reason, tampered: false })
+      }
     }
     return noLog
   })
@@ -123,7 +130,7 @@ class Replay {
         promisedLater: passed.reduce((most, { scan }) => Math.max(most, scan.promised), 0),
         manifest: { lsnDurable, cleanShutdownLsn: cleanShutdown?.lastLsn }
       })
-      if (decision._tag === "Corruption") return yield* this.damage(file, decision.offset, decision.reason)
+      if (decision._tag === "Corruption") return yield* this.damage(file, decision)
       this.segments += 1
       for (const group of scan.groups) {
         const payload = payloadOf(group)
@@ -161,7 +168,7 @@ class Replay {
     const bytes = yield* readWhole(parts, file.name)
     const header = yield* this.header(file, bytes)
     if (header === undefined) return undefined
-    const sealer = yield* sealerOfHeader(parts, header)
+    const sealer = yield* sealerOfHeader(parts, header, path)
     return yield* decoding(path, () =>
       scanSegment({ bytes, fileNumber: file.number, expected: undefined, sealerFor: () => sealer })
     )
@@ -200,10 +207,14 @@ class Replay {
         : { ...before, bytes: before.bytes + bytes }
   }
 
-  private damage(file: OwnFile, offset: number, reason: string): Effect.Effect<never, DatabaseError> {
-    const path = this.parts.disk.join(this.parts.directory, file.name)
-    const message = `${path}:${offset}: ${reason}. Nothing was changed`
-    return Effect.fail(fail(new Corruption({ message, file: path, offset })))
+  private damage(
+    { name }: OwnFile,
+    found: { readonly offset: number; readonly reason: string; readonly tampered: boolean }
+  ): Effect.Effect<never, DatabaseError> {
+    const file = this.parts.disk.join(this.parts.directory, name)
+    const { offset, reason } = found
+    const message = `${file}:${offset}: ${reason}. Nothing was changed`
+    return Effect.fail(fail(damaged({ message, file, offset }, found)))
   }
 }
 

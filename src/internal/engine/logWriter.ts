@@ -241,16 +241,21 @@ export class LogWriter {
     })
   }
 
-  /** There is a prepared segment afterwards. One call at a time does it; the others wait. */
+  /** There is a prepared segment of the newest data key afterwards. One call at a time does it; the others wait. */
   private readonly prepare: Effect.Effect<void, DatabaseError> = Effect.suspend(() =>
     this.preparing.withPermit(
       Effect.uninterruptible(
         Effect.suspend(() => {
           if (this.poison !== undefined) return Effect.fail(this.poison)
-          if (this.prepared !== undefined) return Effect.void
-          return Effect.map(Effect.tapError(createSegment(this.parts), this.notePoison), (segment) => {
+          const { prepared } = this
+          if (prepared?.keyGeneration === this.parts.encryption.keyGeneration()) return Effect.void
+          const create = Effect.map(Effect.tapError(createSegment(this.parts), this.notePoison), (segment) => {
             this.prepared = segment
           })
+          if (prepared === undefined) return create
+          // It was prepared with an older data key, and holds nothing.
+          this.prepared = undefined
+          return Effect.andThen(Effect.ignore(prepared.file.close), Effect.andThen(this.remove(prepared), create))
         })
       )
     )

@@ -5,17 +5,18 @@
 // none is, the caller decides by what else is in the directory. A valid marker promises its manifest up to the length
 // it names: anything wrong there is damage, and an older marker is no way out, for it would bring back an older state.
 import * as Effect from "effect/Effect"
-import { Corruption, type DatabaseError, fail, Unsupported } from "../../services/DatabaseError.ts"
+import { Corruption, type DatabaseError, fail, Tampered, Unsupported } from "../../services/DatabaseError.ts"
 import { decodeFileHeader, type FileHeader, FileKind } from "../format/fileHeader.ts"
 import { manifestFileName } from "../format/fileName.ts"
 import { FormatError } from "../format/formatError.ts"
 import { scanManifest } from "../format/manifestFrame.ts"
 import type { ManifestEdit } from "../format/manifestEdit.ts"
 import { decodeMarker, type Marker } from "../format/marker.ts"
+import { checksumSealer } from "../format/sealer.ts"
 import { applyEdit, type ManifestFacts, noFacts, problemOf } from "../structure/manifestState.ts"
 import { decoding, ofFormat } from "./diskErrors.ts"
 import type { DirectoryState, OwnFile } from "./directoryState.ts"
-import { type FileParts, readWhole, sameBytes, sealerOfHeader } from "./ownFiles.ts"
+import { type DirectoryParts, type FileParts, readWhole, sameBytes, sealerOfHeader } from "./ownFiles.ts"
 
 /** Longer than any marker: what is larger was not written by us, and is not read. */
 const markerBytesMax = 1024
@@ -34,17 +35,27 @@ export interface LoadedManifest {
 export interface ManifestSearch {
   /** `undefined` if no marker is valid. */
   readonly loaded: LoadedManifest | undefined
-  /** Why newer markers were passed over. */
-  readonly torn: ReadonlyArray<string>
+  /** Newer markers that were passed over. */
+  readonly torn: ReadonlyArray<TornMarker>
 }
+
+/** A marker that is not valid, and why. */
+export interface TornMarker {
+  readonly file: string
+  readonly reason: string
+  /** It has the length of a marker, and its seal does not match. */
+  readonly tampered: boolean
+}
+
+export const reasonsOf = (torn: ReadonlyArray<TornMarker>): string => torn.map(({ reason }) => reason).join("; ")
 
 type ValidMarker = Marker & { readonly header: FileHeader }
 
 export const searchManifest = Effect.fnUntraced(function* (parts: FileParts, state: DirectoryState) {
-  const torn: Array<string> = []
+  const torn: Array<TornMarker> = []
   for (const file of state.markers) {
     const marker = yield* readMarker(parts, file)
-    if (typeof marker !== "string") {
+    if (!isTorn(marker)) {
       const loaded = yield* loadManifest(parts, marker)
       return { loaded, torn } satisfies ManifestSearch
     }
@@ -55,38 +66,79 @@ export const searchManifest = Effect.fnUntraced(function* (parts: FileParts, sta
 
 /** The marker, or why it counts as torn. */
 const readMarker = Effect.fnUntraced(function* (parts: FileParts, { bytes: size, name, number }: OwnFile) {
-  if (size > markerBytesMax) return `${name}: ${size} bytes are too many for a marker`
-  const bytes = yield* readWhole(parts, name)
   const file = parts.disk.join(parts.directory, name)
+  if (size > markerBytesMax) return tornBy(file, `${size} bytes are too many for a marker`)
+  const bytes = yield* readWhole(parts, name)
   const header = yield* tornOr(file, () => decodeFileHeader(bytes, FileKind.marker))
-  if (typeof header === "string") return header
-  const sealer = yield* sealerOfHeader(parts, header)
+  if (isTorn(header)) return header
+  if (header.tagBytes !== parts.encryption.tagBytes) return yield* foreignMarker(file, header, bytes)
+  const sealer = yield* sealerOfHeader(parts, header, file)
   const marker = yield* tornOr(file, () => decodeMarker(bytes, () => sealer))
-  if (typeof marker === "string") return marker
-  return header.fileNumber === number ? marker : `${name}: it says it is number ${header.fileNumber}`
+  if (isTorn(marker)) return marker
+  return header.fileNumber === number ? marker : tornBy(file, `it says it is number ${header.fileNumber}`)
 })
 
-const tornOr = <A>(file: string, decode: () => A): Effect.Effect<A | string, DatabaseError> =>
-  Effect.suspend((): Effect.Effect<A | string, DatabaseError> => {
+/** One that is whole, and not sealed as the newest is, was put there. */
+const foreignMarker = (
+  file: string,
+  { tagBytes }: FileHeader,
+  bytes: Uint8Array
+): Effect.Effect<TornMarker, DatabaseError> => {
+  const reason = `a marker with tags of ${tagBytes} bytes`
+  if (tagBytes !== 4) return Effect.succeed(tornBy(file, reason))
+  return Effect.flatMap(
+    tornOr(file, () => decodeMarker(bytes, () => checksumSealer)),
+    (marker) =>
+      isTorn(marker)
+        ? Effect.succeed(marker)
+        : Effect.fail(fail(new Tampered({ message: `${file}: ${reason}`, file, offset: 11 })))
+  )
+}
+
+const tornBy = (file: string, reason: string): TornMarker => ({ file, reason: `${file}: ${reason}`, tampered: false })
+
+const isTorn = (found: object): found is TornMarker => "tampered" in found
+
+const tornOr = <A extends object>(file: string, decode: () => A): Effect.Effect<A | TornMarker, DatabaseError> =>
+  Effect.suspend((): Effect.Effect<A | TornMarker, DatabaseError> => {
     try {
       return Effect.succeed(decode())
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
-      return error.unsupported ? Effect.fail(ofFormat(error, file)) : Effect.succeed(`${file}: ${error.message}`)
+      if (error.unsupported) return Effect.fail(ofFormat(error, file))
+      return Effect.succeed({ ...tornBy(file, error.message), tampered: error.tampered })
     }
   })
+
+/**
+ * How the newest marker is sealed that can be read so far: a whole one with checksums, or one that says that it is
+ * encrypted, which takes the key to be sure of.
+ */
+export const sealedWith = Effect.fnUntraced(function* (parts: DirectoryParts, { markers }: DirectoryState) {
+  for (const { bytes: size, name } of markers) {
+    if (size > markerBytesMax) continue
+    const bytes = yield* readWhole(parts, name)
+    const file = parts.disk.join(parts.directory, name)
+    const header = yield* tornOr(file, () => decodeFileHeader(bytes, FileKind.marker))
+    if (isTorn(header)) continue
+    if (header.tagBytes !== 4) return header.tagBytes
+    if (!isTorn(yield* tornOr(file, () => decodeMarker(bytes, () => checksumSealer)))) return header.tagBytes
+  }
+  return undefined
+})
 
 const loadManifest = Effect.fnUntraced(function* (parts: FileParts, marker: ValidMarker) {
   const name = manifestFileName(marker.manifestNumber)
   const file = parts.disk.join(parts.directory, name)
   const bytes = yield* readWhole(parts, name)
   const header = yield* decoding(file, () => decodeFileHeader(bytes, FileKind.manifest))
-  const sealer = yield* sealerOfHeader(parts, header)
+  const sealer = yield* sealerOfHeader(parts, header, file)
   const facts = yield* decoding(file, () => {
     checkHeader(header, marker)
     const scan = scanManifest(bytes, () => sealer)
     if (scan.end < marker.manifestBytes) {
-      throw new FormatError(`the manifest was published with ${marker.manifestBytes} bytes`, scan.end)
+      const message = `the manifest was published with ${marker.manifestBytes} bytes`
+      throw new FormatError(message, scan.end, { tampered: scan.tail?.tampered ?? false })
     }
     return fold(scan.edits, scan.end)
   })

@@ -4,8 +4,9 @@
 //   install   the whole state, as a new manifest with a new marker (stateFiles.ts)
 //             → remove older markers → sync directory → remove older manifests
 //
-// `begin` installs, as a new epoch; `publish` appends, or installs when the manifest has outgrown its limit or has torn
-// bytes at its end (an append that the disk refused half-way: nothing may ever follow them).
+// `begin` makes the keyring durable, if there is one, and installs, as a new epoch; `publish` appends, or installs when
+// the manifest has outgrown its limit or has torn bytes at its end (an append that the disk refused half-way: nothing
+// may ever follow them); `rewrite` installs what there is, for a new data key.
 //
 // A crash at any step leaves a directory that opens: until the marker is durable, the older marker and its manifest are
 // untouched; from then on they are not needed. The older markers are gone for good before anything of the new epoch is
@@ -16,10 +17,12 @@
 // written or removed any more: every later call fails `Poisoned`.
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
-import type { DatabaseError } from "../../services/DatabaseError.ts"
+import { type DatabaseError, fail, JobFailed } from "../../services/DatabaseError.ts"
 import type { DiskError } from "../../services/Disk.ts"
+import type { Allocate, KeyControl } from "../../services/Encryption.ts"
 import type { ManifestChange } from "../../services/Manifest.ts"
 import { assert } from "../format/formatError.ts"
+import type { CodecRow } from "../format/manifestEdit.ts"
 import { applyEdit, type ManifestFacts } from "../structure/manifestState.ts"
 import { ofDisk, poisonedBy } from "./diskErrors.ts"
 import { type DirectoryState, directoryState } from "./directoryState.ts"
@@ -38,6 +41,7 @@ type Keep = (kind: "log" | "table" | "value" | "ballast", number: number) => boo
 export class ManifestWriter {
   facts: ManifestFacts
   readonly epochNext: number
+  private readonly codecs: ReadonlyArray<CodecRow>
   private readonly parts: FileParts & { readonly manifestBytesMax: number }
   private readonly ids: DatabaseIds
   /** Directories to sync for the database's own name to last. */
@@ -61,6 +65,8 @@ export class ManifestWriter {
     readonly parts: FileParts & { readonly manifestBytesMax: number }
     readonly ids: DatabaseIds
     readonly facts: ManifestFacts
+    /** That files may have from now on. */
+    readonly codecs: ReadonlyArray<CodecRow>
     readonly directory: DirectoryState
     readonly parents: ReadonlyArray<Effect.Effect<void, DiskError>>
     /** Of the manifest that was read; 0 if there was none. */
@@ -70,6 +76,7 @@ export class ManifestWriter {
     this.parts = options.parts
     this.ids = options.ids
     this.facts = facts
+    this.codecs = options.codecs
     this.epochNext = facts.epoch + 1
     this.parents = options.parents
     this.bytesRead = options.bytesRead
@@ -98,13 +105,16 @@ export class ManifestWriter {
   begin(change: ManifestChange): Effect.Effect<void, DatabaseError> {
     return this.alone(() => {
       assert(this.open === undefined, "a manifest begins once")
-      const next = applyEdit(this.facts, {
-        ...change,
-        encryptionName: this.parts.encryption.name,
-        fileNumberNext: this.numberNext,
-        epoch: this.epochNext
+      const { encryption } = this.parts
+      const install = Effect.suspend(() => {
+        const own = { fileNumberNext: this.numberNext, epoch: this.epochNext, codecs: this.codecs }
+        return this.install(applyEdit(this.facts, { ...change, encryptionName: encryption.name, ...own }))
       })
-      return this.install(next)
+      // What is published could not be opened without the keyring.
+      return Effect.andThen(
+        encryption.persist(() => this.allocate()),
+        install
+      )
     })
   }
 
@@ -112,6 +122,7 @@ export class ManifestWriter {
     return this.alone(() => {
       const { open } = this
       assert(open !== undefined, "a manifest is published to after it began")
+      if (!this.hasKeysOf(change)) return Effect.fail(forgotten())
       const edit = { ...change, fileNumberNext: this.numberNext }
       const next = applyEdit(this.facts, edit)
       if (this.rewriteDue) return this.install(next)
@@ -132,6 +143,28 @@ export class ManifestWriter {
     })
   }
 
+  /** The same state in new files. */
+  readonly rewrite: Effect.Effect<void, DatabaseError> = this.alone(() => {
+    assert(this.open !== undefined, "a manifest is rewritten after it began")
+    return this.install(applyEdit(this.facts, { fileNumberNext: this.numberNext }))
+  })
+
+  /** In turn with all else. The keyring's own failures are its own: what is published needs the one that was there. */
+  changeKeys<A>(
+    change: (keys: KeyControl, allocate: Allocate) => Effect.Effect<A, DatabaseError>
+  ): Effect.Effect<A, DatabaseError> {
+    return this.alone(() => {
+      const { keys } = this.parts.encryption
+      assert(this.open !== undefined && keys !== undefined, "keys are changed where there are some")
+      return change(keys, () => this.allocate())
+    })
+  }
+
+  /** In turn with all else, and so with one keyring and one state. */
+  copy(effect: Effect.Effect<void, DatabaseError>): Effect.Effect<void, DatabaseError> {
+    return this.turn.withPermit(effect)
+  }
+
   /** Removes what no state names. */
   removeOrphans(keep: Keep): Effect.Effect<number, DatabaseError> {
     return this.alone(() => {
@@ -148,6 +181,14 @@ export class ManifestWriter {
   /** In turn with all else, and not at all after a failed sync. */
   ifSound(effect: Effect.Effect<void>): Effect.Effect<void> {
     return this.turn.withPermit(Effect.suspend(() => (this.poison === undefined ? effect : Effect.void)))
+  }
+
+  /** A rotation forgets a data key in turn with this: nothing that is sealed with it is published afterwards. */
+  private hasKeysOf({ addTables = [], addValueFiles = [] }: ManifestChange): boolean {
+    const { keys } = this.parts.encryption
+    if (keys === undefined || addTables.length + addValueFiles.length === 0) return true
+    const known = new Set(keys.facts().generations.map(({ generation }) => generation))
+    return [...addTables, ...addValueFiles].every(({ keyGeneration }) => known.has(keyGeneration))
   }
 
   private alone<A>(body: () => Effect.Effect<A, DatabaseError>): Effect.Effect<A, DatabaseError> {
@@ -215,6 +256,9 @@ export class ManifestWriter {
     }
   )
 }
+
+const forgotten = (): DatabaseError =>
+  fail(new JobFailed({ message: "a data key was forgotten while a job sealed by it; it is run again by the new one" }))
 
 /** Removes files and takes those that are gone out of the set. The rest is left to the next open. Returns how many. */
 const removeAll = Effect.fnUntraced(function* (parts: FileParts, names: Set<string>) {

@@ -5,6 +5,8 @@ import type { Committer } from "./committer.ts"
 import { Gate } from "./gate.ts"
 
 export class ObsoleteFiles {
+  /** Called when one was given up. */
+  onRemoved: () => void = () => {}
   private readonly committer: Committer
   private readonly waiting: Array<Effect.Effect<void>> = []
   private readonly gate = new Gate()
@@ -30,6 +32,7 @@ export class ObsoleteFiles {
    */
   readonly removeAll: Effect.Effect<void> = Effect.suspend(() => {
     if (this.waiting.length === 0 || this.committer.refusal?.reason._tag === "Poisoned") return Effect.void
-    return Effect.andThen(this.waiting.shift()!, this.removeAll)
+    const removed = Effect.andThen(this.waiting.shift()!, Effect.sync(this.onRemoved))
+    return Effect.andThen(removed, this.removeAll)
   }).pipe(Effect.uninterruptible)
 }

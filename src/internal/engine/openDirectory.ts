@@ -1,10 +1,19 @@
 // From a path to a locked directory and what is in it, with a clear word for each way in which that can fail.
 import * as Effect from "effect/Effect"
-import { Corruption, type DatabaseError, fail, invalid, Io, Unsupported } from "../../services/DatabaseError.ts"
+import {
+  Corruption,
+  type DatabaseError,
+  fail,
+  invalid,
+  Io,
+  Tampered,
+  Unsupported
+} from "../../services/DatabaseError.ts"
 import type { DirectoryEntry, DiskError, DiskService } from "../../services/Disk.ts"
 import { ofDisk, ofLocked } from "./diskErrors.ts"
 import { dataFiles, type DirectoryState, directoryState } from "./directoryState.ts"
-import type { FileParts } from "./ownFiles.ts"
+import { reasonsOf, type TornMarker } from "./manifestReader.ts"
+import type { DirectoryParts } from "./ownFiles.ts"
 
 export interface OpenDirectory {
   readonly state: DirectoryState
@@ -12,7 +21,7 @@ export interface OpenDirectory {
   readonly parents: ReadonlyArray<Effect.Effect<void, DiskError>>
 }
 
-interface OpenOptions extends FileParts {
+interface OpenOptions extends DirectoryParts {
   readonly create: boolean
   /** It is to take a copy of a database, and nobody opens it yet. Default false. */
   readonly isCopy?: boolean
@@ -37,7 +46,7 @@ export const openDirectory = Effect.fnUntraced(function* (options: OpenOptions) 
 })
 
 /** Opens a directory for a copy of a database: one that did not exist, or that holds nothing. */
-export const openEmptyDirectory = Effect.fnUntraced(function* (parts: FileParts) {
+export const openEmptyDirectory = Effect.fnUntraced(function* (parts: DirectoryParts) {
   const { directory, disk } = parts
   // Before the lock too, whose holder would be blamed for what is no place for a copy in any case.
   yield* checkEmpty(directory, directoryState(yield* Effect.orElseSucceed(disk.list(directory), () => [])))
@@ -47,8 +56,8 @@ export const openEmptyDirectory = Effect.fnUntraced(function* (parts: FileParts)
 })
 
 const checkEmpty = (directory: string, state: DirectoryState): Effect.Effect<void, DatabaseError> => {
-  const { ballasts, foreign, logs, manifests, markers, tables, valueFiles } = state
-  const ours = [markers, manifests, tables, valueFiles, logs, ballasts]
+  const { ballasts, foreign, keyrings, logs, manifests, markers, tables, valueFiles } = state
+  const ours = [markers, manifests, keyrings, tables, valueFiles, logs, ballasts]
   const names = [...ours.flatMap((files) => files.map(({ name }) => name)), ...foreign]
   if (names.length === 0) return Effect.void
   const some = `${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}`
@@ -110,20 +119,23 @@ const whereAllowed = (sync: Effect.Effect<void, DiskError>): Effect.Effect<void,
 export const checkCreation = (
   options: OpenOptions,
   state: DirectoryState,
-  torn: ReadonlyArray<string>
+  torn: ReadonlyArray<TornMarker>
 ): Effect.Effect<void, DatabaseError> => {
   const { directory, disk } = options
   const data = dataFiles(state)
   if (data.length > 0) {
     const file = disk.join(directory, data[0]!.name)
-    const why = torn.length === 0 ? "there is none" : torn.join("; ")
+    const why = torn.length === 0 ? "there is none" : reasonsOf(torn)
     const message =
       `${directory} holds ${data.length} files with data (${data[0]!.name}, …), but no valid marker ` +
       `(current-*.mark) says which are live: ${why}. Nothing was touched; restore the marker or a backup, ` +
       "or if this is a checkpoint that was not finished, remove it and make it again"
+    const changed = torn.find(({ tampered }) => tampered)
+    if (changed !== undefined) return Effect.fail(fail(new Tampered({ message, file: changed.file, offset: 0 })))
     return Effect.fail(fail(new Corruption({ message, file, offset: 0 })))
   }
-  const unfinished = state.markers.length > 0 || state.manifests.length > 0 || state.logs.length > 0
+  const { keyrings, logs, manifests, markers } = state
+  const unfinished = [keyrings, logs, manifests, markers].some(({ length }) => length > 0)
   if (options.readOnly || !options.create) {
     return noDatabase(options, unfinished ? "its creation was not finished" : "the directory holds none")
   }

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Corruption, type DatabaseError, fail } from "../../services/DatabaseError.ts"
 import type { DiskError, ReadFile } from "../../services/Disk.ts"
-import type { EncryptionService, FileSealer } from "../../services/Encryption.ts"
+import type { FileEncryption, FileSealer } from "../../services/Encryption.ts"
 import type { OpeningRequest } from "../structure/jobRequest.ts"
 import { decoding, ofDisk } from "./diskErrors.ts"
 
@@ -29,7 +29,7 @@ export const readAt = (
 
 /** Answers what the opening asks for, until there is nothing more. */
 export const drive = <A extends Opening>(
-  encryption: EncryptionService,
+  encryption: FileEncryption,
   file: ReadFile,
   opening: A
 ): Effect.Effect<A, DatabaseError> =>
@@ -57,7 +57,7 @@ export const drive = <A extends Opening>(
  * The same on the calling stack; false if the disk, or the keys, need time. Throws `FormatError`, `DiskError` and what
  * the encryption fails with.
  */
-export const driveNow = (encryption: EncryptionService, file: ReadFile, opening: Opening): boolean => {
+export const driveNow = (encryption: FileEncryption, file: ReadFile, opening: Opening): boolean => {
   if (file.readUnsafe === undefined) return false
   for (let request = opening.next(); request !== undefined; request = opening.next()) {
     if (request._tag === "Range") {

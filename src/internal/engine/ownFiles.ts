@@ -1,21 +1,26 @@
 // Reading and making files of ours: whole files, headers of new ones, and their sealers.
 import * as Effect from "effect/Effect"
-import { Corruption, type DatabaseError, fail, Stale, Unsupported } from "../../services/DatabaseError.ts"
+import * as Random from "effect/Random"
+import { Corruption, type DatabaseError, fail, Stale, Tampered } from "../../services/DatabaseError.ts"
 import type { DiskService } from "../../services/Disk.ts"
-import type { EncryptionService, FileSealer } from "../../services/Encryption.ts"
+import type { FileEncryption, FileSealer } from "../../services/Encryption.ts"
 import { type FileHeader, type FileKind, formatVersion } from "../format/fileHeader.ts"
-import { ofDisk } from "./diskErrors.ts"
-import { randomBytes } from "./randomId.ts"
+import { otherSeal, sealerOf } from "../format/sealer.ts"
+import { openedFile } from "../structure/jobRequest.ts"
+import { decoding, ofDisk, ofFormat } from "./diskErrors.ts"
 
-export interface FileParts {
+export interface DirectoryParts {
   readonly disk: DiskService
-  readonly encryption: EncryptionService
   readonly directory: string
   readonly readOnly: boolean
 }
 
+export interface FileParts extends DirectoryParts {
+  readonly encryption: FileEncryption
+}
+
 /** All the bytes of a file that was listed. One that is gone since was removed by a later writer, or is missed. */
-export const readWhole = (parts: FileParts, name: string): Effect.Effect<Uint8Array, DatabaseError> => {
+export const readWhole = (parts: DirectoryParts, name: string): Effect.Effect<Uint8Array, DatabaseError> => {
   const file = parts.disk.join(parts.directory, name)
   return Effect.acquireUseRelease(
     parts.disk.open(file),
@@ -30,27 +35,35 @@ export const readWhole = (parts: FileParts, name: string): Effect.Effect<Uint8Ar
   )
 }
 
-/** What a new file begins with, and how it is sealed. */
+/** What a new file begins with, and what seals it: asked for here, and nowhere again. */
 export const newFile = Effect.fnUntraced(function* (
-  encryption: EncryptionService,
+  encryption: FileEncryption,
   file: Pick<FileHeader, "databaseId" | "incarnation" | "epoch" | "fileNumber"> & { readonly kind: FileKind }
 ) {
-  const fileId = yield* randomBytes(32)
-  const { keyGeneration, tagBytes } = encryption
-  const sealer = yield* encryption.sealer({ kind: file.kind, fileId, keyGeneration })
+  const fileId = encryption.newFileId(yield* Random.Random)
+  const { tagBytes } = encryption
+  const keyGeneration = encryption.keyGeneration()
   const header: FileHeader = { ...file, format: formatVersion, tagBytes, keyGeneration, fileId }
+  const sealer = yield* encryption.sealer({ ...openedFile(header), access: "seal" })
   return { header, sealer }
 })
 
-/** The sealer of a file with this header, which must be sealed in the way of the layer that is there. */
-export const sealerOfHeader = (parts: FileParts, header: FileHeader): Effect.Effect<FileSealer, DatabaseError> => {
-  const { encryption } = parts
-  if (header.tagBytes !== encryption.tagBytes) {
-    const was = header.tagBytes === 16 ? "encrypted; provide the encryption layer" : "created without encryption; open"
-    const message = `the database in ${parts.directory} is ${was} it was created with, not "${encryption.name}"`
-    return Effect.fail(fail(new Unsupported({ message })))
+/** The sealer that opens the file with this header, which must be sealed as all of the database is. */
+export const sealerOfHeader = (
+  { encryption }: Pick<FileParts, "encryption">,
+  header: FileHeader,
+  file: string
+): Effect.Effect<FileSealer, DatabaseError> => {
+  const { databaseId, tagBytes } = encryption
+  if (header.tagBytes !== tagBytes) return Effect.fail(ofFormat(otherSeal(header, tagBytes), file))
+  // Of a marker or a manifest nothing else is known yet.
+  if (databaseId !== undefined && !sameBytes(header.databaseId, databaseId)) {
+    const message = `${file}: a file of another database than the keyring`
+    return Effect.fail(fail(new Tampered({ message, file, offset: 16 })))
   }
-  return encryption.sealer({ kind: header.kind, fileId: header.fileId, keyGeneration: header.keyGeneration })
+  return Effect.flatMap(encryption.sealer(openedFile(header)), (sealer) =>
+    decoding(file, () => sealerOf(header, () => sealer))
+  )
 }
 
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>

@@ -6,6 +6,7 @@
 //   the manifest, a new segment    always: a few bytes, for what is done already
 //   a group of the log             is up to the committer: removals only are written again (`roomForRemovals`)
 //   a commit's value file          never: what it is for would be refused then
+//   a keyring                      never: it is as it was, and a change of keys is not what frees space
 import * as Effect from "effect/Effect"
 import type { JobsService } from "../../services/Jobs.ts"
 import type { ManifestService } from "../../services/Manifest.ts"
@@ -29,6 +30,12 @@ export const payingParts = (ballast: Ballast, { jobs, manifest, wal }: Paying, o
   },
   manifest: {
     ...manifest,
+    encryption: {
+      ...manifest.encryption,
+      // A recovery has the keyring made durable, if there is one, before it writes anything.
+      persist: (allocate) =>
+        Effect.andThen(ballast.file.find(recoveryBytes(options)), manifest.encryption.persist(allocate))
+    },
     publish: (change) => ballast.payFor(manifest.publish(change)),
     removeOrphans: (keep) =>
       manifest.removeOrphans((kind, number) =>
@@ -37,8 +44,6 @@ export const payingParts = (ballast: Ballast, { jobs, manifest, wal }: Paying, o
   },
   wal: {
     ...wal,
-    // The first that a recovery writes, unless it had tables to write.
-    start: (chunks) => Effect.andThen(ballast.file.find(recoveryBytes(options)), wal.start(chunks)),
     switchSegment: ballast.payFor(wal.switchSegment)
   }
 })

@@ -1,8 +1,8 @@
 // Random bytes for the ids of databases, incarnations and files.
 //
 // Ids need only be unique here: that of a file ties its pieces to it where nothing is encrypted. They come from
-// Effect's Random, so that a simulation repeats itself. Where a key is derived from a file's id, nothing secret hangs
-// on the id: the encryption layer's own randomness is in its data key.
+// Effect's Random, so that a simulation repeats itself. Where a file's key is derived from its id, the encryption gives
+// the ids (`FileEncryption.newFileId`): one that came twice would be a key that came twice.
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 

@@ -148,14 +148,15 @@ class Replayer {
 
   private readonly flushOldest: Effect.Effect<void, DatabaseError> = Effect.suspend(() => {
     const slot = this.live.oldest
-    const { tables, values } = this.parts
+    const { manifest, tables, values } = this.parts
     // Nobody reads yet: only the newest versions are wanted.
     const horizon = { snapshots: [this.lastSequence], nowMillis: 0 }
     const written = this.flush.run(slot.memtable, horizon, this.flushed).pipe(
       // A worker that died is replaced; one that dies with every try is a failure of the open.
       Effect.retry({ times: 2, while: ({ reason }) => reason._tag === "JobFailed" })
     )
-    return Effect.map(written, ({ table, valueFiles }) => {
+    const sealed = Effect.andThen(manifest.encryption.persist(manifest.allocateFileNumber), written)
+    return Effect.map(sealed, ({ table, valueFiles }) => {
       const addValues = [...valueFiles.map((file) => values.handle(file)), ...directFilesOf(slot, table)]
       for (const { meta } of addValues) this.flushedValues.push(meta)
       if (table !== undefined) this.flushed.push(table)
@@ -222,6 +223,8 @@ const persist = Effect.fnUntraced(function* (
   const { manifest, wal } = parts
   const { live } = replayer
   const [oldest, ...newer] = [...live.current.slots].reverse()
+  // A keyring that was found after a crash may not be durable: nothing is sealed by it before it is.
+  yield* manifest.encryption.persist(manifest.allocateFileNumber)
   yield* wal.start(contentOf(oldest!))
   oldest!.segment = wal.segment()
   for (const slot of newer) {

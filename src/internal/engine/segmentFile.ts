@@ -34,6 +34,11 @@ export class SegmentFile {
     this.isRewindable = options.isRewindable
   }
 
+  /** Of the data key that it is sealed with. */
+  get keyGeneration(): number {
+    return this.frames.keyGeneration
+  }
+
   /** The next frame follows this one. */
   goOnFrom(position: LogPosition): void {
     this.frames.lsn = position.lsn
@@ -64,7 +69,7 @@ export const createSegment = Effect.fnUntraced(function* (parts: LogParts) {
     Effect.andThen(Effect.mapError(Effect.andThen(file.sync, disk.syncDirectory(directory)), poisonedBy))
   )
   yield* Effect.tapError(written, () => Effect.ignore(file.close))
-  return new SegmentFile(number, { file, frames, isRewindable: header.keyGeneration === 0 })
+  return new SegmentFile(number, { file, frames, isRewindable: sealer.tagBytes === 4 })
 }, Effect.uninterruptible)
 
 /** Fails `Poisoned` if all the bytes were accepted and then something failed: nobody knows whether they are there. */

@@ -5,6 +5,7 @@ import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type {
   Amplification,
   Counters,
+  EncryptionStats,
   JobStats,
   LevelStats,
   StallStats,
@@ -38,6 +39,14 @@ export interface CollectionCounters {
   readonly collectionFailures: number
 }
 
+/** What rotations of keys count. */
+export interface RotationCounters {
+  readonly dataKeyRotations: number
+  readonly dataKeysForgotten: number
+  readonly masterKeyRotations: number
+  readonly keyRotationFailures: number
+}
+
 /** Where the numbers come from. What is a function is called when somebody looks. */
 export interface StatsParts {
   readonly live: LiveView
@@ -56,6 +65,8 @@ export interface StatsParts {
   readonly jobs: () => JobStats
   readonly compaction: () => CompactionCounters
   readonly collection: () => CollectionCounters
+  readonly rotation: () => RotationCounters
+  readonly encryption: () => EncryptionStats | undefined
   /** Of value files that were written before their commits. */
   readonly directBytes: () => number
   /** What each level should hold at most, from what each holds; `undefined` or infinite without a target. */
@@ -72,7 +83,8 @@ export class EngineStats {
   }
 
   readonly counters = (): Counters => {
-    const { cache, collection, committer, compaction, directBytes, flusher, jobs, manifest, recovery, wal } = this.parts
+    const { cache, collection, committer, compaction, directBytes, flusher, jobs, manifest, recovery, rotation, wal } =
+      this.parts
     const { stallMillisOf } = committer.admission
     const { bytesWritten, syncs } = wal.stats()
     const { bytes, evictions, hits, misses } = cache.stats()
@@ -89,6 +101,7 @@ export class EngineStats {
       ...flusher.counters,
       ...compaction(),
       ...collection(),
+      ...rotation(),
       syncs,
       jobsDone: job.done,
       jobsFailed: job.failed,
@@ -110,7 +123,7 @@ export class EngineStats {
   }
 
   readonly all = (): Stats => {
-    const { ballast, cache, jobs, live, log, manifest, openFiles, oracle, tables, troubles } = this.parts
+    const { ballast, cache, encryption, jobs, live, log, manifest, openFiles, oracle, tables, troubles } = this.parts
     const { slots } = live.current
     const counters = this.counters()
     const levels = this.levels()
@@ -139,6 +152,7 @@ export class EngineStats {
       cache: { ...cached, budgetBytes: budget },
       jobs: jobs(),
       snapshots: { open: oracle.stats().moments, oldestCommitsAgo: oracle.visible() - oracle.watermark() },
+      encryption: encryption(),
       counters
     }
   }

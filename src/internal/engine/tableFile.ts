@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { DiskError, DiskService, ReadFile } from "../../services/Disk.ts"
-import type { EncryptionService } from "../../services/Encryption.ts"
+import type { FileEncryption } from "../../services/Encryption.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import { parseFileName, tableFileName } from "../format/fileName.ts"
@@ -27,7 +27,7 @@ export interface TableParts {
   readonly options: OptionsShape
   readonly disk: DiskService
   readonly manifest: ManifestService
-  readonly encryption: EncryptionService
+  readonly encryption: FileEncryption
   readonly cache: BlockCacheService
   /** For blocks that are not kept. One lookup of a database is on the stack at a time. */
   readonly lent: LentMemory

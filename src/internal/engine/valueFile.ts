@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { BlockCacheService } from "../../services/BlockCache.ts"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { DiskError, ReadFile } from "../../services/Disk.ts"
-import type { EncryptionService } from "../../services/Encryption.ts"
+import type { FileEncryption } from "../../services/Encryption.ts"
 import type { ValueFileMeta } from "../../services/Manifest.ts"
 import { valueFileName } from "../format/fileName.ts"
 import { ValueFileOpening, type ValueFileParts } from "../structure/valueFileOpening.ts"
@@ -14,7 +14,7 @@ import { type HandleParts, missingFile } from "./fileHandles.ts"
 import { drive, driveNow } from "./opening.ts"
 
 export interface ValueParts extends HandleParts {
-  readonly encryption: EncryptionService
+  readonly encryption: FileEncryption
   readonly cache: BlockCacheService
 }
 

@@ -13,6 +13,7 @@ import { FileKind } from "../format/fileHeader.ts"
 import { valueFileName } from "../format/fileName.ts"
 import { assert } from "../format/formatError.ts"
 import { ValueFileBuilder } from "../format/valueFileBuilder.ts"
+import { codecToWrite } from "../format/zstd.ts"
 import { fromDisk } from "./diskErrors.ts"
 import { type FileParts, newFile } from "./ownFiles.ts"
 
@@ -105,5 +106,7 @@ export const createValueFile = Effect.fnUntraced(function* (parts: ValueFilePart
   const ids = { databaseId, incarnation, epoch: manifest.epochNext, fileNumber: id }
   const { header, sealer } = yield* newFile(encryption, { ...ids, kind: FileKind.valueFile })
   const file = yield* fromDisk(disk.create(disk.join(directory, valueFileName(id))))
-  return new ValueFileWriter(parts, { id, file, builder: new ValueFileBuilder({ header, sealer, spare: parts.spare }) })
+  const codec = codecToWrite(sealer, manifest.compression.values)
+  const builder = new ValueFileBuilder({ header, sealer, codec, spare: parts.spare })
+  return new ValueFileWriter(parts, { id, file, builder })
 }, Effect.uninterruptible)

@@ -4,7 +4,8 @@
 //   of a value file  valueVerifier.ts, values that nothing names too
 //   of both          tables name no more values of a section than it holds
 //
-// A live value is read twice: in the order of its file, and as its entry names it.
+// A live value is read twice: in the order of its file, and as its entry names it. Of an encrypted database the keyring
+// is read, too, and compared with the keys that are in use.
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { Damage, VerifyReport } from "../../services/Maintenance.ts"
@@ -13,6 +14,7 @@ import type { SsTableService } from "../../services/SsTable.ts"
 import type { ValueFile, ValueLogService } from "../../services/ValueLog.ts"
 import { valueFileName } from "../format/fileName.ts"
 import { ValueReferences } from "../structure/valueReferences.ts"
+import { orDamage } from "./damage.ts"
 import { ValueCheck } from "./valueCheck.ts"
 import type { LiveView, PinnedFiles } from "./view.ts"
 
@@ -56,7 +58,10 @@ const verifyFiles = Effect.fn("Database.verify")(function* (
 ): Effect.fn.Return<VerifyReport, DatabaseError> {
   const check = new ValueCheck(pinned.values)
   const damage: Array<Damage> = [...tooManyNamed(pinned, manifest.directory)]
-  const read = { bytes: manifest.bytes() + log.bytes, blocks: 0, entries: 0, values: 0 }
+  const ring = yield* orDamage(manifest.encryption.verify)
+  const ringBytes = typeof ring === "number" ? ring : 0
+  if (typeof ring !== "number") damage.push(ring)
+  const read = { bytes: manifest.bytes() + log.bytes + ringBytes, blocks: 0, entries: 0, values: 0 }
   for (const { meta } of pinned.tables) {
     const found = yield* tables.verify(meta, (named, place) => check.of(named, place))
     read.bytes += meta.bytes
@@ -70,7 +75,8 @@ const verifyFiles = Effect.fn("Database.verify")(function* (
     read.values += found.values
     damage.push(...found.damage)
   }
-  const files = pinned.tables.length + pinned.valueFiles.length + pinned.direct.length + log.segments + 1
+  const files =
+    pinned.tables.length + pinned.valueFiles.length + pinned.direct.length + log.segments + 1 + (ringBytes > 0 ? 1 : 0)
   return { ...read, files, damage: distinct(damage) }
 })
 

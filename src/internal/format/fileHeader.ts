@@ -6,10 +6,12 @@
 // `crc` covers the 92 bytes before it. These 96 bytes keep their form in every later format; `format` is about what
 // follows them. The header is not sealed; the first sealed piece of a file (of a table: its footer) has its 92 bytes as
 // associated data: not the crc too, because crc32(x ++ crc32(x) ++ y) is the same whatever x is and binds nothing.
+// `tagBytes` is 4 (checksums) or 20 (authentication tags with the counters of their nonces).
 // The magic's \r\n shows a transfer that "corrected" line ends.
 import { ByteReader, ByteWriter, readU32 } from "./bytes.ts"
 import { crc32Range } from "./checksum.ts"
 import { assert, FormatError, unsupported } from "./formatError.ts"
+import type { TagBytes } from "./sealer.ts"
 
 /** Frozen numbers. */
 export const FileKind = { log: 1, table: 2, valueFile: 3, manifest: 4, marker: 5, keyring: 6 } as const
@@ -26,8 +28,7 @@ const crcOffset = associatedFileBytes
 export interface FileHeader {
   readonly format: number
   readonly kind: FileKind
-  /** 4: checksums, 16: authentication tags. */
-  readonly tagBytes: 4 | 16
+  readonly tagBytes: TagBytes
   /** The generation of the data key; 0 without encryption. */
   readonly keyGeneration: number
   /** 16 bytes. */
@@ -76,7 +77,7 @@ export const decodeFileHeader = (bytes: Uint8Array, kind: FileKind): FileHeader 
   const foundKind = reader.u8()
   if (foundKind !== kind) throw new FormatError(`a file of kind ${foundKind} where one of kind ${kind} is due`, 10)
   const tagBytes = reader.u8()
-  if (tagBytes !== 4 && tagBytes !== 16) throw new FormatError(`tags of ${tagBytes} bytes`, 11)
+  if (tagBytes !== 4 && tagBytes !== 20) throw new FormatError(`tags of ${tagBytes} bytes`, 11)
   return {
     format,
     kind,

@@ -1,13 +1,13 @@
 // The names of our files. Whatever has another name is not ours and is never touched.
 //
 //   log-<number>.wal  table-<number>.sst  value-<number>.val           number: 16 lower-case hex
-//   manifest-<number>.man  current-<number>.mark  ballast-<number>.bal
+//   manifest-<number>.man  current-<number>.mark  keyring-<number>.ring  ballast-<number>.bal
 //   lock-<n>.sock                                                      n: decimal, no leading zero
 //
 // Numbers are below 2^53. The grammar is strict so that `._log-…`, `LOG-…`, `log-1.wal`, `log-….wal.bak` stay foreign.
 import { assert } from "./formatError.ts"
 
-export type FileNameKind = "log" | "table" | "value" | "manifest" | "marker" | "ballast" | "lock"
+export type FileNameKind = "log" | "table" | "value" | "manifest" | "marker" | "keyring" | "ballast" | "lock"
 
 export interface ParsedFileName {
   readonly kind: FileNameKind
@@ -25,6 +25,7 @@ export const valueFileName = (number: number): string => `value-${hex(number)}.v
 export const manifestFileName = (number: number): string => `manifest-${hex(number)}.man`
 export const markerFileName = (number: number): string => `current-${hex(number)}.mark`
 export const ballastFileName = (number: number): string => `ballast-${hex(number)}.bal`
+export const keyringFileName = (number: number): string => `keyring-${hex(number)}.ring`
 export const lockFileName = (number: number): string => {
   assert(Number.isSafeInteger(number) && number >= 0, "a lock number is whole and between 0 and 2^53 - 1")
   return `lock-${number}.sock`
@@ -36,10 +37,11 @@ const kinds: Record<string, FileNameKind> = {
   "value.val": "value",
   "manifest.man": "manifest",
   "current.mark": "marker",
+  "keyring.ring": "keyring",
   "ballast.bal": "ballast"
 }
 
-const numbered = /^(log|table|value|manifest|current|ballast)-([0-9a-f]{16})\.(wal|sst|val|man|mark|bal)$/
+const numbered = /^(log|table|value|manifest|current|keyring|ballast)-([0-9a-f]{16})\.(wal|sst|val|man|mark|ring|bal)$/
 const lock = /^lock-(0|[1-9][0-9]{0,15})\.sock$/
 
 /** What the name says, or `undefined` for a file that is not ours. */

@@ -104,6 +104,11 @@ export class FrameWriter {
     this.fileTag = fileTagOf(header.fileId)
   }
 
+  /** Of the data key that the frames are sealed with. */
+  get keyGeneration(): number {
+    return this.sealer.keyGeneration
+  }
+
   position(): LogPosition {
     return { lsn: this.lsn, chain: this.chain }
   }

@@ -55,6 +55,8 @@ export interface LogTail {
   readonly lsnMax: number
   /** The highest promise of a valid frame in the tail; 0 if there is none. */
   readonly promised: number
+  /** The file has authentication tags, and a frame stands where one is due: not that one, or not as it was written. */
+  readonly tampered: boolean
 }
 
 export interface SegmentScan {
@@ -98,6 +100,7 @@ class SegmentScanner {
   private readonly groups: Array<LogGroup> = []
   private link: Link | undefined
   private sealed = false
+  private tampered = false
   private promised = 0
   // The frame that is due: where, after which LSN and chain.
   private offset = fileHeaderBytes
@@ -139,6 +142,7 @@ class SegmentScanner {
     const { view } = this
     const missing = readFrameHeader(this, this.offset, view)
     if (missing !== undefined) return missing
+    this.tampered = this.sealer.tagBytes !== 4
     const any = this.link === undefined && this.expected === undefined
     if (!any && view.lsn !== this.lsn + 1) return `a frame has LSN ${view.lsn} instead of ${this.lsn + 1}`
     if (view.previousChain !== this.chain) return "a frame does not follow the one before it"
@@ -146,6 +150,7 @@ class SegmentScanner {
     if (opened === undefined) return "a frame's checksum or authentication tag does not match"
     this.check()
     this.take(opened)
+    this.tampered = false
     this.offset = view.end
     this.lsn = view.lsn
     this.chain = opened.chain
@@ -214,13 +219,16 @@ class SegmentScanner {
   private tail(reason: string | undefined): LogTail {
     const { offset } = this.end
     const bytes = this.bytes.length - offset
-    if (bytes === 0) return { kind: "clean", reason: "the segment ends with a whole frame", offset, bytes, ...noFrames }
+    const { tampered } = this
+    if (bytes === 0) {
+      return { kind: "clean", reason: "the segment ends with a whole frame", offset, bytes, tampered, ...noFrames }
+    }
     const later = this.later()
     const inGroup = this.parts.length > 0
     const lsnMax = Math.max(later.lsnMax, inGroup ? this.lsn : 0)
     const promised = Math.max(later.promised, this.groupPromised)
     const kind = later.lsnMax > 0 ? "reordered" : inGroup ? "incompleteGroup" : this.zeros() ? "zeros" : "torn"
-    return { kind, reason: reason ?? "the last group has no end", offset, bytes, lsnMax, promised }
+    return { kind, reason: reason ?? "the last group has no end", offset, bytes, lsnMax, promised, tampered }
   }
 
   private zeros(): boolean {
@@ -260,7 +268,7 @@ export type TailDecision =
   | { readonly _tag: "End" }
   | { readonly _tag: "Torn"; readonly reason: string; readonly offset: number; readonly bytes: number }
   | { readonly _tag: "Continue" }
-  | { readonly _tag: "Corruption"; readonly reason: string; readonly offset: number }
+  | { readonly _tag: "Corruption"; readonly reason: string; readonly offset: number; readonly tampered: boolean }
 
 /**
  * Decides at the end of a segment: `End`, nothing is missing; `Torn`, the log ends here and these bytes are dropped;
@@ -280,7 +288,8 @@ export const decideTail = (question: {
   const damage = (why: string): TailDecision => ({
     _tag: "Corruption",
     reason: `LSN ${end.lsn + 1} is missing (${tail.reason}), but ${why}`,
-    offset
+    offset,
+    tampered: tail.tampered
   })
   if (tail.promised > end.lsn) return damage(`a later frame says that up to ${tail.promised} all was durable`)
   if (nextLink !== undefined) {

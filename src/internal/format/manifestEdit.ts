@@ -11,6 +11,7 @@
 //   12 addTable*          tableMeta (tableMeta.ts)          26 historyFloor      varint
 //   14 removeTable*       varint, a file number             28 epoch             varint
 //   30 addValueFile*      valueFileMeta (valueFileMeta.ts)  32 removeValueFile*  varint, a file number
+//   34 codec*             id: varint  name, UTF-8, at most 255 bytes: blocks may have it from now on
 //
 // Tags never go down; only those with * repeat. An unknown even tag must be understood to use the database, so it is
 // `unsupported`; an unknown odd one is skipped. Canonical but for skipped fields.
@@ -36,8 +37,15 @@ export const EditTag = {
   historyFloor: 26,
   epoch: 28,
   addValueFile: 30,
-  removeValueFile: 32
+  removeValueFile: 32,
+  codec: 34
 } as const
+
+/** A codec (codec.ts) by its number in blocks and its name. */
+export interface CodecRow {
+  readonly id: number
+  readonly name: string
+}
 
 /** A field that is absent leaves what was; an empty list is the same as an absent one. */
 export interface ManifestEdit {
@@ -57,6 +65,7 @@ export interface ManifestEdit {
   readonly epoch?: number | undefined
   readonly addValueFiles?: ReadonlyArray<ValueFileMeta> | undefined
   readonly removeValueFiles?: ReadonlyArray<number> | undefined
+  readonly codecs?: ReadonlyArray<CodecRow> | undefined
 }
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
@@ -69,7 +78,8 @@ const repeated = new Set<number>([
   EditTag.removeTable,
   EditTag.quarantine,
   EditTag.addValueFile,
-  EditTag.removeValueFile
+  EditTag.removeValueFile,
+  EditTag.codec
 ])
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
@@ -100,6 +110,12 @@ export const encodeEdit = (edit: ManifestEdit): Uint8Array => {
   for (const file of edit.addValueFiles ?? [])
     out.field(EditTag.addValueFile, (value) => writeValueFileMeta(value, file))
   for (const file of edit.removeValueFiles ?? []) out.number(EditTag.removeValueFile, file)
+  for (const { id, name } of edit.codecs ?? []) {
+    out.field(EditTag.codec, (value) => {
+      value.varint(id)
+      value.raw(nameBytes(name))
+    })
+  }
   return out.writer.finish()
 }
 
@@ -120,11 +136,14 @@ class FieldWriter {
   }
 
   name(tag: number, name: string | undefined): void {
-    if (name === undefined) return
-    const bytes = encoder.encode(name)
-    assert(name.isWellFormed() && bytes.length <= nameBytesMax, "a name is well-formed and within its limit")
-    this.field(tag, (writer) => writer.raw(bytes))
+    if (name !== undefined) this.field(tag, (writer) => writer.raw(nameBytes(name)))
   }
+}
+
+const nameBytes = (name: string): Uint8Array => {
+  const bytes = encoder.encode(name)
+  assert(name.isWellFormed() && bytes.length <= nameBytesMax, "a name is well-formed and within its limit")
+  return bytes
 }
 
 /** Reads an edit that fills the bytes. */
@@ -200,6 +219,9 @@ const readField = (edit: Mutable<ManifestEdit>, tag: number, value: ByteReader):
       return
     case EditTag.removeValueFile:
       edit.removeValueFiles = append(edit.removeValueFiles, value.varint())
+      return
+    case EditTag.codec:
+      edit.codecs = append(edit.codecs, { id: value.varint(), name: readName(value) })
       return
     default:
       throw unsupported(`an edit has the unknown field ${tag}`, value.offset)

@@ -24,7 +24,7 @@ import {
   fileHeaderBytes,
   FileKind
 } from "./fileHeader.ts"
-import { assert, FormatError } from "./formatError.ts"
+import { again, assert, FormatError } from "./formatError.ts"
 import { decodeEdit, encodeEdit, type ManifestEdit } from "./manifestEdit.ts"
 import { type Sealer, type SealerFor, sealerOf } from "./sealer.ts"
 
@@ -82,7 +82,7 @@ export interface ManifestScan {
   /** Behind the last valid frame. */
   readonly end: number
   /** What follows it, if anything: an edit that was never published. */
-  readonly tail: { readonly bytes: number; readonly reason: string } | undefined
+  readonly tail: { readonly bytes: number; readonly reason: string; readonly tampered: boolean } | undefined
 }
 
 /** Reads a whole manifest. Throws `FormatError` for damage that is not a torn tail. */
@@ -127,13 +127,14 @@ class ManifestScanner {
       return decodeEdit(plain)
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
-      throw new FormatError(`edit ${this.ordinal}: ${error.message}`, this.offset, { unsupported: error.unsupported })
+      throw again(error, `edit ${this.ordinal}: ${error.message}`, this.offset)
     }
   }
 
   private tail(): ManifestScan["tail"] {
     const bytes = this.bytes.length - this.offset
     if (bytes === 0) return undefined
+    const tampered = this.isTampered()
     // Frames do not overlap, so bodies of this many bytes cannot be there: headers were forged to slow this search.
     let budget = this.bytes.length * 4
     const ordinalMax = this.ordinal + bytes / manifestFrameHeaderBytes
@@ -143,10 +144,16 @@ class ManifestScanner {
       budget -= length + 64
       if (budget < 0) throw new FormatError("too many overlapping frames behind an invalid one", this.offset)
       if (this.frameAt(at, this.ordinal, ordinalMax) !== undefined) {
-        throw new FormatError(`edit ${this.ordinal} is damaged: a later one, at ${at}, is whole`, this.offset)
+        const message = `edit ${this.ordinal} is damaged: a later one, at ${at}, is whole`
+        throw new FormatError(message, this.offset, { tampered })
       }
     }
-    return { bytes, reason: `edit ${this.ordinal} is not whole` }
+    return { bytes, reason: `edit ${this.ordinal} is not whole`, tampered }
+  }
+
+  // The file has authentication tags, and the frame that is due stands here, but not as it was written.
+  private isTampered(): boolean {
+    return this.sealer.tagBytes !== 4 && this.lengthAt(this.offset, this.ordinal, this.ordinal) !== undefined
   }
 
   // The body's length, if a frame's header with such an ordinal stands here.

@@ -6,9 +6,14 @@
 //
 // `services/Encryption.ts` has the same shape for its users; it is declared again as formats import no services.
 import { concatBytes, readU32, writeU32 } from "./bytes.ts"
+import type { Codecs } from "./codec.ts"
 import { crc32, crc32Range } from "./checksum.ts"
 import type { FileHeader } from "./fileHeader.ts"
-import { FormatError } from "./formatError.ts"
+import { again, FormatError } from "./formatError.ts"
+
+/** Which seal a file has: 4 is a checksum; 20 a tag of 16 bytes with the low four of its nonce's counter. */
+export type TagBytes = 4 | 20
+export const tagBytesMax = 20
 
 export interface Sealed {
   readonly body: ReadonlyArray<Uint8Array>
@@ -20,8 +25,10 @@ export interface Sealed {
  * arguments: `associated` is reused by its owner.
  */
 export interface Sealer {
-  readonly tagBytes: 4 | 16
+  readonly tagBytes: TagBytes
   readonly keyGeneration: number
+  /** What the bodies of blocks were compressed with, and can be. By default the built-in ones. */
+  readonly codecs?: Codecs | undefined
   readonly seal: (associated: Uint8Array, plain: Uint8Array) => { readonly body: Uint8Array; readonly tag: Uint8Array }
   readonly open: (associated: Uint8Array, body: Uint8Array, tag: Uint8Array) => Uint8Array
   /** `seal` of the chunks' concatenation, for a sealer that need not copy them. */
@@ -61,6 +68,27 @@ export const checksumSealer: Sealer = {
   matchesInPlace: (bytes, start, end) => readU32(bytes, end) === crc32Range(bytes, start, end)
 }
 
+const sealsNothing = (): never => {
+  throw new Error("a sealer made for opening seals nothing")
+}
+
+/** The same for a file that was made before. */
+export const checksumOpener: Sealer = { ...checksumSealer, seal: sealsNothing, sealChunks: sealsNothing }
+
+/** The same sealer, with codecs. */
+export const withCodecs = (sealer: Sealer, codecs: Codecs): Sealer => {
+  const { keyGeneration, matchesInPlace, sealChunks: chunked, tagBytes } = sealer
+  return {
+    tagBytes,
+    keyGeneration,
+    codecs,
+    seal: (associated, plain) => sealer.seal(associated, plain),
+    open: (associated, body, tag) => sealer.open(associated, body, tag),
+    ...(chunked === undefined ? {} : { sealChunks: chunked.bind(sealer) }),
+    ...(matchesInPlace === undefined ? {} : { matchesInPlace: matchesInPlace.bind(sealer) })
+  }
+}
+
 /** Seals the chunks as one piece, copying them only if the sealer must. */
 export const sealChunks = (sealer: Sealer, associated: Uint8Array, chunks: ReadonlyArray<Uint8Array>): Sealed => {
   if (sealer.sealChunks !== undefined) return sealer.sealChunks(associated, chunks)
@@ -84,15 +112,21 @@ export const openPiece = (
     return sealer.open(piece.associated, piece.body, piece.tag)
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
-    throw new FormatError(`${piece.what}: ${error.message}`, piece.offset)
+    throw again(error, `${piece.what}: ${error.message}`, piece.offset)
   }
+}
+
+/** What is wrong with a file that is not sealed as it should be. Where all is encrypted, somebody has put it there. */
+export const otherSeal = (header: FileHeader, due: TagBytes): FormatError => {
+  const message = `the file is sealed with ${header.tagBytes}-byte tags, key ${header.keyGeneration}`
+  return new FormatError(message, 11, { tampered: due !== 4 })
 }
 
 /** The sealer for the header, which must have the tags that the header announces. */
 export const sealerOf = (header: FileHeader, sealerFor: SealerFor): Sealer => {
   const sealer = sealerFor(header)
   if (sealer.tagBytes !== header.tagBytes || sealer.keyGeneration !== header.keyGeneration) {
-    throw new FormatError(`the file is sealed with ${header.tagBytes}-byte tags, key ${header.keyGeneration}`, 11)
+    throw otherSeal(header, sealer.tagBytes)
   }
   return sealer
 }

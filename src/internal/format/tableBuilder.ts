@@ -2,8 +2,10 @@
 // chunks it takes, in order, and nothing else, to a new file.
 import { ByteWriter } from "./bytes.ts"
 import { BlockBuilder } from "./block.ts"
+import { BlockCompressor } from "./blockCompressor.ts"
 import type { EntryView } from "./blockEntry.ts"
 import { crc32 } from "./checksum.ts"
+import { type Codec, CodecId } from "./codec.ts"
 import { compareBytes, hashKey, hashKeyHigh } from "./compare.ts"
 import { encodeFileHeader, type FileHeader, fileHeaderBytes, FileKind, fileTagOf } from "./fileHeader.ts"
 import { FilterBuilder } from "./filter.ts"
@@ -29,6 +31,8 @@ import { encodeValueRefs, type FileRefs, summaryOf, ValueRefsBuilder } from "./v
 /** Of a partition: few enough that a search in one that is not in memory costs little more than the read. */
 const partitionBytesMax = 16 * 1024
 
+const emptyBytes = new Uint8Array(0)
+
 /** What the manifest will pin; only the level is not the table's own. */
 export type TableFacts = Omit<TableMeta, "level">
 
@@ -40,6 +44,10 @@ export class TableBuilder {
   private readonly filterBitsPerKey: number
   private readonly indexBytesMax: number
   private readonly sealer: Sealer
+  private readonly codec: Codec | undefined
+  private readonly compressor: BlockCompressor | undefined
+  /** Where blocks are made that are to be compressed. */
+  private scratch: Uint8Array = emptyBytes
   private readonly block = new BlockBuilder()
   private readonly index = new TableIndexBuilder()
   private readonly filter = new FilterBuilder()
@@ -75,6 +83,8 @@ export class TableBuilder {
     /** A longer index is cut into partitions. */
     readonly indexBytesMax: number
     readonly sealer: Sealer
+    /** Of the blocks and the index; `undefined`: none. */
+    readonly codec?: Codec | undefined
   }) {
     const { header, sealer } = options
     assert(header.kind === FileKind.table && header.tagBytes === sealer.tagBytes, "a table has a table's header")
@@ -85,6 +95,8 @@ export class TableBuilder {
     this.filterBitsPerKey = options.filterBitsPerKey
     this.indexBytesMax = options.indexBytesMax
     this.sealer = sealer
+    this.codec = options.codec
+    this.compressor = options.codec === undefined ? undefined : new BlockCompressor(options.codec)
     this.output.push(this.fileHeader)
   }
 
@@ -210,7 +222,7 @@ export class TableBuilder {
 
   private tableFacts(footerCrc: number, refs: ReadonlyArray<FileRefs>): TableFacts {
     const { entryCount, rangeRemovalCount, removeCount, sequenceMax, sequenceMin } = this.facts
-    const { epoch, fileId, fileNumber } = this.header
+    const { epoch, fileId, fileNumber, keyGeneration } = this.header
     const { largest, smallest } = this.bounds()
     return {
       number: fileNumber,
@@ -226,6 +238,8 @@ export class TableBuilder {
       sequenceMin,
       sequenceMax,
       epoch,
+      keyGeneration,
+      codec: this.codec?.id ?? CodecId.none,
       valueRefs: summaryOf(refs)
     }
   }
@@ -254,20 +268,34 @@ export class TableBuilder {
   private closeBlock(): void {
     const { block, fileTag, offset, output, sealer } = this
     const plainLength = block.plainBytes()
-    const length = plainLength + storedBlockExtra(sealer.tagBytes)
+    const body = this.compressor === undefined ? undefined : this.compressed(this.compressor, plainLength)
+    const bodyLength = body?.length ?? plainLength
+    const length = bodyLength + storedBlockExtra(sealer.tagBytes)
     const start = output.place(length)
     const { bytes } = output
-    block.finish(bytes, start)
-    const end = sealBlockInPlace({ bytes, start, plainLength, layout: Layout.entries, fileTag, offset, sealer })
+    if (body === undefined) block.finish(bytes, start)
+    else bytes.set(body, start)
+    const codec = bodyLength < plainLength ? this.codec!.id : CodecId.none
+    const place = { bytes, start, bodyLength, codec, plainLength, layout: Layout.entries, fileTag, offset }
+    const end = sealBlockInPlace({ ...place, sealer })
     assert(end === start + length, "a piece is as long as was announced")
     this.blockTagsCrc = crc32(bytes.subarray(end - sealer.tagBytes, end), this.blockTagsCrc)
     this.index.add(length, this.last.bytes, 0, this.last.offset)
     this.offset += length
   }
 
+  /** What the block becomes, or its plain bytes if that is not short enough. */
+  private compressed(compressor: BlockCompressor, plainLength: number): Uint8Array {
+    if (this.scratch.length < plainLength) this.scratch = new Uint8Array(Math.max(plainLength, 2 * this.blockBytes))
+    this.block.finish(this.scratch, 0)
+    const plain = this.scratch.subarray(0, plainLength)
+    return compressor.compress(plain) ?? plain
+  }
+
   private section(layout: Layout, plain: Uint8Array): { readonly length: number } {
     const { fileTag, offset, sealer } = this
-    const stored = sealBlock({ plain, layout, fileTag, offset, sealer })
+    const codec = layout === Layout.index || layout === Layout.indexTop ? this.codec : undefined
+    const stored = sealBlock({ plain, codec, layout, fileTag, offset, sealer })
     this.push(stored.chunks, stored.length)
     return stored
   }

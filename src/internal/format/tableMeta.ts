@@ -3,8 +3,8 @@
 //   tableMeta := number: varint  level: varint  bytes: varint  fileId[32]  footerCrc: u32
 //                smallestLength: varint  smallest  largestLength: varint  largest
 //                entryCount: varint  removeCount: varint  rangeRemovalCount: varint  hiddenCount: varint
-//                sequenceMin: varint  sequenceMax: varint  epoch: varint
-//                refsCount: varint  valueRefs{refsCount}                    by file, ascending
+//                sequenceMin: varint  sequenceMax: varint  epoch: varint  keyGeneration: varint
+//                codec: varint  refsCount: varint  valueRefs{refsCount}     by file, ascending
 //   valueRefs := file: varint  count: varint  bytes: varint
 import type { ByteReader, ByteWriter } from "./bytes.ts"
 import { compareBytes } from "./compare.ts"
@@ -46,6 +46,10 @@ export interface TableMeta {
   readonly sequenceMin: number
   readonly sequenceMax: number
   readonly epoch: number
+  /** As in the file's header. */
+  readonly keyGeneration: number
+  /** The id of what its blocks were to be compressed with; 0: nothing. Those that it does not shorten are not. */
+  readonly codec: number
   /** By file, ascending. */
   readonly valueRefs: ReadonlyArray<ValueRefs>
 }
@@ -67,6 +71,8 @@ export const writeTableMeta = (writer: ByteWriter, table: TableMeta): void => {
   writer.varint(table.sequenceMin)
   writer.varint(table.sequenceMax)
   writer.varint(table.epoch)
+  writer.varint(table.keyGeneration)
+  writer.varint(table.codec)
   writer.varint(table.valueRefs.length)
   for (const { bytes, count, file } of table.valueRefs) {
     writer.varint(file)
@@ -92,6 +98,8 @@ export const readTableMeta = (reader: ByteReader): TableMeta => {
     sequenceMin: reader.varint(),
     sequenceMax: reader.varint(),
     epoch: reader.varint(),
+    keyGeneration: reader.varint(),
+    codec: reader.varint(),
     valueRefs: readValueRefs(reader)
   }
   const problem = problemOf(table)

@@ -8,7 +8,8 @@
 //
 //   the plain bytes of a value's pieces, joined, are
 //     sequence: varint  keyLength: varint  storedKey[keyLength]  the value
-//   cut every 256 KiB, so only the last piece is shorter. Sequence 0: written before its commit had one
+//   cut every 256 KiB, so only the last piece is shorter, and each compressed by itself, or not. Sequence 0: written
+//   before its commit had one
 //
 //   top        := sectionCount: varint  section{sectionCount}                    by id ascending
 //   section    := id: varint  count: varint  bytes: varint  blockCount: varint  block{blockCount}
@@ -29,22 +30,22 @@
 import { ByteReader, ByteWriter, readU32 } from "./bytes.ts"
 import { associatedOfFile, fileHeaderBytes } from "./fileHeader.ts"
 import { FormatError } from "./formatError.ts"
-import { openPiece, type Sealer } from "./sealer.ts"
+import { openPiece, type Sealer, tagBytesMax } from "./sealer.ts"
 import { storedKeyBytesMax } from "./record.ts"
-import { storedBlockExtra } from "./storedBlock.ts"
+import { Layout, plainBytesMaxOf, storedBlockExtra } from "./storedBlock.ts"
 import { varintBytes, varintBytesMax } from "./varint.ts"
 import type { Section } from "./table.ts"
 import type { ValueSection } from "./valueFileMeta.ts"
 
 /** Of a piece that is not a value's last, in plain bytes. */
-export const pieceBytes = 256 * 1024
+export const pieceBytes = plainBytesMaxOf(Layout.value)
 /** Before each stored piece. */
 export const pieceLengthBytes = 4
 
 /** What stands before the key in a value's first piece: its sequence, and the length of the key. */
 const headBytesMax = varintBytesMax + varintBytes(storedKeyBytesMax)
 /** With its length and the longest tag. */
-const pieceExtraMax = pieceLengthBytes + storedBlockExtra(16)
+const pieceExtraMax = pieceLengthBytes + storedBlockExtra(tagBytesMax)
 
 /** At most so long is a value with its key, both together this long, in a file. */
 export const storedValueBytesMax = (plainBytes: number): number => {

@@ -2,12 +2,13 @@
 // appends the chunks it takes, in order, and nothing else, to a new file. It keeps what it is given only as long as it
 // has not returned: values are copied.
 import { crc32 } from "./checksum.ts"
+import { type Codec, CodecId, compressed } from "./codec.ts"
 import { ByteWriter, writeU32 } from "./bytes.ts"
 import { encodeFileHeader, type FileHeader, fileHeaderBytes, FileKind, fileTagOf } from "./fileHeader.ts"
 import { assert } from "./formatError.ts"
 import { storedKeyBytesMax, valueBytesMax } from "./record.ts"
-import type { Sealer } from "./sealer.ts"
-import { Layout, sealBlock, sealBlockInPlace, storedBlockExtra } from "./storedBlock.ts"
+import { type Sealer, tagBytesMax } from "./sealer.ts"
+import { type Body, Layout, sealBlock, sealBlockInPlace, storedBlockExtra } from "./storedBlock.ts"
 import {
   encodeValueFooter,
   encodeValueTop,
@@ -47,6 +48,7 @@ export class ValueFileBuilder {
   private readonly fileHeader: Uint8Array
   private readonly fileTag: number
   private readonly sealer: Sealer
+  private readonly codec: Codec | undefined
   private readonly sections: Array<OpenSection> = []
   private chunks: Array<Uint8Array> = []
   private offset = fileHeaderBytes
@@ -61,9 +63,12 @@ export class ValueFileBuilder {
   constructor(options: {
     readonly header: FileHeader
     readonly sealer: Sealer
+    /** Of the pieces of values that are added; `undefined`: none. */
+    readonly codec?: Codec | undefined
     readonly spare?: Array<Uint8Array> | undefined
   }) {
     const { header, sealer } = options
+    this.codec = options.codec
     this.spare = options.spare ?? []
     assert(header.kind === FileKind.valueFile && header.tagBytes === sealer.tagBytes, "a value file has its header")
     this.header = header
@@ -127,10 +132,10 @@ export class ValueFileBuilder {
     return this.end()
   }
 
-  /** Takes over a value of another file: the plain bytes of its pieces, and how long it is. */
-  copyStored(index: number, stored: { readonly pieces: ReadonlyArray<Uint8Array>; readonly length: number }): void {
+  /** Takes over a value of another file: the bodies of its pieces as they are, and how long it is. */
+  copyStored(index: number, stored: { readonly pieces: ReadonlyArray<Body>; readonly length: number }): void {
     this.beginCopy(index)
-    for (const plain of stored.pieces) this.copyPiece(plain)
+    for (const body of stored.pieces) this.copyPiece(body)
     this.endCopy(stored.length)
   }
 
@@ -140,13 +145,12 @@ export class ValueFileBuilder {
   }
 
   /** The next piece of the value that is taken over. */
-  copyPiece(plain: Uint8Array): void {
+  copyPiece({ bytes, codec, plainLength }: Body): void {
     assert(this.value !== undefined && this.filled === 0, "a copy was begun")
-    assert(plain.length > 0 && plain.length <= pieceBytes, "a piece is within its limit")
-    this.piece = pieceFor(plain.length)
-    this.piece.set(plain, pieceLengthBytes)
-    this.filled = plain.length
-    this.seal()
+    assert(plainLength > 0 && plainLength <= pieceBytes && bytes.length <= plainLength, "a piece is within its limit")
+    this.piece = pieceFor(bytes.length)
+    this.piece.set(bytes, pieceLengthBytes)
+    this.sealPiece({ bodyLength: bytes.length, codec, plainLength })
   }
 
   /** Ends the copy of a value of this length. */
@@ -195,9 +199,10 @@ export class ValueFileBuilder {
       { fileHeader: this.fileHeader, sealer }
     )
     for (const chunk of footer.chunks) this.chunkOf(chunk)
-    const { epoch, fileId, fileNumber: number } = this.header
+    const { epoch, fileId, fileNumber: number, keyGeneration } = this.header
     const metas = placed.map(({ bytes, count, id }) => ({ id, count, bytes }))
-    const meta = { number, bytes: this.offset, fileId, footerCrc: footer.footerCrc, epoch, sections: metas }
+    const { footerCrc } = footer
+    const meta = { number, bytes: this.offset, fileId, footerCrc, epoch, keyGeneration, sections: metas }
     return { chunks: this.take(), meta }
   }
 
@@ -256,12 +261,23 @@ export class ValueFileBuilder {
     return value.length
   }
 
+  /** The piece that was filled. */
   private seal(): void {
-    const { fileTag, filled, piece, sealer } = this
-    const stored = filled + storedBlockExtra(sealer.tagBytes)
+    const { codec, filled, piece } = this
+    const plain = piece.subarray(pieceLengthBytes, pieceLengthBytes + filled)
+    const body = codec === undefined ? undefined : compressed(codec, plain)
+    if (body !== undefined) piece.set(body, pieceLengthBytes)
+    const id = body === undefined ? CodecId.none : codec!.id
+    this.sealPiece({ bodyLength: body?.length ?? filled, codec: id, plainLength: filled })
+  }
+
+  /** The piece, of which the body is there. */
+  private sealPiece(body: Omit<Body, "bytes"> & { readonly bodyLength: number }): void {
+    const { fileTag, piece, sealer } = this
+    const stored = body.bodyLength + storedBlockExtra(sealer.tagBytes)
     writeU32(piece, 0, stored)
     const offset = this.offset + pieceLengthBytes
-    const block = { bytes: piece, start: pieceLengthBytes, plainLength: filled, layout: Layout.value, fileTag, offset }
+    const block = { ...body, bytes: piece, start: pieceLengthBytes, layout: Layout.value, fileTag, offset }
     const end = sealBlockInPlace({ ...block, sealer })
     assert(end === pieceLengthBytes + stored, "a piece is as long as was announced")
     this.tagsCrc = crc32(piece.subarray(end - sealer.tagBytes, end), this.tagsCrc)
@@ -292,7 +308,7 @@ export class ValueFileBuilder {
   }
 }
 
-const sealedBytesMax = storedBlockExtra(16)
+const sealedBytesMax = storedBlockExtra(tagBytesMax)
 const wholePieceBytes = pieceLengthBytes + pieceBytes + sealedBytesMax
 /** Pieces of spare memory. A fresh one for each would not be freed in time: long values made 100 MiB of garbage. */
 const spareMax = 8

@@ -1,6 +1,6 @@
 // What the manifest pins of one value file.
 //
-//   valueFileMeta := number: varint  bytes: varint  fileId[32]  footerCrc: u32  epoch: varint
+//   valueFileMeta := number: varint  bytes: varint  fileId[32]  footerCrc: u32  epoch: varint  keyGeneration: varint
 //                    sectionCount: varint  section{sectionCount}      at least one, by id ascending
 //   section       := id: varint  count: varint  bytes: varint         at least one value
 //
@@ -29,6 +29,8 @@ export interface ValueFileMeta {
   /** The first four bytes of the footer's tag, which in turn covers the rest. */
   readonly footerCrc: number
   readonly epoch: number
+  /** As in the file's header. */
+  readonly keyGeneration: number
   /** By id, ascending. */
   readonly sections: ReadonlyArray<ValueSection>
 }
@@ -41,6 +43,7 @@ export const writeValueFileMeta = (writer: ByteWriter, file: ValueFileMeta): voi
   writer.raw(file.fileId)
   writer.u32(file.footerCrc)
   writer.varint(file.epoch)
+  writer.varint(file.keyGeneration)
   writer.varint(file.sections.length)
   for (const { bytes, count, id } of file.sections) {
     writer.varint(id)
@@ -57,6 +60,7 @@ export const readValueFileMeta = (reader: ByteReader): ValueFileMeta => {
     fileId: reader.raw(32),
     footerCrc: reader.u32(),
     epoch: reader.varint(),
+    keyGeneration: reader.varint(),
     sections: readSections(reader)
   }
   const problem = problemOf(file)

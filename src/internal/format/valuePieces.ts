@@ -2,10 +2,10 @@
 // it needs it asks for with places; whoever drives it reads them.
 import { readU32 } from "./bytes.ts"
 import { compareBytes } from "./compare.ts"
-import { assert, FormatError } from "./formatError.ts"
+import { again, assert, FormatError } from "./formatError.ts"
 import { storedKeyBytesMax } from "./record.ts"
 import type { Sealer } from "./sealer.ts"
-import { decodingAt, Layout, openBlock, storedBlockExtra } from "./storedBlock.ts"
+import { type Body, decodingAt, Layout, openBody, plainOf, storedBlockExtra } from "./storedBlock.ts"
 import type { Section } from "./table.ts"
 import { pieceBytes, pieceLengthBytes } from "./valueFile.ts"
 import type { ValueOwner } from "./valueFileBuilder.ts"
@@ -27,47 +27,99 @@ export interface ValueHead {
   readonly keyEnd: number
 }
 
-/** The stored bytes of a piece that is not the last. */
+/** The stored bytes of a piece, at most. */
 const fullBytes = (tagBytes: number): number => pieceLengthBytes + pieceBytes + storedBlockExtra(tagBytes)
 
-/** Every piece of a value, in order. Checks that they are whole and where they are due, not whose they are. */
+/**
+ * Every piece of a value, in order. Checks that they are whole and where they are due, not whose they are.
+ *
+ * How long a compressed piece is says its own length before it: it is asked for with the length of the next, or, where
+ * that is not known, with as much as follows and may be of it.
+ */
 export class ValuePieces {
   head: ValueHead | undefined
   /** Of the value, in the pieces so far. */
   length = 0
+  /** Of the piece that was taken last, as it stands in the file. */
+  takenBytes = 0
   private readonly file: SealedValues
   private readonly place: ValuePlace
   private taken = 0
+  /** Of the next piece, if it was seen. */
+  private nextBytes: number | undefined
 
   constructor(file: SealedValues, place: ValuePlace) {
     this.file = file
     this.place = place
   }
 
-  /** What is to be read next; `undefined` after the last piece. */
+  /** What is to be read next; `undefined` after the last piece. It may reach into the piece behind. */
   next(): Section | undefined {
-    const { offset, storedBytes } = this.place
-    const bytes = Math.min(storedBytes - this.taken, fullBytes(this.file.sealer.tagBytes))
-    return bytes === 0 ? undefined : { offset: offset + this.taken, bytes }
+    const { nextBytes, place } = this
+    const rest = place.storedBytes - this.taken
+    const most = Math.min(rest, fullBytes(this.file.sealer.tagBytes))
+    if (rest === 0) return undefined
+    const bytes = nextBytes === undefined ? most : Math.min(most, nextBytes + pieceLengthBytes)
+    return { offset: place.offset + this.taken, bytes }
   }
 
   /** The plain bytes of the piece that was asked for, which begins in `bytes` at `start`. Throws `FormatError`. */
   feed(bytes: Uint8Array, start: number): Uint8Array {
+    const { offset } = this.place
+    const at = offset + this.taken + pieceLengthBytes
+    const body = this.take(bytes, start)
+    const plain = plainOf(body, this.file.sealer, at)
+    this.head ??= decodingAt(at, () => readHead(plain))
+    this.count(body, at === offset + pieceLengthBytes)
+    return plain
+  }
+
+  /** The same without decompressing it, but for the first. */
+  feedBody(bytes: Uint8Array, start: number): Body {
+    const { offset } = this.place
+    const at = offset + pieceLengthBytes
+    const isFirst = this.taken === 0
+    const body = this.take(bytes, start)
+    this.head ??= decodingAt(at, () => readHead(plainOf(body, this.file.sealer, at)))
+    this.count(body, isFirst)
+    return body
+  }
+
+  private count({ plainLength }: Body, isFirst: boolean): void {
+    this.length += plainLength - (isFirst ? this.head!.keyEnd : 0)
+  }
+
+  private take(bytes: Uint8Array, start: number): Body {
     const asked = this.next()
     assert(asked !== undefined && start + asked.bytes <= bytes.length, "a piece was asked for")
-    const length = asked.bytes - pieceLengthBytes
-    if (length < 0 || readU32(bytes, start) !== length) {
+    const { fileTag, sealer } = this.file
+    const rest = this.place.storedBytes - this.taken
+    const length = asked.bytes < pieceLengthBytes ? 0 : readU32(bytes, start)
+    const pieceEnd = pieceLengthBytes + length
+    if (length === 0 || pieceEnd > asked.bytes) {
       throw new FormatError("a piece of a value does not have the length that is due", asked.offset)
     }
-    const { fileTag, sealer } = this.file
     const offset = asked.offset + pieceLengthBytes
-    const piece = { bytes, start: start + pieceLengthBytes, length, layout: Layout.value, fileTag, offset, sealer }
-    const plain = openBlock(piece)
-    if (plain.length === 0) throw new FormatError("a piece of a value is empty", offset)
-    this.head ??= decodingAt(offset, () => readHead(plain))
-    this.length += plain.length - (this.taken === 0 ? this.head.keyEnd : 0)
-    this.taken += asked.bytes
-    return plain
+    const stored = { bytes, start: start + pieceLengthBytes, length, layout: Layout.value, fileTag, offset, sealer }
+    // What is wrong with a shorter one may be its length.
+    const body = pieceEnd === asked.bytes ? openBody(stored) : openingAt(asked.offset, () => openBody(stored))
+    if (body.plainLength === 0) throw new FormatError("a piece of a value is empty", offset)
+    if (pieceEnd < rest && body.plainLength < pieceBytes) {
+      throw new FormatError("a piece of a value is short, and not the last", offset)
+    }
+    this.taken += pieceEnd
+    this.takenBytes = pieceEnd
+    const isNextSeen = asked.bytes - pieceEnd >= pieceLengthBytes
+    this.nextBytes = isNextSeen ? pieceLengthBytes + readU32(bytes, start + pieceEnd) : undefined
+    return body
+  }
+}
+
+const openingAt = (offset: number, open: () => Body): Body => {
+  try {
+    return open()
+  } catch (error) {
+    throw error instanceof FormatError ? again(error, error.message, offset) : error
   }
 }
 
@@ -147,8 +199,7 @@ export const openValue = (
 
 /** A value as `ValueFileBuilder.copyStored` takes it. */
 export interface StoredValue {
-  /** In plain bytes. */
-  readonly pieces: ReadonlyArray<Uint8Array>
+  readonly pieces: ReadonlyArray<Body>
   readonly head: ValueHead
   /** Of the value alone. */
   readonly length: number
@@ -161,9 +212,9 @@ export const openStoredValue = (
   from: { readonly bytes: Uint8Array; readonly start: number }
 ): StoredValue => {
   const reading = new ValuePieces(file, place)
-  const pieces: Array<Uint8Array> = []
+  const pieces: Array<Body> = []
   for (let asked = reading.next(); asked !== undefined; asked = reading.next()) {
-    pieces.push(reading.feed(from.bytes, from.start + asked.offset - place.offset))
+    pieces.push(reading.feedBody(from.bytes, from.start + asked.offset - place.offset))
   }
   const { head, length } = reading
   assert(head !== undefined, "a place has a piece at least")

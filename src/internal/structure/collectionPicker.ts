@@ -10,9 +10,11 @@
 //   4. at rest: files with some garbage, until little is left
 //   5. small files become fewer: at rest, and under load when there are very many. Those of about one size are merged,
 //      four at least, so that a byte is written again once for every time that its file has grown fourfold
+//   6. files that are sealed with an older data key, whatever their garbage, so that the key can be forgotten. Under
+//      load, too, and whatever may be written: it is once for each key
 //
-// It ends: the files of a collection of garbage come back without any, and those of a merge come back fewer. Nothing
-// becomes garbage but by what users write, through compactions.
+// It ends: the files of a collection of garbage come back without any, those of a merge come back fewer, and what is
+// written is sealed with the newest key. Nothing becomes garbage but by what users write, through compactions.
 //
 // Age is counted in bytes: those of the files that are newer. It needs no clock, and is there again after a restart.
 import type { FileUsage, UsedFile } from "./valueReferences.ts"
@@ -33,6 +35,8 @@ export interface CollectionLimits {
   /** So many small files of about one size are merged at rest; so many of all sizes under load, too. */
   readonly smallFiles: number
   readonly smallFilesLoad: number
+  /** Files that are sealed with a data key of an older generation are written again. */
+  readonly keyGeneration: number
 }
 
 /** What follows from the size of a value file. */
@@ -45,7 +49,8 @@ export const collectionLimits = (fileBytesMax: number): CollectionLimits => ({
   burstBytes: fileBytesMax,
   smallBytesMax: fileBytesMax / 8,
   smallFiles: 4,
-  smallFilesLoad: 512
+  smallFilesLoad: 512,
+  keyGeneration: 0
 })
 
 /** What a caller asks for by hand: files below the number, so that it ends while others write. */
@@ -67,7 +72,7 @@ export interface CollectionInput<F extends UsedFile> {
   readonly manual?: ManualCollection | undefined
 }
 
-export type CollectionReason = "manual" | "garbage" | "idleGarbage" | "smallFiles"
+export type CollectionReason = "manual" | "garbage" | "idleGarbage" | "smallFiles" | "olderKey"
 
 export type CollectionChoice<F extends UsedFile> =
   | { readonly _tag: "Nothing" }
@@ -99,7 +104,8 @@ export const chooseCollection = <F extends UsedFile>(
     manual(payable, input, most) ??
     underLoad(files, input, most) ??
     atRest(payable, input, most) ??
-    small(payable, input, most) ?? { _tag: "Nothing" }
+    small(payable, input, most) ??
+    olderKey(payable, most) ?? { _tag: "Nothing" }
   )
 }
 
@@ -171,6 +177,17 @@ const small = <F extends UsedFile>(
   }
   return undefined
 }
+
+/** The oldest generation first, and of one generation the oldest files. */
+const olderKey = <F extends UsedFile>(files: Files<F>, limits: CollectionLimits): CollectionChoice<F> | undefined => {
+  const { fileBytesMax, keyGeneration } = limits
+  const older = files.filter(({ file }) => generationOf(file) < keyGeneration)
+  if (older.length === 0) return undefined
+  older.sort((a, b) => generationOf(a.file) - generationOf(b.file) || a.file.number - b.file.number)
+  return collect("olderKey", older, fileBytesMax)
+}
+
+const generationOf = ({ keyGeneration = 0 }: UsedFile): number => keyGeneration
 
 /** 0 for the smallest. */
 const tierOf = (bytes: number, { smallBytesMax }: CollectionLimits): number =>

@@ -7,6 +7,12 @@ import type { TableMeta } from "../format/tableMeta.ts"
 import type { Run } from "./levels.ts"
 import type { RangeRemoval } from "../format/table.ts"
 
+/** Ids of codecs, above the bottom level and at it. */
+export interface LevelCodecs {
+  readonly upper: number
+  readonly bottom: number
+}
+
 type MetaField = "number" | "level" | "bytes" | "smallest" | "largest" | "entryCount" | "removeCount" | "sequenceMin"
 
 /** What the picker reads of a table. */
@@ -15,8 +21,12 @@ export interface PickerTable extends Pick<TableMeta, MetaField | "sequenceMax"> 
   readonly rangeRemovalCount?: number
   /** Entries that a newer one of the same table hides: they were kept for a snapshot. None if it is not said. */
   readonly hiddenCount?: number
+  /** What it was to be compressed with; nothing if it is not said. */
+  readonly codec?: number
   /** The values in value files that its entries name. None if it is not said. */
   readonly valueRefs?: ReadonlyArray<{ readonly bytes: number }>
+  /** Of the data key that it is sealed with. 0, as without encryption, if it is not said. */
+  readonly keyGeneration?: number
 }
 
 export interface WithMeta {
@@ -47,6 +57,8 @@ export interface PickerInput<T extends WithMeta> {
   readonly idle: boolean
   /** The range removals of all tables, in any order. */
   readonly rangeRemovals: ReadonlyArray<RangeRemoval>
+  /** What new tables are compressed with; nothing if it is not said. */
+  readonly codecs?: LevelCodecs | undefined
   /** A part of the keys that is to be merged down to the bottom once. */
   readonly manual?: ManualCompaction | undefined
   /** Where a scan crossed many removals: tables with removals are merged down there, whatever their levels hold. */
@@ -77,6 +89,7 @@ export type Reason =
   | "idleValues"
   | "bottomGarbage"
   | "smallTables"
+  | "olderKey"
 
 export interface Merge<T> {
   readonly _tag: "Merge"

@@ -38,6 +38,8 @@ export interface CompactionLimits {
   /** Bytes that wait to be merged: from where writers wait a little, and wait. */
   readonly debtBytesSlow: number
   readonly debtBytesStop: number
+  /** Tables that are sealed with a data key of an older generation are written again. */
+  readonly keyGeneration: number
 }
 
 const mebibyte = 2 ** 20
@@ -63,5 +65,6 @@ export const compactionLimits: CompactionLimits = {
   bottomGarbageShareIdle: 0.05,
   smallTables: 4,
   debtBytesSlow: 8192 * mebibyte,
-  debtBytesStop: 32_768 * mebibyte
+  debtBytesStop: 32_768 * mebibyte,
+  keyGeneration: 0
 }

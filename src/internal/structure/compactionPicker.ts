@@ -10,12 +10,14 @@
 //   4. tables that are mostly removals; removals that slow a scan down; versions kept for snapshots that are gone
 //   5. at rest: removals that are worth it, and overwritten data until little is left
 //   6. rows of small tables
+//   7. tables that are sealed with an older data key
 import { type Choice, nothing, type PickerInput, type WithMeta } from "./compactionChoice.ts"
 import { type CompactionLimits, compactionLimits } from "./compactionLimits.ts"
 import { GarbagePicker, isWithin } from "./garbagePicker.ts"
 import { pickFullLevel0 } from "./level0Picker.ts"
 import { pickTable } from "./levelPicker.ts"
 import { LevelShape } from "./levelShape.ts"
+import { pickOlderKey } from "./olderKeyPicker.ts"
 
 export const choose = <T extends WithMeta>(
   input: PickerInput<T>,
@@ -34,6 +36,7 @@ export const choose = <T extends WithMeta>(
     garbage.bottom() ??
     garbage.idle() ??
     garbage.smallTables() ??
+    pickOlderKey(shape) ??
     nothing
   )
 }

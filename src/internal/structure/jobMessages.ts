@@ -23,6 +23,22 @@ export const threadWords = 1
 export const JobWord = { cancelled: 0, created: 1 } as const
 export const jobWords = 2
 
+/** As in `services/Encryption.ts`, which this may not import: what sealers are made of in a worker. */
+export interface ThreadKeys {
+  readonly cipher: "none" | "aes-256-gcm"
+  /** `key` is a `KeyObject`. */
+  readonly generations: ReadonlyArray<{ readonly generation: number; readonly key: unknown }>
+}
+
+/** As in `services/Compression.ts`: a codec that is not built in, and where a worker finds it. */
+export interface CodecSource {
+  readonly id: number
+  readonly name: string
+  readonly origin:
+    | { readonly _tag: "Package"; readonly codec: "lz4" | "snappy"; readonly url: string }
+    | { readonly _tag: "Module"; readonly url: string }
+}
+
 export interface RunMessage {
   readonly _tag: "Run"
   readonly id: number
@@ -30,6 +46,8 @@ export interface RunMessage {
   readonly setup: JobSetup
   readonly directory: string
   readonly words: Int32Array
+  readonly keys: ThreadKeys
+  readonly codecs: ReadonlyArray<CodecSource>
 }
 
 export type ToWorker =
@@ -52,7 +70,10 @@ export type JobFailure =
       readonly message: string
       readonly offset: number
       readonly unsupported: boolean
+      readonly tampered: boolean
     }
+  /** Its codecs cannot be loaded in a worker. */
+  | { readonly _tag: "Codecs"; readonly message: string }
   | { readonly _tag: "Cancelled" }
   | { readonly _tag: "Bug"; readonly message: string }
 

@@ -1,6 +1,6 @@
 // What a job asks of whoever drives it: plain values, one at a time, each with its answer. A job reads and writes
 // nothing by itself, so the same code runs in a worker over system calls and in slices over any disk.
-import type { FileHeader, FileKind } from "../format/fileHeader.ts"
+import type { FileHeader } from "../format/fileHeader.ts"
 import type { Sealer } from "../format/sealer.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
 import type { ValueFileMeta } from "../format/valueFileMeta.ts"
@@ -23,8 +23,19 @@ export interface JobResult {
   readonly valueFiles: ReadonlyArray<ValueFileMeta>
 }
 
-/** Which file's pieces are to be opened or sealed. */
-export type SealedFile = Pick<FileHeader, "fileId" | "keyGeneration"> & { readonly kind: FileKind }
+/** Which file's pieces are to be opened, or sealed: that is asked for once, when the file is made. */
+export interface SealedFile extends Pick<FileHeader, "kind" | "fileId" | "databaseId" | "keyGeneration"> {
+  readonly access: "seal" | "open"
+}
+
+/** How the pieces of a file with this header are opened. */
+export const openedFile = ({ databaseId, fileId, keyGeneration, kind }: FileHeader): SealedFile => ({
+  kind,
+  fileId,
+  databaseId,
+  keyGeneration,
+  access: "open"
+})
 
 /** The sealer of a file. */
 export interface SealerRequest {

@@ -42,6 +42,9 @@ export interface JobSetup extends Pick<
   readonly blockBytes: number
   readonly filterBitsPerKey: number
   readonly indexBytesMax: number
+  /** Ids of codecs: of new tables, and of values that come into value files. Those that are copied stay as they are. */
+  readonly tableCodec: number
+  readonly valuesCodec: number
   /** For new files. When they are used up, the job asks for more. */
   readonly files: ReadonlyArray<NewFile>
 }

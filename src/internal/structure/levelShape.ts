@@ -1,6 +1,7 @@
 // The tables as the picker looks at them: by level, with what running merges hold of them, and which overlap which.
-import type { Claim, KeySpan, PickerInput, WithMeta } from "./compactionChoice.ts"
+import type { Claim, KeySpan, LevelCodecs, PickerInput, WithMeta } from "./compactionChoice.ts"
 import type { CompactionLimits } from "./compactionLimits.ts"
+import { CodecId } from "../format/codec.ts"
 import { assert } from "../format/formatError.ts"
 import { compareKeys } from "./keyRange.ts"
 import { type LevelTargets, levelTargets } from "./levelTargets.ts"
@@ -24,13 +25,15 @@ export class LevelShape<T extends WithMeta> {
   private readonly bytesBefore: ReadonlyArray<ReadonlyArray<number>>
   private readonly busy: ReadonlySet<number>
   private readonly running: ReadonlyArray<Claim>
+  private readonly codecs: LevelCodecs | undefined
 
-  constructor({ busy, running, runs, snapshots }: PickerInput<T>, limits: CompactionLimits) {
+  constructor({ busy, codecs, running, runs, snapshots }: PickerInput<T>, limits: CompactionLimits) {
     assert(snapshots.length > 0, "something is visible")
     this.limits = limits
     this.oldest = snapshots[0]!
     this.busy = busy
     this.running = running
+    this.codecs = codecs
     this.level0 = runs.filter(({ level }) => level === 0).flatMap(({ tables }) => tables)
     const levels: Array<ReadonlyArray<T>> = []
     for (const { level, tables } of runs) if (level > 0) levels[level] = tables
@@ -58,6 +61,12 @@ export class LevelShape<T extends WithMeta> {
     if (level >= base) return level + 1
     for (let next = level + 1; next < base; next++) if (this.levels[next]!.length > 0) return next
     return base
+  }
+
+  /** Whether it need not be written again to be compressed as tables of the level are. */
+  isCompressedFor({ meta }: T, level: number): boolean {
+    const codec = (level >= this.bottom ? this.codecs?.bottom : this.codecs?.upper) ?? CodecId.none
+    return codec === CodecId.none || codec === meta.codec
   }
 
   isBusy({ meta }: T): boolean {

@@ -5,7 +5,7 @@
 //   commitMillisMax, lsnDurable and fileNumberNext only grow, logNumberMin must not go back
 //   a clean shutdown is the last thing that an epoch says: the next edit of any kind takes it back
 import { assert } from "../format/formatError.ts"
-import type { ManifestEdit } from "../format/manifestEdit.ts"
+import type { CodecRow, ManifestEdit } from "../format/manifestEdit.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
 import type { ValueFileMeta } from "../format/valueFileMeta.ts"
 
@@ -22,6 +22,8 @@ export interface ManifestFacts {
   readonly lsnDurable: number
   readonly historyFloor: number
   readonly quarantine: ReadonlyArray<number>
+  /** That blocks may have. */
+  readonly codecs: ReadonlyArray<CodecRow>
   readonly cleanShutdown: { readonly lastLsn: number; readonly lastSequence: number } | undefined
 }
 
@@ -39,6 +41,7 @@ export const noFacts: ManifestFacts = {
   lsnDurable: 0,
   historyFloor: 0,
   quarantine: [],
+  codecs: [],
   cleanShutdown: undefined
 }
 
@@ -59,6 +62,10 @@ export const problemOf = (facts: ManifestFacts, edit: ManifestEdit): string | un
   if (valuesProblem !== undefined) return valuesProblem
   if ((edit.logNumberMin ?? facts.logNumberMin) < facts.logNumberMin) {
     return `the first log segment goes back from ${facts.logNumberMin} to ${edit.logNumberMin}`
+  }
+  for (const { id, name } of edit.codecs ?? []) {
+    const other = facts.codecs.find((codec) => codec.id === id)
+    if (other !== undefined && other.name !== name) return `codec ${id} is "${other.name}" and "${name}"`
   }
   return (edit.epoch ?? facts.epoch) < facts.epoch ? `epoch ${edit.epoch} follows ${facts.epoch}` : undefined
 }
@@ -134,6 +141,7 @@ export const applyEdit = (facts: ManifestFacts, edit: ManifestEdit): ManifestFac
     lsnDurable: Math.max(facts.lsnDurable, edit.lsnDurable ?? 0),
     historyFloor: edit.historyFloor ?? facts.historyFloor,
     quarantine: union(facts.quarantine, edit.quarantine),
+    codecs: [...facts.codecs, ...(edit.codecs ?? []).filter(({ id }) => !facts.codecs.some((row) => row.id === id))],
     cleanShutdown: edit.cleanShutdown
   }
 }
@@ -150,6 +158,7 @@ export const snapshotOf = (facts: ManifestFacts): ManifestEdit => ({
   sequencesReserved: facts.sequencesReserved,
   addTables: facts.tables,
   addValueFiles: facts.valueFiles,
+  codecs: facts.codecs,
   cleanShutdown: facts.cleanShutdown,
   commitMillisMax: facts.commitMillisMax,
   snapshotEnd: true,

@@ -32,7 +32,10 @@ export const planDown = <T extends WithMeta>(
   return planMerge(shape, inputs, reason)
 }
 
-/** A table that would shrink by being written again is not moved, nor one that would make the next step large. */
+/**
+ * A table that would shrink by being written again is not moved, nor one that would make the next step large, nor one
+ * that is not compressed as its new level is.
+ */
 const isMovable = <T extends WithMeta>(shape: LevelShape<T>, table: T, output: number): boolean => {
   const { grandparentTables } = shape.limits
   if (
@@ -40,6 +43,7 @@ const isMovable = <T extends WithMeta>(shape: LevelShape<T>, table: T, output: n
     grandparentTables * tableBytesMaxOf(output + 1, shape.targets, shape.limits)
   )
     return false
+  if (!shape.isCompressedFor(table, output)) return false
   const garbage = table.meta.removeCount + (table.meta.hiddenCount ?? 0)
   return garbage === 0 || table.meta.sequenceMin > shape.oldest || shape.deeperBytes(output, table.meta) > 0
 }
@@ -67,13 +71,17 @@ export const planMerge = <T extends WithMeta>(
 }
 
 /** Neighbours of level 0, one after the other in age, become one table there. */
-export const planWithinLevel0 = <T extends WithMeta>(shape: LevelShape<T>, tables: ReadonlyArray<T>): Merge<T> => {
+export const planWithinLevel0 = <T extends WithMeta>(
+  shape: LevelShape<T>,
+  tables: ReadonlyArray<T>,
+  reason: Reason = "level0Relief"
+): Merge<T> => {
   const span = hullOf(tables)
   const oldest = shape.level0.indexOf(tables.at(-1)!)
   const older = shape.level0.slice(oldest + 1).filter(({ meta }) => overlaps(meta, span))
   return {
     _tag: "Merge",
-    reason: "level0Relief",
+    reason,
     inputs: runsAt(0, tables),
     level: 0,
     slices: [{ from: undefined, to: undefined }],

@@ -6,7 +6,7 @@ import type { FileHeader, FileKind } from "../format/fileHeader.ts"
 import { assert } from "../format/formatError.ts"
 import type { Sealer } from "../format/sealer.ts"
 import { inFile } from "./fileDamage.ts"
-import type { JobAnswer, JobFile, JobRequest, NewFile, Opening } from "./jobRequest.ts"
+import { type JobAnswer, type JobFile, type JobRequest, type NewFile, openedFile, type Opening } from "./jobRequest.ts"
 import type { JobSetup } from "./jobWork.ts"
 
 /** Of one append: enough that its fixed cost does not show, and few enough to be written on the calling stack. */
@@ -70,7 +70,7 @@ export class OutputFile {
     const { file, header, stage } = this
     switch (stage) {
       case "sealer":
-        return { _tag: "Sealer", file: header }
+        return { _tag: "Sealer", file: { ...openedFile(header), access: "seal" } }
       case "create":
         return { _tag: "Create", file }
       case "publish":

@@ -10,6 +10,7 @@ import type { TableMeta } from "../format/tableMeta.ts"
 import { type FileRefs, summaryOf } from "../format/valueRefs.ts"
 
 // Where the fields stand in the header (fileHeader.ts), for the messages.
+const keyGenerationOffset = 12
 const databaseIdOffset = 16
 const epochOffset = 48
 const fileNumberOffset = 52
@@ -38,6 +39,11 @@ export const checkHeader = (meta: TableMeta, header: FileHeader, databaseId: Uin
   if (!isSame(header.fileId, meta.fileId)) throw new FormatError("another table under this number", fileIdOffset)
   if (header.epoch !== meta.epoch) {
     throw new FormatError(`a table of epoch ${header.epoch}, the manifest says ${meta.epoch}`, epochOffset)
+  }
+  if (header.keyGeneration !== meta.keyGeneration) {
+    const message = `a table of key ${header.keyGeneration}, the manifest says ${meta.keyGeneration}`
+    // Where all is encrypted, it was put there by somebody.
+    throw new FormatError(message, keyGenerationOffset, { tampered: meta.keyGeneration !== 0 })
   }
 }
 

@@ -23,7 +23,7 @@ import { IndexTop } from "../format/indexTop.ts"
 import { TableIndex } from "../format/tableIndex.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
 import { decodeValueRefs, type FileRefs } from "../format/valueRefs.ts"
-import type { OpeningRequest } from "./jobRequest.ts"
+import { openedFile, type OpeningRequest } from "./jobRequest.ts"
 import {
   checkFooter,
   checkHeader,
@@ -126,10 +126,8 @@ export class TableOpening {
     switch (this.stage) {
       case "header":
         return range({ offset: 0, bytes: Math.min(fileHeaderBytes, this.fileBytes) })
-      case "sealer": {
-        const { fileId, keyGeneration } = this.header!
-        return { _tag: "Sealer", file: { kind: FileKind.table, fileId, keyGeneration } }
-      }
+      case "sealer":
+        return { _tag: "Sealer", file: openedFile(this.header!) }
       case "footer": {
         const bytes = footerBytes(this.sealer!.tagBytes)
         return range({ offset: footerOffset(this.meta, bytes), bytes })

@@ -5,6 +5,7 @@ import { assert } from "../format/formatError.ts"
 import type { RangeRemoval } from "../format/table.ts"
 import { TableBuilder } from "../format/tableBuilder.ts"
 import type { TableMeta } from "../format/tableMeta.ts"
+import { codecToWrite } from "../format/zstd.ts"
 import type { JobAnswer, JobRequest, NewFile } from "./jobRequest.ts"
 import type { JobSetup } from "./jobWork.ts"
 import { OutputFile } from "./outputFile.ts"
@@ -68,16 +69,14 @@ export class TableOutput {
   }
 
   private filled(): TableBuilder {
-    const { blockBytes, filterBitsPerKey, indexBytesMax } = this.setup
-    const { header } = this.output
-    this.builder ??= new TableBuilder({
-      header,
-      blockBytes,
-      filterBitsPerKey,
-      indexBytesMax,
-      sealer: this.output.sealer
-    })
+    this.builder ??= this.begin(this.output)
     return this.builder
+  }
+
+  private begin({ header, sealer }: OutputFile): TableBuilder {
+    const { blockBytes, filterBitsPerKey, indexBytesMax, tableCodec } = this.setup
+    const codec = codecToWrite(sealer, tableCodec)
+    return new TableBuilder({ header, blockBytes, filterBitsPerKey, indexBytesMax, sealer, codec })
   }
 
   private finish(removals: ReadonlyArray<RangeRemoval>): JobRequest {

@@ -1,6 +1,7 @@
 // Copies values from one file to a new one, as they stand in the old one: neighbours are read together, and of a long
 // value a few pieces at a time. Each piece is checked before it is sealed again: damage is not carried on into a file
-// whose checksums are right. Whose value it is goes with it, and is compared by who reads it.
+// whose checksums are right. Whose value it is goes with it, and is compared by who reads it. What is compressed stays
+// so, whatever new values are compressed with.
 import type { Section } from "../format/table.ts"
 import type { ValueFileBuilder } from "../format/valueFileBuilder.ts"
 import type { ValueIndexEntry } from "../format/valueIndex.ts"
@@ -50,9 +51,9 @@ export class ValueCopy {
       }
       const start = asked.offset - this.bytesOffset
       if (start < 0 || start + asked.bytes > this.bytes.length) return this.read(asked, place)
-      const plain = inFile(this.file, () => pieces.feed(this.bytes, start))
-      builder.copyPiece(plain)
-      copied += plain.length
+      const body = inFile(this.file, () => pieces.feedBody(this.bytes, start))
+      builder.copyPiece(body)
+      copied += body.plainLength
     }
     return { _tag: "Pause" }
   }

@@ -77,7 +77,7 @@ export class ValueFileAudit {
       this.skip(error instanceof FormatError ? error.offset : asked.offset + pieceLengthBytes, messageOf(error))
       return false
     }
-    this.valueTagsCrc = crc32(this.tagOf(bytes, start + asked.bytes), this.valueTagsCrc)
+    this.valueTagsCrc = crc32(this.tagOf(bytes, start + pieces.takenBytes), this.valueTagsCrc)
     if (pieces.next() === undefined) {
       this.values += 1
       this.sectionValues += 1

@@ -9,6 +9,7 @@ import { valueIndexBytes, valueIndexEntriesMax } from "../format/valueIndex.ts"
 import { compareKeys } from "./keyRange.ts"
 
 // Where the fields stand in the header (fileHeader.ts), for the messages.
+const keyGenerationOffset = 12
 const databaseIdOffset = 16
 const epochOffset = 48
 const fileNumberOffset = 52
@@ -35,6 +36,11 @@ export const checkValueFileHeader = (meta: ValueFileMeta, header: FileHeader, da
   if (!isSame(header.fileId, meta.fileId)) throw new FormatError("another value file under this number", fileIdOffset)
   if (header.epoch !== meta.epoch) {
     throw new FormatError(`a value file of epoch ${header.epoch}, the manifest says ${meta.epoch}`, epochOffset)
+  }
+  if (header.keyGeneration !== meta.keyGeneration) {
+    const message = `a value file of key ${header.keyGeneration}, the manifest says ${meta.keyGeneration}`
+    // Where all is encrypted, it was put there by somebody.
+    throw new FormatError(message, keyGenerationOffset, { tampered: meta.keyGeneration !== 0 })
   }
 }
 

@@ -19,7 +19,7 @@ import {
 import type { ValueFileMeta } from "../format/valueFileMeta.ts"
 import { ValueIndexBlock } from "../format/valueIndex.ts"
 import type { SealedValues } from "../format/valuePieces.ts"
-import type { OpeningRequest } from "./jobRequest.ts"
+import { openedFile, type OpeningRequest } from "./jobRequest.ts"
 import { checkValueFileHeader, checkValueFileSize, checkValueFooter, checkValueTop } from "./valueFileFacts.ts"
 
 /** What is needed to find and open the values of a file. */
@@ -104,10 +104,8 @@ export class ValueFileOpening {
     switch (this.stage) {
       case "header":
         return { _tag: "Range", offset: 0, length: fileHeaderBytes }
-      case "sealer": {
-        const { fileId, keyGeneration } = this.header!
-        return { _tag: "Sealer", file: { kind: FileKind.valueFile, fileId, keyGeneration } }
-      }
+      case "sealer":
+        return { _tag: "Sealer", file: openedFile(this.header!) }
       case "footer": {
         const length = valueFooterBytes(this.sealer!.tagBytes)
         return { _tag: "Range", offset: Math.max(this.fileBytes - length, 0), length }

@@ -2,6 +2,7 @@
 import { FileKind } from "../format/fileHeader.ts"
 import { assert } from "../format/formatError.ts"
 import { ValueFileBuilder } from "../format/valueFileBuilder.ts"
+import { codecToWrite } from "../format/zstd.ts"
 import type { ValueFileMeta } from "../format/valueFileMeta.ts"
 import type { JobAnswer, JobRequest, NewFile } from "./jobRequest.ts"
 import type { JobSetup } from "./jobWork.ts"
@@ -17,6 +18,7 @@ export class ValueOutput {
   readonly number: number
   private readonly output: OutputFile
   private readonly databaseId: Uint8Array
+  private readonly codec: number
   private made: ValueFileBuilder | undefined
   private isEnding = false
   private finished: ValueFileMeta | undefined
@@ -25,13 +27,14 @@ export class ValueOutput {
     this.number = options.file.number
     this.output = new OutputFile({ ...options, kind: "value", fileKind: FileKind.valueFile })
     this.databaseId = options.setup.databaseId
+    this.codec = options.setup.valuesCodec
   }
 
   /** To be filled, when nothing is asked for and it has not ended. */
   get builder(): ValueFileBuilder {
     const { output } = this
     assert(output.isFilling, "a value file is filled when it is there")
-    this.made ??= new ValueFileBuilder({ header: output.header, sealer: output.sealer })
+    this.made ??= this.begin(output)
     return this.made
   }
 
@@ -67,6 +70,10 @@ export class ValueOutput {
 
   feed(answer: JobAnswer): void {
     this.output.feed(answer)
+  }
+
+  private begin({ header, sealer }: OutputFile): ValueFileBuilder {
+    return new ValueFileBuilder({ header, sealer, codec: codecToWrite(sealer, this.codec) })
   }
 
   private finish(): JobRequest {

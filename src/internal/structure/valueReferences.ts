@@ -14,6 +14,8 @@ export interface UsedFile {
   readonly number: number
   readonly bytes: number
   readonly sections: ReadonlyArray<{ readonly id: number; readonly count: number; readonly bytes: number }>
+  /** Of the data key that it is sealed with. 0, as without encryption, if it is not said. */
+  readonly keyGeneration?: number
 }
 
 export interface FileUsage<F extends UsedFile> {

@@ -2,8 +2,7 @@
 // makes the exit code 1; so does damage that the database cannot be opened over.
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import type { Corruption } from "../../services/DatabaseError.ts"
-import { Maintenance, type VerifyReport } from "../../services/Maintenance.ts"
+import { type Damage, Maintenance, type VerifyReport } from "../../services/Maintenance.ts"
 import { damageText, Negative } from "../failure.ts"
 import * as Flags from "../flags.ts"
 import { writeJson, writeLine } from "../output.ts"
@@ -25,7 +24,7 @@ const finish = Effect.fnUntraced(function* (report: VerifyReport, json: boolean)
 /** Damage that ended the check, or the opening before it, as its only finding. */
 export const stoppedBy =
   (input: { readonly json: boolean }) =>
-  ({ file, message, offset }: Corruption) =>
+  ({ file, message, offset }: Damage) =>
     finish({ files: 0, bytes: 0, blocks: 0, entries: 0, values: 0, damage: [{ file, offset, message }] }, input.json)
 
 export const verify = Command.make("verify", { db: Flags.db, json: Flags.json }).pipe(

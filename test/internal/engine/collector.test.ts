@@ -6,6 +6,7 @@ import { Collector } from "../../../src/internal/engine/collector.ts"
 import type { Committer } from "../../../src/internal/engine/committer.ts"
 import { LiveView } from "../../../src/internal/engine/view.ts"
 import { valueFileName } from "../../../src/internal/format/fileName.ts"
+import * as NoEncryption from "../../../src/layers/NoEncryption.ts"
 import { Corruption, type DatabaseError, fail, JobFailed, Poisoned } from "../../../src/services/DatabaseError.ts"
 import type { CollectJob, JobsService } from "../../../src/services/Jobs.ts"
 import type { ManifestChange, ManifestService, ValueFileMeta } from "../../../src/services/Manifest.ts"
@@ -18,6 +19,7 @@ const fileOf = (number: number, sections: ReadonlyArray<readonly [id: number, co
   number,
   bytes: sections.reduce((sum, [, count]) => sum + count, 0),
   fileId: new Uint8Array(32),
+  keyGeneration: 0,
   footerCrc: 0,
   epoch: 1,
   sections: sections.map(([id, count]) => ({ id, count, bytes: count }))
@@ -85,7 +87,7 @@ const given = (live: ReadonlyArray<number>) => {
   }
   const collector = new Collector({
     live: view,
-    manifest: { publish } as unknown as ManifestService,
+    manifest: { publish, encryption: NoEncryption.fileEncryption } as unknown as ManifestService,
     values: {
       handle,
       remove: (meta: ValueFileMeta) => Effect.sync(() => state.removed.push(meta.number))

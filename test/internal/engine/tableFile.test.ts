@@ -1,12 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { FormatError } from "../../../src/internal/format/formatError.ts"
-import { checksumSealer } from "../../../src/internal/format/sealer.ts"
 import { Layout } from "../../../src/internal/format/storedBlock.ts"
 import * as MemoryDisk from "../../../src/layers/MemoryDisk.ts"
-import { Encryption } from "../../../src/services/Encryption.ts"
 import type { TableMeta } from "../../../src/services/Manifest.ts"
 import { Dice, invertingSealer } from "../format/support.ts"
+import { invertingFiles } from "../../support/encryptions.ts"
 import * as memoryManifest from "../../support/memoryManifest.ts"
 import {
   checkAnswers,
@@ -127,28 +126,22 @@ describe("a table's file, damaged", () => {
 })
 
 describe("a table's file, encrypted", () => {
-  const inverting = Encryption.of({
-    name: "inverting",
-    tagBytes: 16,
-    keyGeneration: 5,
-    sealer: () => Effect.succeed(invertingSealer)
-  })
-
   it.live("a sealed table reads back, shows nothing, and is refused without its key", () =>
     Effect.gen(function* () {
       const { disk, image } = MemoryDisk.make()
       yield* disk.makeDirectory("/db")
       const manifest = memoryManifest.make("/db")
-      const { tables } = yield* openTables({ disk, manifest, encryption: inverting })
+      const { tables } = yield* openTables({ disk, manifest, encryption: invertingFiles })
       const entries = numbered(300)
       const meta = yield* writeEntries(tables, entries)
       assert.deepStrictEqual(yield* entriesOf(yield* openTable(tables, meta)), entries)
       assert.deepInclude(yield* tables.verify(meta), { entries: 300, damage: [] })
       assert.notInclude(Buffer.from([...image().values()][0]!).toString("latin1"), "key-0000")
-      assert.strictEqual((yield* reasonOf(openTable(yield* tablesOn(disk, manifest), meta)))._tag, "Unsupported")
-      const mistaken = Encryption.of({ ...inverting, sealer: () => Effect.succeed(checksumSealer) })
-      const other = yield* openTables({ disk, manifest, encryption: mistaken })
-      assert.match((yield* reasonOf(openTable(other.tables, meta))).message, /sealed with 16-byte tags, key 5/)
+      const keyless = yield* reasonOf(openTable(yield* tablesOn(disk, manifest), meta))
+      assert.strictEqual(keyless._tag, "Corruption")
+      assert.match(keyless.message, /sealed with 20-byte tags, key 5/)
+      const plain = yield* writeEntries(yield* tablesOn(disk, manifest), entries)
+      assert.strictEqual((yield* reasonOf(openTable(tables, plain)))._tag, "Tampered")
     }).pipe(Effect.scoped)
   )
 
@@ -156,7 +149,7 @@ describe("a table's file, encrypted", () => {
     Effect.gen(function* () {
       const disk = yield* inMemory
       const manifest = memoryManifest.make("/db")
-      const { tables } = yield* openTables({ disk, manifest, encryption: inverting })
+      const { tables } = yield* openTables({ disk, manifest, encryption: invertingFiles })
       const meta = yield* writeEntries(tables, numbered(300))
       const failing = (error: Error) => {
         let opened = 0
@@ -168,7 +161,7 @@ describe("a table's file, encrypted", () => {
             return invertingSealer.open(...piece)
           }
         }
-        return openTables({ disk, manifest, encryption: { ...inverting, sealer: () => Effect.succeed(sealer) } })
+        return openTables({ disk, manifest, encryption: { ...invertingFiles, sealer: () => Effect.succeed(sealer) } })
       }
       const refusing = yield* openTable((yield* failing(new FormatError("no", 0))).tables, meta)
       assert.strictEqual((yield* reasonOf(refusing.load(0, true)))._tag, "Corruption")

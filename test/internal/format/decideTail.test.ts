@@ -2,7 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { decideTail, type LogTail } from "../../../src/internal/format/logScan.ts"
 
 const end = { lsn: 20, chain: 77, offset: 500 }
-const clean: LogTail = { kind: "clean", reason: "whole", offset: 500, bytes: 0, lsnMax: 0, promised: 0 }
+const none = { lsnMax: 0, promised: 0, tampered: false }
+const clean: LogTail = { kind: "clean", reason: "whole", offset: 500, bytes: 0, ...none }
 const torn: LogTail = { ...clean, kind: "torn", reason: "cut off", bytes: 30 }
 const nothing = { lsnDurable: 0, cleanShutdownLsn: undefined }
 const follows = { previousSegment: 7, finalLsn: 20, finalChain: 77 }
@@ -40,6 +41,13 @@ describe("decideTail", () => {
   ] as const)("is corruption if %s promises the missing LSN, at a clean end too", (_, given) => {
     expect(decide(given)).toMatchObject({ _tag: "Corruption", offset: 500 })
     if (!("tail" in given)) expect(decide({ ...given, tail: clean })).toMatchObject({ _tag: "Corruption" })
+  })
+
+  it("says whether somebody changed the frame that is missing", () => {
+    for (const tampered of [false, true]) {
+      const tail: LogTail = { ...torn, promised: 21, tampered }
+      expect(decide({ tail })).toMatchObject({ _tag: "Corruption", tampered })
+    }
   })
 
   it("goes on in the next segment exactly if its LINK names this end", () => {

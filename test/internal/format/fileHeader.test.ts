@@ -43,7 +43,7 @@ describe("fileHeader", () => {
     manySeeds(2000, (dice) => {
       const header = testHeader({
         kind: dice.pick(Object.values(FileKind)),
-        tagBytes: dice.pick([4, 16]),
+        tagBytes: dice.pick([4, 20] as const),
         keyGeneration: dice.u32(),
         databaseId: dice.bytes(16),
         incarnation: dice.bytes(16),

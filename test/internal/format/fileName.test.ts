@@ -9,6 +9,7 @@ describe("fileName", () => {
     [FileName.manifestFileName(2 ** 53 - 1), "manifest-001fffffffffffff.man", "manifest", 2 ** 53 - 1],
     [FileName.markerFileName(0), "current-0000000000000000.mark", "marker", 0],
     [FileName.ballastFileName(255), "ballast-00000000000000ff.bal", "ballast", 255],
+    [FileName.keyringFileName(9), "keyring-0000000000000009.ring", "keyring", 9],
     [FileName.lockFileName(0), "lock-0.sock", "lock", 0],
     [FileName.lockFileName(120), "lock-120.sock", "lock", 120]
   ])("%s", (name, expected, kind, number) => {
@@ -33,6 +34,8 @@ describe("fileName", () => {
     "../log-0000000000000001.wal",
     "ballast-0000000000000001.wal",
     "log-0000000000000001.bal",
+    "keyring-0000000000000001.sst",
+    "keyring-1.ring",
     "lock-01.sock",
     "lock-.sock",
     "lock--1.sock",

@@ -76,7 +76,7 @@ describe("logFrame", () => {
 
   it("seals with the header as associated data, a LINK's with the file header's 92 bytes before it", () => {
     const writer = new FrameWriter({
-      header: testHeader({ tagBytes: 16, keyGeneration: 5 }),
+      header: testHeader({ tagBytes: 20, keyGeneration: 5 }),
       sealer: invertingSealer,
       lsn: 0
     })

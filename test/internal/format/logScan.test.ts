@@ -114,6 +114,19 @@ describe.each(sealers)("logScan with %s", (_, sealer) => {
     })
   })
 
+  it("tells a frame that was changed or moved from one that is cut off, where there is a key", () => {
+    const isKeyed = sealer !== checksumSealer
+    const parts = frames(sealer)
+    const bytes = concatBytes(parts)
+    const last = bytes.length - parts.at(-1)!.length
+    const tailOf = (changed: Uint8Array) => scan(changed, sealer).tail
+    expect(tailOf(bytes.slice(0, last + 10)).tampered).toBe(false)
+    expect(tailOf(bytes.map((byte, at) => (at === last + 6 ? byte ^ 1 : byte))).tampered).toBe(false)
+    expect(tailOf(bytes.map((byte, at) => (at === bytes.length - 1 ? byte ^ 1 : byte))).tampered).toBe(isKeyed)
+    expect(tailOf(concatBytes([...parts.slice(0, -2), parts.at(-1)!])).tampered).toBe(isKeyed)
+    expect(tailOf(concatBytes([...parts, parts.at(-1)!])).tampered).toBe(isKeyed)
+  })
+
   it("never takes a flipped bit for what was written", () => {
     const parts = frames(sealer)
     const bytes = concatBytes(parts)

@@ -30,13 +30,15 @@ const table: TableMeta = {
   sequenceMin: 3,
   sequenceMax: 4,
   epoch: 6,
+  keyGeneration: 7,
+  codec: 3,
   valueRefs: [
     { file: 2, count: 3, bytes: 300 },
     { file: 4, count: 5, bytes: 0 }
   ]
 }
 
-const tableHex = `05 01 ac02 ${"ee".repeat(32)} 01020304 01 61 01 62 0a 02 01 01 03 04 06 02 02 03 ac02 04 05 00`
+const tableHex = `05 01 ac02 ${"ee".repeat(32)} 01020304 01 61 01 62 0a 02 01 01 03 04 06 07 03 02 02 03 ac02 04 05 00`
 
 const valueFile: ValueFileMeta = {
   number: 9,
@@ -44,13 +46,14 @@ const valueFile: ValueFileMeta = {
   fileId: new Uint8Array(32).fill(0xdd),
   footerCrc: 0x04030201,
   epoch: 6,
+  keyGeneration: 8,
   sections: [
     { id: 2, count: 3, bytes: 300 },
     { id: 9, count: 1, bytes: 0 }
   ]
 }
 
-const valueFileHex = `09 ac02 ${"dd".repeat(32)} 01020304 06 02 02 03 ac02 09 01 00`
+const valueFileHex = `09 ac02 ${"dd".repeat(32)} 01020304 06 08 02 02 03 ac02 09 01 00`
 
 const full: ManifestEdit = {
   encryptionName: "none",
@@ -68,13 +71,17 @@ const full: ManifestEdit = {
   historyFloor: 12,
   epoch: 13,
   addValueFiles: [valueFile],
-  removeValueFiles: [14]
+  removeValueFiles: [14],
+  codecs: [
+    { id: 1, name: "zstd" },
+    { id: 64, name: "x" }
+  ]
 }
 
 const fullHex = `
-  02 04 6e6f6e65  04 01 78  04 01 79  06 01 01  08 01 02  0a 02 ac02  0c 3b ${tableHex}  0e 01 07  0e 01 08
+  02 04 6e6f6e65  04 01 78  04 01 79  06 01 01  08 01 02  0a 02 ac02  0c 3d ${tableHex}  0e 01 07  0e 01 08
   10 03 09 ac02  12 08 000000000000f83f  14 00  16 01 0a  18 01 0b  1a 01 0c  1c 01 0d
-  1e 30 ${valueFileHex}  20 01 0e`
+  1e 31 ${valueFileHex}  20 01 0e  22 05 01 7a737464  22 02 40 78`
 
 const randomTable = (dice: Dice): TableMeta => {
   const keys = [dice.bytes(dice.below(9)), dice.bytes(dice.below(9))].sort(Buffer.compare)
@@ -94,6 +101,8 @@ const randomTable = (dice: Dice): TableMeta => {
     sequenceMin: numbers[0],
     sequenceMax: numbers[1],
     epoch: dice.u32(),
+    keyGeneration: dice.u32(),
+    codec: dice.below(256),
     valueRefs: ascending(dice, Math.min(dice.below(4), numbers[1] - numbers[0])).map((file) => ({
       file,
       count: 1,
@@ -115,6 +124,7 @@ const randomValueFile = (dice: Dice): ValueFileMeta => ({
   fileId: dice.bytes(32),
   footerCrc: dice.u32(),
   epoch: dice.u32(),
+  keyGeneration: dice.u32(),
   sections: ascending(dice, 1 + dice.below(4)).map((id) => ({
     id,
     count: 1 + dice.below(300),
@@ -141,7 +151,8 @@ const randomEdit = (dice: Dice): ManifestEdit => {
     historyFloor: dice.whole(),
     epoch: dice.whole(),
     addValueFiles: list(dice, () => randomValueFile(dice)),
-    removeValueFiles: list(dice, () => dice.whole())
+    removeValueFiles: list(dice, () => dice.whole()),
+    codecs: list(dice, () => ({ id: dice.below(256), name: dice.pick(["zstd", "", "名"]) }))
   }
   return Object.fromEntries(Object.entries(fields).filter(() => dice.chance(0.5)))
 }
@@ -163,7 +174,7 @@ describe("manifestEdit", () => {
 
   it("skips an unknown odd field and refuses an unknown even one as of a later version", () => {
     expect(decodeEdit(unhex("06 01 01  07 02 ffff  07 00  08 01 02"))).toEqual({ logNumberMin: 1, fileNumberNext: 2 })
-    expect(failure(() => decodeEdit(unhex("06 01 01  22 01 00"))).unsupported).toBe(true)
+    expect(failure(() => decodeEdit(unhex("06 01 01  24 01 00"))).unsupported).toBe(true)
     expect(failure(() => decodeEdit(unhex("00 00"))).unsupported).toBe(false)
   })
 
@@ -176,22 +187,24 @@ describe("manifestEdit", () => {
     ["a length behind the end", "06 7f 01"],
     ["a value where none belongs", "14 01 00"],
     ["a name that is not UTF-8", "02 01 ff"],
+    ["a codec without an id", "22 00"],
+    ["a codec whose name is not UTF-8", "22 02 01 ff"],
     ["a name that is too long", `02 8002 ${"61".repeat(256)}`],
     ["a time that is not a number", "12 08 000000000000f87f"],
-    ["a table with reversed keys", `0c 3b ${tableHex.replace("01 61 01 62", "01 62 01 61")}`],
-    ["a table with reversed sequences", `0c 3b ${tableHex.replace("03 04 06", "04 03 06")}`],
-    ["a table with more removes than entries", `0c 3b ${tableHex.replace("0a 02", "02 0a")}`],
+    ["a table with reversed keys", `0c 3d ${tableHex.replace("01 61 01 62", "01 62 01 61")}`],
+    ["a table with reversed sequences", `0c 3d ${tableHex.replace("03 04 06", "04 03 06")}`],
+    ["a table with more removes than entries", `0c 3d ${tableHex.replace("0a 02", "02 0a")}`],
     [
       "a table that names values of one file twice",
-      `0c 3b ${tableHex.replace("02 02 03 ac02 04", "02 04 03 ac02 04")}`
+      `0c 3d ${tableHex.replace("02 02 03 ac02 04", "02 04 03 ac02 04")}`
     ],
-    ["a table that names no value of a file", `0c 3b ${tableHex.replace("04 05 00", "04 00 00")}`],
-    ["a table that names more values than it has", `0c 3b ${tableHex.replace("04 05 00", "04 06 00")}`],
-    ["a value file without sections", `1e 29 09 ac02 ${"dd".repeat(32)} 01020304 06 00`],
-    ["a value file with a section twice", `1e 30 ${valueFileHex.replace("02 03 ac02 09", "09 03 ac02 09")}`],
-    ["a value file with a section of no values", `1e 30 ${valueFileHex.replace("09 01 00", "09 00 00")}`],
-    ["a value file with values too long", `1e 34 ${valueFileHex.replace("09 01 00", "09 01 8180808001")}`],
-    ["a table at level 64", `0c 3b ${tableHex.replace("05 01", "05 40")}`]
+    ["a table that names no value of a file", `0c 3d ${tableHex.replace("04 05 00", "04 00 00")}`],
+    ["a table that names more values than it has", `0c 3d ${tableHex.replace("04 05 00", "04 06 00")}`],
+    ["a value file without sections", `1e 2a 09 ac02 ${"dd".repeat(32)} 01020304 06 08 00`],
+    ["a value file with a section twice", `1e 31 ${valueFileHex.replace("02 03 ac02 09", "09 03 ac02 09")}`],
+    ["a value file with a section of no values", `1e 31 ${valueFileHex.replace("09 01 00", "09 00 00")}`],
+    ["a value file with values too long", `1e 35 ${valueFileHex.replace("09 01 00", "09 01 8180808001")}`],
+    ["a table at level 64", `0c 3d ${tableHex.replace("05 01", "05 40")}`]
   ])("refuses %s", (_, bytes) => {
     expect(failure(() => decodeEdit(unhex(bytes))).unsupported).toBe(false)
   })

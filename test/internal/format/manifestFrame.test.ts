@@ -72,6 +72,16 @@ describe("manifestFrame", () => {
       })
     })
 
+    it("says whether an edit was changed or is cut off, where there is a key", () => {
+      const isKeyed = sealer !== checksumSealer
+      const flippedAt = (at: number) => bytes.map((byte, index) => (index === at ? byte ^ 1 : byte))
+      const [, , second] = ends as [number, number, number]
+      expect(failure(() => scan(flippedAt(second - 1), sealer)).tampered).toBe(isKeyed)
+      expect(failure(() => scan(flippedAt(second - 1), sealer)).offset).toBe(ends[1])
+      expect(scan(flippedAt(bytes.length - 1), sealer).tail?.tampered).toBe(isKeyed)
+      expect(scan(bytes.subarray(0, bytes.length - 1), sealer).tail?.tampered).toBe(false)
+    })
+
     it("is damaged if any bit is flipped before the last edit, and torn if in it", () => {
       everyFlip(bytes, (damaged, place) => {
         const at = Number(place.split(" ")[4])
@@ -124,7 +134,7 @@ describe("manifestFrame", () => {
   })
 
   it("refuses an edit of a later version as such, naming the frame's place", () => {
-    const later = Uint8Array.of(0x22, 0, 0x23)
+    const later = Uint8Array.of(0x24, 0, 0x25)
     const sealer: Sealer = { ...checksumSealer, seal: (associated) => checksumSealer.seal(associated, later) }
     const writer = new ManifestFrameWriter({ header: testHeader({ kind: FileKind.manifest }), sealer })
     const error = failure(() => scan(concatBytes([writer.fileHeader, ...writer.frame({ epoch: 1 })])))

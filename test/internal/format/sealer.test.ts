@@ -53,7 +53,7 @@ describe("openPiece", () => {
 describe("sealerOf", () => {
   it("refuses a sealer that is not the header's", () => {
     expect(sealerOf(testHeader(), () => checksumSealer)).toBe(checksumSealer)
-    failure(() => sealerOf(testHeader({ tagBytes: 16 }), () => checksumSealer))
+    failure(() => sealerOf(testHeader({ tagBytes: 20 }), () => checksumSealer))
     failure(() => sealerOf(testHeader({ keyGeneration: 1 }), () => checksumSealer))
   })
 })

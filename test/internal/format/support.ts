@@ -1,6 +1,6 @@
 // What the format tests share: hex, seeded randomness whose seed is printed on failure, every way to damage a sample.
 import { expect } from "@effect/vitest"
-import { FormatError } from "../../../src/internal/format/formatError.ts"
+import { FormatError, tampered } from "../../../src/internal/format/formatError.ts"
 import { encodeFileHeader, type FileHeader, FileKind } from "../../../src/internal/format/fileHeader.ts"
 import type { Sealer } from "../../../src/internal/format/sealer.ts"
 
@@ -103,22 +103,22 @@ export const testHeader = (given?: Partial<FileHeader>): FileHeader => ({
 
 export const encodedTestHeader = (given?: Partial<FileHeader>): Uint8Array => encodeFileHeader(testHeader(given))
 
-/** A sealer that changes the bytes and cannot seal chunks, as a cipher would: an inverted body, a tag of 16 bytes. */
+/** A sealer that changes the bytes and cannot seal chunks, as a cipher would: an inverted body, a tag of 20 bytes. */
 export const invertingSealer: Sealer = {
-  tagBytes: 16,
+  tagBytes: 20,
   keyGeneration: 5,
   seal: (associated, plain) => ({ body: plain.map((byte) => ~byte), tag: invertingTag(associated, plain) }),
   open: (associated, body, tag) => {
     const plain = body.map((byte) => ~byte)
-    if (hex(invertingTag(associated, plain)) !== hex(tag)) throw new FormatError("authentication failed", 0)
+    if (hex(invertingTag(associated, plain)) !== hex(tag)) throw tampered("authentication failed", 0)
     return plain
   }
 }
 
 const invertingTag = (associated: Uint8Array, plain: Uint8Array): Uint8Array => {
-  const lanes = new Uint32Array([1, 2, 3, associated.length])
+  const lanes = new Uint32Array([1, 2, 3, associated.length, 5])
   for (const byte of [...associated, ...plain]) {
-    for (let lane = 0; lane < 4; lane++) lanes[lane] = Math.imul(lanes[lane] ^ byte, 0x01000193 + lane * 2)
+    for (let lane = 0; lane < 5; lane++) lanes[lane] = Math.imul(lanes[lane] ^ byte, 0x01000193 + lane * 2)
   }
   return new Uint8Array(lanes.buffer)
 }

@@ -135,6 +135,8 @@ describe("tableBuilder", () => {
         expect(facts).toEqual({
           number: 7,
           epoch: 3,
+          keyGeneration: sealer.keyGeneration,
+          codec: 0,
           fileId: table.header.fileId,
           bytes: bytes.length,
           footerCrc: table.footer.footerCrc,

@@ -246,6 +246,48 @@ describe("by hand", () => {
   ])
 })
 
+describe("files of an older data key", () => {
+  const generations = [3, 2, 1, 2, 3, 1]
+  const chosen = (files: Example["files"], more: Partial<CollectionInput<UsedFile>> = {}): string => {
+    const usage = usageOf(files).map((of, index) => ({
+      ...of,
+      file: { ...of.file, keyGeneration: generations[index % generations.length]! }
+    }))
+    const input = { files: usage, left: new Set<number>(), idle: false, budgetBytes: 0, ...more }
+    return shown(chooseCollection(input, { ...limits, keyGeneration: 3 }))
+  }
+  const whole = (bytes: number) => [bytes, bytes] as const
+
+  it("go whatever their garbage and whatever may be written, the oldest first, as many as fit one file", () => {
+    assert.strictEqual(chosen([64, 64, 64, 64, 64, 64].map(whole)), "collect 3: 64 (olderKey)")
+    assert.strictEqual(chosen([20, 20, 20, 20, 20, 20].map(whole)), "collect 3 6 2: 60 (olderKey)")
+    assert.strictEqual(chosen([64, 64].map(whole)), "collect 2: 64 (olderKey)")
+  })
+
+  it("go after those with garbage, and stay if they are damaged", () => {
+    assert.strictEqual(chosen([[64, 10], all, all], { idle: true }), "collect 1: 10 (garbage)")
+    assert.strictEqual(chosen([all, all, all], { left: new Set([3]) }), "collect 2: 64 (olderKey)")
+    assert.strictEqual(chosen([all]), "nothing")
+  })
+
+  it("go once each: there is an end", () => {
+    let files = usageOf([64, 40, 30, 20, 64, 9, 9].map(whole)).map((of) => ({
+      ...of,
+      file: { ...of.file, keyGeneration: of.file.number % 3 }
+    }))
+    for (let count = 0; ; count++) {
+      assert.isAtMost(count, 7)
+      const input = { files, left: new Set<number>(), idle: false, budgetBytes: 0 }
+      const choice = chooseCollection(input, { ...limits, keyGeneration: 3 })
+      if (choice._tag !== "Collect") break
+      files = files.map((of) =>
+        choice.files.includes(of.file) ? { ...of, file: { ...of.file, keyGeneration: 3 } } : of
+      )
+    }
+    assert.isTrue(files.every(({ file }) => file.keyGeneration === 3))
+  })
+})
+
 describe("the references of files", () => {
   it("are those of the tables, however these come and go", () => {
     for (let seed = 1; seed <= 50; seed++) {

@@ -73,6 +73,7 @@ const changeSnapshots = (simulator: LevelSimulator, random: SeededRandom): void 
 
 const play = (seed: number, check = checkAll): LevelSimulator => {
   const random = new SeededRandom(seed)
+  const rotations = new SeededRandom(seed + 4000)
   const simulator = new LevelSimulator(limitsOf(random))
   const eagerness = random.pick([0.2, 0.6, 0.95])
   for (let round = 0; round < 120; round++) {
@@ -87,6 +88,7 @@ const play = (seed: number, check = checkAll): LevelSimulator => {
         simulator.step({ idle: random.chance(0.1), crowded })
       }
     }
+    if (rotations.chance(0.03)) simulator.rotateKey()
     if (round % 4 === 0) check(simulator)
   }
   settle(simulator, random, false)
@@ -137,6 +139,28 @@ describe("choosing merges", () => {
     checkAll(simulator)
   })
 
+  it.each(seeds)("ends with no table of an older data key, while others write (seed %i)", (seed) => {
+    const random = new SeededRandom(seed + 3000)
+    const simulator = play(seed)
+    simulator.flush()
+    settle(simulator, random, false)
+    simulator.rotateKey()
+    const taken = () => simulator.taken.get("Merge olderKey") ?? 0
+    const before = taken()
+    const tables = simulator.tables.length
+    for (let round = 0; round < 5; round++) {
+      writeSome(simulator, random)
+      simulator.flush()
+      settle(simulator, random, random.chance(0.5))
+      checkAll(simulator)
+      assert.deepStrictEqual(
+        simulator.tables.filter(({ meta }) => meta.keyGeneration !== simulator.keyGeneration),
+        []
+      )
+    }
+    assert.isAtMost(taken() - before, tables, "each is written again once")
+  })
+
   it("uses every rule in these plays", () => {
     const taken = new Set<string>()
     for (const seed of seeds) {
@@ -146,7 +170,16 @@ describe("choosing merges", () => {
       settle(simulator, new SeededRandom(seed), true)
       for (const name of simulator.taken.keys()) taken.add(name)
     }
-    const merges = ["bottomGarbage", "crowded", "idleGarbage", "idleRemovals", "level0", "level0Relief", "removals"]
+    const merges = [
+      "bottomGarbage",
+      "crowded",
+      "idleGarbage",
+      "idleRemovals",
+      "level0",
+      "level0Relief",
+      "removals",
+      "olderKey"
+    ]
     const expected = [...merges, "size", "smallTables", "unneededLevel"].map((reason) => `Merge ${reason}`)
     assert.includeMembers([...taken], ["Drop", "Move level0", "Move size", "Nothing", ...expected])
   })

@@ -1,0 +1,146 @@
+/**
+ * From master keys to key-encryption keys: a raw key is one; a passphrase is stretched to one; a provider wraps a
+ * random one, which the keyring keeps.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type { KeyEncryptionKey } from "../internal/engine/dataKeys.ts"
+import type { Entropy } from "../internal/engine/entropy.ts"
+import { type Key, keyBytes, keyOf } from "../internal/format/cipher.ts"
+import { type KeyDerivation, providerKeyIdBytesMax, providerWrappedBytesMax } from "../internal/format/keyDerivation.ts"
+import { type DatabaseError, EncryptionKeyMismatch, fail, invalid } from "../services/DatabaseError.ts"
+import type { MasterKey } from "../services/Encryption.ts"
+import { derivePassphrase } from "./NodeKeyDerivation.ts"
+
+type Raw = Extract<MasterKey, { readonly _tag: "Raw" }>
+type Provider = Extract<MasterKey, { readonly _tag: "Provider" }>
+
+/**
+ * What a new passphrase costs.
+ *
+ * @internal
+ */
+export interface PassphraseCosts {
+  readonly scrypt: { readonly costLog2: number; readonly blockSize: number; readonly parallelism: number }
+  readonly argon2id: { readonly memoryKiB: number; readonly passes: number; readonly lanes: number }
+}
+
+/**
+ * 128 MiB and 64 MiB of memory, and a third of a second each.
+ *
+ * @internal
+ */
+export const passphraseCosts: PassphraseCosts = {
+  scrypt: { costLog2: 17, blockSize: 8, parallelism: 1 },
+  argon2id: { memoryKiB: 65_536, passes: 3, lanes: 1 }
+}
+
+const passphraseCharactersMax = 4096
+
+/**
+ * Fails `Invalid` for a key that can be none. The message never has any of it.
+ *
+ * @internal
+ */
+export const checkMaster = (master: MasterKey): Effect.Effect<void, DatabaseError> => {
+  if (master._tag === "Raw") {
+    const { length } = Redacted.value(master.key)
+    return length === keyBytes ? Effect.void : Effect.fail(invalid(`a key has ${keyBytes} bytes, this one ${length}`))
+  }
+  if (master._tag === "Passphrase") {
+    const { length } = Redacted.value(master.passphrase)
+    return length >= 1 && length <= passphraseCharactersMax
+      ? Effect.void
+      : Effect.fail(invalid(`a passphrase has between 1 and ${passphraseCharactersMax} characters, this one ${length}`))
+  }
+  return new TextEncoder().encode(master.provider.keyId).length <= providerKeyIdBytesMax
+    ? Effect.void
+    : Effect.fail(invalid(`the id of a provider's key has at most ${providerKeyIdBytesMax} bytes`))
+}
+
+const rawKey = ({ key }: Raw): Key => keyOf(Redacted.value(key).slice())
+
+/**
+ * A key-encryption key for a keyring that is yet to be written.
+ *
+ * @internal
+ */
+export const newKeyEncryptionKey = Effect.fnUntraced(function* (
+  master: MasterKey,
+  { costs, entropy }: { readonly costs: PassphraseCosts; readonly entropy: Entropy }
+): Effect.fn.Return<KeyEncryptionKey, DatabaseError> {
+  yield* checkMaster(master)
+  switch (master._tag) {
+    case "Raw":
+      return { key: rawKey(master), derivation: { _tag: "Raw" } }
+    case "Passphrase": {
+      const salt = entropy.bytes(32)
+      const derivation: Extract<KeyDerivation, { readonly salt: Uint8Array }> =
+        master.kdf === "argon2id"
+          ? { _tag: "Argon2id", ...costs.argon2id, salt }
+          : { _tag: "Scrypt", ...costs.scrypt, salt }
+      return { key: yield* derivePassphrase(Redacted.value(master.passphrase), derivation), derivation }
+    }
+    case "Provider":
+      return yield* wrapped(master, entropy)
+  }
+})
+
+const wrapped = Effect.fnUntraced(function* ({ provider }: Provider, entropy: Entropy) {
+  const bytes = entropy.bytes(keyBytes)
+  // The provider has its own to do with as it likes.
+  const given = bytes.slice()
+  const key = keyOf(bytes)
+  const wrapping = Effect.suspend(() => provider.wrap(given))
+  const wrappedKey = yield* Effect.ensuring(
+    wrapping,
+    Effect.sync(() => given.fill(0))
+  )
+  if (wrappedKey.length <= providerWrappedBytesMax) {
+    const derivation: KeyDerivation = { _tag: "Provider", keyId: provider.keyId, wrappedKey: wrappedKey.slice() }
+    return { key, derivation } satisfies KeyEncryptionKey
+  }
+  return yield* invalid(`the provider wrapped a key in more than ${providerWrappedBytesMax} bytes`)
+})
+
+/**
+ * The key-encryption key of a keyring that was found; it is still to be compared with the keyring's commitment. A
+ * master key of another kind fails `EncryptionKeyMismatch`.
+ *
+ * @internal
+ */
+export const foundKeyEncryptionKey = Effect.fnUntraced(function* (
+  master: MasterKey,
+  derivation: KeyDerivation,
+  directory: string
+): Effect.fn.Return<KeyEncryptionKey, DatabaseError> {
+  yield* checkMaster(master)
+  if (master._tag === "Raw" && derivation._tag === "Raw") return { key: rawKey(master), derivation }
+  if (master._tag === "Passphrase" && (derivation._tag === "Scrypt" || derivation._tag === "Argon2id")) {
+    return { key: yield* derivePassphrase(Redacted.value(master.passphrase), derivation), derivation }
+  }
+  if (master._tag === "Provider" && derivation._tag === "Provider") {
+    const { keyId, wrappedKey } = derivation
+    const { provider } = master
+    if (provider.keyId !== keyId) {
+      return yield* mismatch(`the keyring in ${directory} is the provider's key ${keyId}'s, not ${provider.keyId}'s`)
+    }
+    const bytes = yield* provider.unwrap(wrappedKey.slice())
+    if (bytes.length === keyBytes) return { key: keyOf(bytes), derivation }
+    return yield* mismatch(`the provider unwrapped no key of the keyring in ${directory}`)
+  }
+  return yield* mismatch(`${directory} opens with ${words[derivation._tag]}, and ${words[master._tag]} was given`)
+})
+
+const words = {
+  Raw: "a raw key",
+  Passphrase: "a passphrase",
+  Scrypt: "a passphrase",
+  Argon2id: "a passphrase",
+  Provider: "a key provider"
+} as const
+
+/** @internal */
+export const mismatch = (message: string): DatabaseError => fail(new EncryptionKeyMismatch({ message }))
