@@ -168,6 +168,31 @@ describe("a full disk, with a ballast", () => {
     simulate(using(device, body, options), { seed, stepsMax: 5_000_000 })
   })
 
+  it.each(seeds)("gets the space of removals whose table spans more than there is room for (seed %i)", (seed) => {
+    const device = SimDisk.make()
+    const body: Body<void> = (opened) =>
+      Effect.gen(function* () {
+        const { database, maintenance } = opened
+        yield* filled(opened, count)
+        const before = yield* maintenance.stats
+        fill(device)
+        yield* refusesSets(opened, "new")
+        // One table: to write again what it overlaps, nearly all, takes ten times the ballast.
+        for (let index = 0; index < 800; index++) {
+          if (index % 10 > 0) yield* database.remove(keyOf(index), { durability: "os" })
+        }
+        yield* database.remove(keyOf(count - 1))
+        assert.isAtMost(yield* millisUntilSet(opened, "new"), 15_000)
+        yield* Effect.sleep("1 minute")
+        const after = yield* maintenance.stats
+        assert.isBelow(after.tableBytes, 0.7 * before.tableBytes)
+        assert.strictEqual(after.state, "healthy")
+        assert.strictEqual(yield* database.count(), count - 720)
+      })
+    const options = { ...ballastOptions, baseLevelBytes: 8 * 1024 * 1024 }
+    simulate(using(device, body, options), { seed, stepsMax: 5_000_000 })
+  })
+
   it("keeps it when a compaction is too large for what is free", () => {
     const device = SimDisk.make()
     const body: Body<void> = (opened) =>

@@ -18,7 +18,7 @@ import type { ManualCompaction, PickerInput, PickerRange } from "../structure/co
 import { type CompactionLimits, compactionLimits } from "../structure/compactionLimits.ts"
 import { levelTargets } from "../structure/levelTargets.ts"
 import { choose, isManualPending } from "../structure/compactionPicker.ts"
-import { mergedBytes } from "../structure/levelShape.ts"
+import { bytesOf, mergedBytes } from "../structure/levelShape.ts"
 import { pressure } from "../structure/writePressure.ts"
 import { type CompactionParts, type Horizon, perform, tablesOf, type Work } from "./compactionRun.ts"
 import type { Committer } from "./committer.ts"
@@ -77,6 +77,8 @@ export class Compactor {
   private failuresInRow = 0
   /** What may be tried, after a compaction has met a full disk. */
   private roomBytes = Infinity
+  /** It has, and none of any size has succeeded since. */
+  private isScarce = false
   private stopped = false
   /** The last sequence when idleness was found. */
   private idleAt = -1
@@ -231,9 +233,9 @@ export class Compactor {
   }
 
   private choose(manual: ManualCompaction | undefined): Work | undefined {
-    const { roomBytes } = this
+    const { isScarce, roomBytes } = this
     const keyGeneration = roomBytes === Infinity ? this.parts.manifest.encryption.keyGeneration() : 0
-    const choice = choose(this.input(manual), { ...this.limits, keyGeneration, roomBytes })
+    const choice = choose(this.input(manual), { ...this.limits, keyGeneration, roomBytes, isScarce })
     const isTooLarge = choice._tag === "Merge" && costOf(choice) > roomBytes
     return choice._tag === "Nothing" || isTooLarge ? undefined : choice
   }
@@ -276,6 +278,7 @@ export class Compactor {
   private succeeded(work: Work, bytesWritten: number): void {
     this.failing = undefined
     this.failuresInRow = 0
+    if (work._tag === "Merge" && this.roomBytes === Infinity) this.isScarce = false
     this.roomBytes *= 2
     this.parts.committer.admission.compactionRefused = undefined
     if (work._tag === "Move") this.counters.moves += 1
@@ -292,7 +295,10 @@ export class Compactor {
       const { reason } = error
       if (reason._tag === "Poisoned") committer.poison(error)
       if (isDamage(reason)) this.leave(work, reason.file, error)
-      if (reason._tag === "DiskFull" && work._tag === "Merge") this.roomBytes = costOf(work) / 2
+      if (reason._tag === "DiskFull" && work._tag === "Merge") {
+        this.roomBytes = costOf(work) / 2
+        this.isScarce = true
+      }
       this.failing = error
       this.failuresInRow += 1
       this.counters.compactionFailures += 1
@@ -334,8 +340,11 @@ export class Compactor {
   })
 }
 
-/** About what it writes. */
-const costOf = (work: Work): number => mergedBytes(tablesOf(work).map((meta) => ({ meta })))
+/** About what it writes. In level 0 removals stay. */
+const costOf = (work: Work): number => {
+  const tables = tablesOf(work).map((meta) => ({ meta }))
+  return work._tag === "Merge" && work.level === 0 ? bytesOf(tables) : mergedBytes(tables)
+}
 
 /** The picker's numbers, as far as they are options. */
 const limitsOf = (options: OptionsShape): CompactionLimits => ({

@@ -79,6 +79,7 @@ export interface ManualCompaction extends PickerRange {
 export type Reason =
   | "level0"
   | "level0Relief"
+  | "level0Cut"
   | "size"
   | "unneededLevel"
   | "removals"

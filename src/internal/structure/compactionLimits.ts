@@ -20,6 +20,8 @@ export interface CompactionLimits {
   readonly jobBytesMax: number
   /** What would write more has met a full disk. */
   readonly roomBytes: number
+  /** A merge has met a full disk, and none of any size has succeeded since. */
+  readonly isScarce: boolean
   /** A table is not moved over more than this many times the size of a table in the level below its new one. */
   readonly grandparentTables: number
   /** A table with a larger share of removals is merged down whatever its level holds. */
@@ -56,6 +58,7 @@ export const compactionLimits: CompactionLimits = {
   tableBytesMax: 64 * mebibyte,
   jobBytesMax: 64 * mebibyte,
   roomBytes: Infinity,
+  isScarce: false,
   grandparentTables: 10,
   removeShareMax: 0.5,
   idleGarbageShare: 0.125,

@@ -2,9 +2,19 @@
 //
 // Tables of level 0 overlap, and the newer hides the older. A table may leave the level only with every older one that
 // overlaps it; newer ones come along as far as they can, so that the level below is written once for all of them.
+//
+// A table leaves as a whole, with all that it overlaps below: one of removals that spans all keys has the whole level
+// below written anew, and its space is free only when all of that is written. On a scarce disk there may never be so
+// much room. So there it is cut in level 0, where that costs no more than the table itself, in two, at the middle of
+// what it overlaps; and its parts, if need be, again. Those that a merge has room for go down, and make room.
+//
+//   ends       fewer tables below begin inside each part than inside the whole, and without one it is not cut
+//   undone by  nothing: there neighbours become one again only where they are so many that none is cut any more; to be
+//              as many again takes another flush
 import type { Choice, Reason, WithMeta } from "./compactionChoice.ts"
+import { compareKeys } from "./keyRange.ts"
 import { bytesOf, hullOf, type LevelShape, overlaps } from "./levelShape.ts"
-import { type MergeInputs, planDown, planWithinLevel0 } from "./mergePlan.ts"
+import { type MergeInputs, planCut, planDown, planWithinLevel0 } from "./mergePlan.ts"
 import { slicesOf } from "./mergeSlices.ts"
 
 /** As many neighbours at least become one, where the way down is taken: fewer gain little for what they cost. */
@@ -25,14 +35,16 @@ export const pickLevel0 = <T extends WithMeta>(
   { reason, wants }: Level0Wish<T>
 ): Choice<T> | undefined => {
   const inputs = level0Inputs(shape, wants)
-  return inputs === undefined ? undefined : planDown(shape, inputs, reason)
+  return inputs === undefined ? pickCut(shape, wants) : planDown(shape, inputs, reason)
 }
 
 /** Likewise, but few bytes stay in the level and become one table, rather than that many bytes below are rewritten. */
 export const pickFullLevel0 = <T extends WithMeta>(shape: LevelShape<T>): Choice<T> | undefined => {
   const inputs = level0Inputs(shape, undefined)
-  if (inputs === undefined) return pickRelief(shape)
-  if (shape.limits.levelRatio * bytesOf(inputs.upper) < bytesOf(inputs.lower)) {
+  if (inputs === undefined) return pickCut(shape, undefined) ?? pickRelief(shape)
+  const { isScarce, level0Relief, levelRatio } = shape.limits
+  const mayStay = !isScarce || shape.level0.length >= level0Relief
+  if (mayStay && levelRatio * bytesOf(inputs.upper) < bytesOf(inputs.lower)) {
     const neighbours = cheapestNeighbours(shape, 2)
     if (neighbours !== undefined) return planWithinLevel0(shape, neighbours)
   }
@@ -43,6 +55,32 @@ const pickRelief = <T extends WithMeta>(shape: LevelShape<T>): Choice<T> | undef
   if (shape.level0.length < shape.limits.level0Relief) return undefined
   const neighbours = cheapestNeighbours(shape, reliefTables)
   return neighbours === undefined ? undefined : planWithinLevel0(shape, neighbours)
+}
+
+/** Where too little is free for any table that is wanted: one that keeps removals from going down, in two. */
+const pickCut = <T extends WithMeta>(
+  shape: LevelShape<T>,
+  wants: ((table: T) => boolean) | undefined
+): Choice<T> | undefined => {
+  const { isScarce, level0Relief, roomBytes } = shape.limits
+  if (!isScarce || shape.level0.length + 1 >= level0Relief) return undefined
+  const output = shape.below(0)
+  const free = freeTables(shape, output)
+  for (const seed of free) {
+    if (wants !== undefined && !wants(seed)) continue
+    const group = connected(seed, free)
+    const freed = group.reduce((sum, { meta }) => sum + meta.removeCount, 0) * shape.entryBytes
+    for (const table of group) {
+      const { bytes, largest } = table.meta
+      if (bytes > Math.min(roomBytes, freed)) continue
+      const lower = shape.overlapping(output, table.meta)
+      // Where it ends, nothing of it could be cut off.
+      const guides = lower.filter(({ meta }) => compareKeys(meta.smallest, largest) < 0)
+      const cut = planCut(shape, table, guides)
+      if (cut !== undefined) return cut
+    }
+  }
+  return undefined
 }
 
 const level0Inputs = <T extends WithMeta>(

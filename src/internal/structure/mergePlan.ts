@@ -93,6 +93,21 @@ export const planWithinLevel0 = <T extends WithMeta>(
   }
 }
 
+/** A table of level 0 becomes two there, if it can be cut at one of these tables below. */
+export const planCut = <T extends WithMeta>(
+  shape: LevelShape<T>,
+  table: T,
+  guides: ReadonlyArray<T>
+): Merge<T> | undefined => {
+  const to = slicesOf(runsAt(0, [table]), guides, Math.ceil(table.meta.bytes / 2))[0]!.to
+  if (to === undefined) return undefined
+  const slices = [
+    { from: undefined, to },
+    { from: to, to: undefined }
+  ]
+  return { ...planWithinLevel0(shape, [table], "level0Cut"), slices }
+}
+
 const runsAt = <T>(level: number, tables: ReadonlyArray<T>): ReadonlyArray<Run<T>> => {
   if (tables.length === 0) return []
   return level === 0 ? tables.map((table) => ({ level, tables: [table] })) : [{ level, tables }]

@@ -96,6 +96,30 @@ const play = (seed: number, check = checkAll): LevelSimulator => {
   return simulator
 }
 
+/** After a play, with little room. Returns how often a table was cut. */
+const playScarce = (seed: number): number => {
+  const random = new SeededRandom(seed + 5000)
+  const simulator = play(seed, () => undefined)
+  const limits = { ...simulator.limits, tableBytes: 200, tableBytesMax: 300 }
+  for (let round = 0; round < 20; round++) {
+    const level0Relief = random.pick([limits.level0Relief, 12])
+    const roomBytes = random.pick([100, 300, 1000, Infinity])
+    simulator.limits = { ...limits, level0Relief, roomBytes, isScarce: true }
+    writeSome(simulator, random)
+    for (let key = random.below(keyCount); random.chance(0.9); key += 5) simulator.write(key % keyCount, true)
+    simulator.flush()
+    changeSnapshots(simulator, random)
+    settle(simulator, random, random.chance(0.5))
+    checkAll(simulator)
+  }
+  simulator.limits = limits
+  simulator.openSnapshots.length = 0
+  settle(simulator, random, true)
+  checkAll(simulator)
+  assert.isAtMost(simulator.bytes, 1.25 * live(simulator) + 100, `space at rest, seed ${seed}`)
+  return simulator.taken.get("Merge level0Cut") ?? 0
+}
+
 const seeds = Array.from({ length: 25 }, (_, index) => index + 1)
 
 describe("choosing merges", () => {
@@ -159,6 +183,12 @@ describe("choosing merges", () => {
       )
     }
     assert.isAtMost(taken() - before, tables, "each is written again once")
+  })
+
+  it("ends on a scarce disk too, where it cuts what it has no room for, and loses nothing", () => {
+    let cuts = 0
+    for (const seed of seeds) cuts += playScarce(seed)
+    assert.isAbove(cuts, 10)
   })
 
   it("uses every rule in these plays", () => {

@@ -30,6 +30,35 @@ describe("after a full disk was met", () => {
     const limits = { ...compactionLimits, roomBytes: room * mebibyte }
     assert.strictEqual(shown(choose(picture(levels), limits)), choice)
   })
+
+  const bottom = "6 a..f:30 g..k:30 l..m:30 n..z:30"
+  it.each([
+    {
+      name: "a table of removals is cut at the middle of what it overlaps",
+      levels: `0 a..z:4 d100 \n ${bottom}`,
+      at: "l"
+    },
+    { name: "and its part again", levels: `0 m..z:2 h1 c..k:2 d100 \n ${bottom}`, at: "g" },
+    { name: "so is an older one, without which it cannot go", levels: `0 a..z:4 d100 c..p:3 \n ${bottom}`, at: "l" },
+    { name: "not what overlaps one table, though it ends where the next begins", levels: `0 a..g:4 d100 \n ${bottom}` },
+    { name: "not what frees less than it is large", levels: `0 a..z:9 d90 \n ${bottom}` },
+    { name: "not what itself is too large", levels: `0 a..z:11 d100 \n ${bottom}` },
+    {
+      name: "none where there are so many that writers would wait",
+      levels: `0 ${"a..z:4 d100 ".repeat(7)} \n 6 a..f:300 g..z:900`
+    }
+  ])("where room is scarce, $name", ({ at, levels }) => {
+    const limits = { ...compactionLimits, roomBytes: 10 * mebibyte, isScarce: true }
+    const choice = choose(picture(levels, { idle: true }), limits)
+    const cut = choice._tag === "Merge" && choice.reason === "level0Cut" ? choice.slices : undefined
+    assert.deepStrictEqual(
+      cut?.map(({ from, to }) => [from && textOf(from), to && textOf(to)]),
+      at && [
+        [undefined, at],
+        [at, undefined]
+      ]
+    )
+  })
 })
 
 describe("level 0", () => {
