@@ -110,7 +110,7 @@ const fields = {
   /**
    * A file of a sixteenth of the size of tables and value files, and at most of this, is kept to be removed when the
    * disk is full: its room pays for removals, flushes, compactions and collections. It is never less than a flush
-   * takes: five quarters of `arenaBytes`. Default 64 MiB; 0 keeps none.
+   * takes: five quarters of `arenaBytes`. Default 32 MiB; 0 keeps none.
    */
   ballastBytesMax: bytes(0, 1024 * 1024 * 1024),
   /** From tables and value files of so many bytes on there is a ballast. Default 64 MiB. */
@@ -201,7 +201,7 @@ export const defaults: OptionsShape = {
   tableBytesMax: 8 * 1024 * 1024,
   transactionBytesMax: 16 * 1024 * 1024,
   manifestBytesMax: 4 * 1024 * 1024,
-  ballastBytesMax: 64 * 1024 * 1024,
+  ballastBytesMax: 32 * 1024 * 1024,
   ballastLiveBytesMin: 64 * 1024 * 1024,
   sequencesReserved: 2 ** 20,
   dataKeyBytesMax: undefined,

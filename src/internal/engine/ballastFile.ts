@@ -2,7 +2,7 @@
 // smaller. It is worth nothing but its room, so its name need not be durable, and nobody looks what is in it.
 //
 // A database that is closed keeps it, and the next open takes it over, or what a crash has left of it: to make it again
-// would write up to 64 MiB with every open. Where that open may need its room, it goes before recovery writes.
+// would write up to 32 MiB with every open. Where that open may need its room, it goes before recovery writes.
 //
 // After a failed sync of the manifest it stays, as everything does.
 import * as Effect from "effect/Effect"

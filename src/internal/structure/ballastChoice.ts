@@ -4,8 +4,9 @@
 //           Not less, whatever the limit is, than what a memtable takes as a table and a value file, with a quarter for
 //           the log and the manifest beside it: what removes is of no use before it is in a table, and its memtable may
 //           be full of other things. By default that is 20 MiB, a third of the smallest database that has a ballast.
-//           The limit's default is 64 MiB: about what a compaction writes that takes level 0 into a full first level,
-//           and at most what a collection writes.
+//           The limit's default is 32 MiB: a flush, and half as much for what it then takes to make room. More is not
+//           needed: compactions and collections, which write up to 64 MiB and more, do less at once where that finds no
+//           room (engine/compactor.ts, collector.ts), and level 0 is cut into what there is room for (level0Picker.ts)
 //           Once there is one, it stays until the files are half as large: compactions move their size to and fro
 //   again   when it should be twice or half as large, or the largest, and is not
 //   room    it is made where it leaves a quarter of itself free. Where there is less, what is free is the reserve; and

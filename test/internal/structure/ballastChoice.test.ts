@@ -14,17 +14,17 @@ describe("the choice of the ballast", () => {
     { tableMiB: 63.9, bytes: 0 },
     { tableMiB: 64, bytes: 4 },
     { tableMiB: 160, bytes: 10 },
-    { tableMiB: 1024, bytes: 64 },
-    { tableMiB: 100_000, bytes: 64 }
+    { tableMiB: 512, bytes: 32 },
+    { tableMiB: 100_000, bytes: 32 }
   ])("of $tableMiB MiB of tables is $bytes MiB", ({ bytes, tableMiB }) => {
     const choice = choose({ liveBytes: tableMiB * MiB })
     assert.deepStrictEqual(choice, bytes === 0 ? { _tag: "Keep" } : { _tag: "Make", bytes: bytes * MiB })
   })
 
   it.each([
-    { arenaMiB: 16, limitMiB: 64, bytes: 20 },
-    { arenaMiB: 8, limitMiB: 64, bytes: 10 },
-    { arenaMiB: 64, limitMiB: 64, bytes: 80 },
+    { arenaMiB: 16, limitMiB: 32, bytes: 20 },
+    { arenaMiB: 8, limitMiB: 32, bytes: 10 },
+    { arenaMiB: 64, limitMiB: 32, bytes: 80 },
     { arenaMiB: 16, limitMiB: 1, bytes: 20 }
   ])(
     "is a memtable of $arenaMiB MiB and a quarter at least, whatever the limit is",
@@ -51,8 +51,8 @@ describe("the choice of the ballast", () => {
     { tableMiB: 33, heldMiB: 4, tag: "Keep" },
     { tableMiB: 127, heldMiB: 4, tag: "Keep" },
     { tableMiB: 128, heldMiB: 4, tag: "Make" },
-    { tableMiB: 1023, heldMiB: 60, tag: "Keep" },
-    { tableMiB: 1024, heldMiB: 60, tag: "Make" },
+    { tableMiB: 511, heldMiB: 30, tag: "Keep" },
+    { tableMiB: 512, heldMiB: 30, tag: "Make" },
     { tableMiB: 129, heldMiB: 16, tag: "Keep" },
     { tableMiB: 128, heldMiB: 16, tag: "Make" }
   ])("with $heldMiB MiB for $tableMiB MiB of tables is $tag", ({ heldMiB, tableMiB, tag }) => {
