@@ -177,6 +177,9 @@ export type MasterKey =
 /**
  * Changes of the keys of one open database. Each is durable when it returns.
  *
+ * One that fails poisons nothing and may be tried again; but what it was to write may be what the next open finds. Of a
+ * master key whose rotation failed, keep both until one has succeeded.
+ *
  * @since 0.1.0
  * @category models
  */

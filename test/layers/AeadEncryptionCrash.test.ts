@@ -6,6 +6,7 @@
 // forgotten.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { keyringFileName } from "../../src/internal/format/fileName.ts"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
 import type { FaultRule } from "../../src/layers/SimFaults.ts"
@@ -185,6 +186,56 @@ const nested = (cut: Cut, campaign: Campaign): void => {
   }
 }
 
+/** The process is killed at a call of the device; what the system has in memory stays, until the power is cut. */
+class Killed extends Error {}
+
+/**
+ * Killed amid a change of keys, then opened again, which must make durable what it found before it seals by it; and
+ * then the power is cut. False if the change had ended before the call.
+ */
+const killedRun = (at: number, change: (keyed: Keyed, numbers: Numbers) => Effect.Effect<unknown, DatabaseError>) => {
+  const campaign = newCampaign()
+  let armed = false
+  let left = at
+  const sim: SimDisk.SimDisk = SimDisk.make({
+    onOperation: () => {
+      if (armed && left-- <= 0) throw new Killed("killed")
+    }
+  })
+  const name = `killed at call ${at} of the change`
+  const promise = new Promised([1, 2], false)
+  let ended = false
+  const first = Effect.gen(function* () {
+    const numbers = new Numbers()
+    yield* sim.disk.makeDirectory(directory)
+    yield* sim.disk.syncDirectory("/")
+    const keyed = yield* attach(sim.disk, rawMaster(1), {})
+    yield* keyed.attached.persist(numbers.allocate)
+    promise.kept = [yield* keep(keyed, 1)]
+    armed = true
+    yield* change(keyed, numbers)
+    ended = true
+  }).pipe(Effect.scoped, Effect.exit)
+  running(name, first, at)
+  armed = false
+  const again = Effect.gen(function* () {
+    for (const master of [1, 2]) {
+      const found = yield* Effect.result(attach(sim.disk, rawMaster(master)))
+      if (found._tag === "Failure") continue
+      yield* found.success.attached.persist(new Numbers(100).allocate)
+      promise.masters = [master]
+      promise.kept = [...promise.kept, yield* keep(found.success, 2)]
+    }
+  })
+  running(name, Effect.scoped(again), at)
+  assert.strictEqual(promise.kept.length, 2, name)
+  for (const { image, outcome } of freshImages(sim.files, campaign.seen, { promised: "", seed: at })) {
+    const cut = { image, where: `${name}; ${outcome}`, expected: promise.now() }
+    running(cut.where, judged(cut, campaign), 1)
+  }
+  return !ended
+}
+
 const imagesMin = 600
 
 describe("AeadEncryption, the power cut after every call of the device amid changes of keys", () => {
@@ -192,6 +243,57 @@ describe("AeadEncryption, the power cut after every call of the device amid chan
     const campaign = newCampaign()
     for (let seed = 1; campaign.images < imagesMin; seed++) keyRun(seed, campaign)
     assert.isAbove(campaign.cipher.encryptions, imagesMin)
+  })
+
+  it.each([
+    ["another master key", (keyed: Keyed, { allocate }: Numbers) => keyed.keys.rotateMaster(rawMaster(2), allocate)],
+    ["another data key", (keyed: Keyed, { allocate }: Numbers) => keyed.keys.addDataKey({ sequence: 1 }, allocate)]
+  ] as const)("what an open finds after a kill is durable before anything is sealed by it: %s", (_, change) => {
+    let calls = 0
+    while (killedRun(calls, change)) calls += 1
+    assert.isAtLeast(calls, 9)
+  })
+
+  it("a change that returned leaves one keyring, whatever the power cut does: the old one is gone for good", () => {
+    const sim = SimDisk.make()
+    const body = Effect.gen(function* () {
+      const { allocate } = new Numbers()
+      yield* sim.disk.makeDirectory(directory)
+      yield* sim.disk.syncDirectory("/")
+      const { attached, keys } = yield* attach(sim.disk, rawMaster(1), {})
+      const changes = [
+        attached.persist(allocate),
+        keys.rotateMaster(rawMaster(2), allocate),
+        keys.addDataKey({ sequence: 1 }, allocate),
+        keys.forgetBelow(2, allocate)
+      ]
+      for (const [index, change] of changes.entries()) {
+        yield* change
+        for (const { image } of freshImages(sim.files, new Set(), { promised: "", seed: index })) {
+          assert.deepStrictEqual([...image.keys()], [`${directory}/${keyringFileName(index + 1)}`])
+        }
+      }
+    })
+    running("returned", Effect.scoped(body), 1)
+  })
+
+  it("a removal that failed is reported, and made up for when the keyring is persisted again", () => {
+    const sim = SimDisk.make()
+    const body = Effect.gen(function* () {
+      const { allocate } = new Numbers()
+      yield* sim.disk.makeDirectory(directory)
+      const { attached, keys } = yield* attach(sim.disk, rawMaster(1), {})
+      yield* attached.persist(allocate)
+      sim.addFault({ code: "EIO", match: (operation) => operation === "remove" })
+      assert.strictEqual(yield* tagOf(keys.addDataKey({ sequence: 1 }, allocate)), "Io")
+      // The new one was durable: it holds.
+      assert.strictEqual(attached.keyGeneration(), 2)
+      assert.strictEqual((yield* ringNames(sim.disk)).length, 2)
+      yield* attached.persist(allocate)
+      assert.deepStrictEqual(yield* ringNames(sim.disk), [keyringFileName(3)])
+      assert.strictEqual((yield* attach(sim.disk, rawMaster(1))).attached.keyGeneration(), 2)
+    })
+    running("removal", Effect.scoped(body), 1)
   })
 
   it.each(["dropped", "reverted", "written"] as const)(
