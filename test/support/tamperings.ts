@@ -4,9 +4,9 @@
 // it, with exactly these exceptions, which are harmless by design:
 //
 //   prepared segment   a log segment that was made ahead and not begun holds nothing; nobody believes it
-//   last edits         of a manifest, behind what the marker promises: one that is not whole, and all behind a cut, count
-//                      as not published, and the shutdown as a crash. What they published is still in the log or in
-//                      other files and is read there, or if that is gone, the opening is refused
+//   last edits         of a manifest, behind what the marker promises: one that is not whole, and all behind a cut,
+//                      count as not published, and the shutdown as a crash. What they published is still in the log or
+//                      in other files and is read there, or if that is gone, the opening is refused
 //   tail of the log    of a database that was not closed: what no later frame promises, the last group. It is dropped,
 //                      and the recovery reports it (`tailDropped`). Cut where a frame ends, or with the whole segment,
 //                      it looks like a crash before the commit, and only `clean` tells
@@ -159,8 +159,8 @@ const outcomeOfForgery = (target: Target, path: string, at: number): Outcome => 
   // One that claims to be of a later version is not passed over.
   if (isPrepared(target, path)) return { ...outcome, verdicts: ["unseen", "refused"] }
   const isTail = path === lastSegment(target) && target.states.length > 1 && at < fileHeaderBytes
-  // With another file id or key no frame of the last segment opens, as if it were overwritten: all of it is a tail. Of a
-  // later epoch, it is not believed, as if it were gone.
+  // With another file id or key no frame of the last segment opens, as if it were overwritten: all of it is a tail. Of
+  // a later epoch, it is not believed, as if it were gone.
   return isTail ? { ...outcome, contents: target.states[0]!, verdicts: ["refused", "tail", "unseen"] } : outcome
 }
 
