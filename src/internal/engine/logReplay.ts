@@ -130,7 +130,10 @@ class Replay {
         promisedLater: passed.reduce((most, { scan }) => Math.max(most, scan.promised), 0),
         manifest: { lsnDurable, cleanShutdownLsn: cleanShutdown?.lastLsn }
       })
-      if (decision._tag === "Corruption") return yield* this.damage(file, decision)
+      if (decision._tag === "Corruption") {
+        const broken = scan.tail.bytes > 0 || next !== undefined ? undefined : withoutLink(passed, scan.end)
+        return yield* broken === undefined ? this.damage(file, decision) : this.damage(broken.file, broken)
+      }
       this.segments += 1
       for (const group of scan.groups) {
         const payload = payloadOf(group)
@@ -216,6 +219,15 @@ class Replay {
     const message = `${file}:${offset}: ${reason}. Nothing was changed`
     return Effect.fail(fail(damaged({ message, file, offset }, found)))
   }
+}
+
+/** The segment that promises what only its own LINK, which is not whole, can be missing from. */
+const withoutLink = (passed: ReadonlyArray<Segment>, end: LogPosition) => {
+  const segment = passed.find(({ scan }) => scan.promised > end.lsn)
+  if (segment === undefined) return undefined
+  const { promised, tail } = segment.scan
+  const reason = `its LINK is not whole (${tail.reason}), and a later frame says that up to ${promised} all was durable`
+  return { file: segment.file, offset: tail.offset, reason, tampered: tail.tampered }
 }
 
 const missingFirst = (

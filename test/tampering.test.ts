@@ -1,0 +1,105 @@
+// Somebody changes the bytes of a database's files, plain and encrypted: see test/support/tamperings.ts for what has to
+// come of it, and what is harmless by design. test/tamperedFiles.test.ts is about parts and files that are moved.
+//
+// Every 29th byte is flipped, which takes about ten seconds with all else; STRATA_TAMPER=1 flips every one.
+import { assert, describe, it } from "@effect/vitest"
+import type { OpenOptions } from "./support/opened.ts"
+import { SimKeys } from "./support/simKeys.ts"
+import { judge, observe, type Verdict } from "./support/tamperJudge.ts"
+import { type Change, flips, forgeries, hasFrames, lastSegment, lengths } from "./support/tamperings.ts"
+import { blocksOf, framesOf, kindOf, type Part } from "./support/tamperParts.ts"
+import { makeChained, makeTargets, type Target } from "./support/tamperTarget.ts"
+
+const step = Number(process.env.STRATA_TAMPER ?? 29)
+const manyMillis = step < 29 ? 3_600_000 : 120_000
+
+const modes: ReadonlyArray<readonly [string, OpenOptions]> = [
+  ["plain", {}],
+  ["encrypted", { encryption: new SimKeys(1).layer(1) }]
+]
+
+const tried = (changes: Iterable<Change>, options: OpenOptions): Map<Verdict, number> => {
+  const counts = new Map<Verdict, number>()
+  for (const change of changes) {
+    const verdict = judge(observe(change.image, options), change)
+    assert.include(change.verdicts, verdict, change.where)
+    counts.set(verdict, (counts.get(verdict) ?? 0) + 1)
+  }
+  return counts
+}
+
+const sum = (counts: Map<Verdict, number>): number => [...counts.values()].reduce((all, one) => all + one, 0)
+
+/** `crashed` has the tables and values of `closed`. */
+const pathsIn = ({ image, name }: Target): ReadonlyArray<string> =>
+  [...image.keys()].filter((path) => name === "closed" || hasFrames(path) || kindOf(path) === "current")
+
+for (const [mode, options] of modes) {
+  describe(`the bytes of a database (${mode})`, () => {
+    const { closed, crashed } = makeTargets({ options, salt: "a", seed: 1 })
+    const chained = makeChained({ options, salt: "a", seed: 1 })
+    const untouched = ({ contents, image }: Target) =>
+      judge(observe(image, options), { where: "untouched", contents, files: [], reasons: [] })
+
+    it("are right as long as nobody touches them", () => {
+      for (const target of [closed, crashed, chained]) assert.strictEqual(untouched(target), "unseen")
+    })
+
+    for (const target of [closed, crashed]) {
+      it(
+        `a flipped bit is noticed or harmless (${target.name})`,
+        () => {
+          const counts = tried(
+            pathsIn(target).flatMap((path) => [...flips(target, path, step)]),
+            options
+          )
+          assert.isAbove(counts.get("refused")!, 0)
+          assert.isAbove(sum(counts), 3000 / step)
+        },
+        manyMillis
+      )
+
+      it(`a file that ends elsewhere is noticed, or a tail (${target.name})`, () => {
+        const blocks = blocksOf(target.image, options)
+        const partsOf = (path: string): ReadonlyArray<Part> =>
+          hasFrames(path) ? framesOf(path, target.image.get(path)!) : (blocks.get(path) ?? [])
+        const counts = tried(
+          pathsIn(target).flatMap((path) => [...lengths(target, path, partsOf(path))]),
+          options
+        )
+        assert.isAbove(sum(counts), 60)
+      })
+    }
+
+    it("a group of several frames is whole, or none of it", () => {
+      const path = lastSegment(chained)
+      const frames = framesOf(path, chained.image.get(path)!)
+      assert.isAbove(frames.length, 4)
+      const counts = tried(lengths(chained, path, frames), options)
+      for (const [verdict, count] of tried(flips(chained, path, 300_007), options)) {
+        counts.set(verdict, (counts.get(verdict) ?? 0) + count)
+      }
+      assert.isAbove(sum(counts), 30)
+    })
+  })
+}
+
+describe("headers that somebody has forged, with their checksums put right", () => {
+  it(
+    "are noticed in an encrypted database",
+    () => {
+      const [, options] = modes[1]!
+      const { closed, crashed } = makeTargets({ options, salt: "a", seed: 1 })
+      const some = step === 1 ? 1 : 5
+      for (const target of [closed, crashed]) {
+        const changes = pathsIn(target).flatMap((path) => [...forgeries(target, path)])
+        const counts = tried(
+          changes.filter((_, index) => index % some === 0),
+          options
+        )
+        assert.isAbove(sum(counts), 100)
+      }
+    },
+    manyMillis
+  )
+})
