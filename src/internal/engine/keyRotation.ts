@@ -78,6 +78,8 @@ export class KeyRotation {
   /** Generations that the manifest and the log are sealed with, at least. */
   private manifestOf = 0
   private logOf = 0
+  /** Of the keyring that stands alone, as far as this has seen it. */
+  private oldest = 0
   /** Files of this number and above are sealed with the newest key. */
   private numberMin = 0
   /** The keyring has more keys than one. */
@@ -143,9 +145,8 @@ export class KeyRotation {
 
   rotateData({ full = false, onProgress }: RotateOptions): Effect.Effect<RotatedDataKey, DatabaseError> {
     return Effect.flatMap(this.add, (generation) => {
-      const { manifest } = this.parts
       const isDone = full
-        ? () => oldestOf(manifest.encryption.keys!) >= generation
+        ? () => this.oldest >= generation
         : () => Math.min(this.manifestOf, this.logOf) >= generation
       const progress = progressOf(this.parts.files, generation)
       const report = onProgress === undefined ? Effect.void : Effect.suspend(() => onProgress(progress()))
@@ -275,6 +276,8 @@ export class KeyRotation {
     const { files, flush, manifest } = this.parts
     const current = manifest.encryption.keyGeneration()
     const oldest = oldestOf(manifest.encryption.keys!)
+    if (oldest !== this.oldest) this.ended.wakeAll()
+    this.oldest = oldest
     if (oldest === current) {
       this.pending = false
       this.failing = undefined
