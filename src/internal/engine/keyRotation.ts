@@ -145,9 +145,7 @@ export class KeyRotation {
 
   rotateData({ full = false, onProgress }: RotateOptions): Effect.Effect<RotatedDataKey, DatabaseError> {
     return Effect.flatMap(this.add, (generation) => {
-      const isDone = full
-        ? () => this.oldest >= generation
-        : () => Math.min(this.manifestOf, this.logOf) >= generation
+      const isDone = full ? () => this.oldest >= generation : () => Math.min(this.manifestOf, this.logOf) >= generation
       const progress = progressOf(this.parts.files, generation)
       const report = onProgress === undefined ? Effect.void : Effect.suspend(() => onProgress(progress()))
       const troubles = full ? this.parts.files.troubles() : undefined

@@ -36,9 +36,9 @@ export class KeyedFiles {
     return oldest(this.live.current.slots.flatMap(({ values }) => values.map(({ meta }) => meta)))
   }
 
-  /** Infinity without a file. */
+  /** Of those in the manifest. Infinity without a file. */
   oldestLive(): number {
-    return Math.min(oldest(this.all()), this.oldestInMemory())
+    return oldest(this.all())
   }
 
   /** Those of older generations than this. */
