@@ -18,9 +18,10 @@ export interface Opened {
   readonly maintenance: MaintenanceService
 }
 
-/** The options of a database, and its encryption: none, if it is not given. */
+/** The options of a database, its encryption (none, if it is not given) and its compression (the default one). */
 export interface OpenOptions extends OptionsInput {
   readonly encryption?: Layer.Layer<Encryption, DatabaseError> | undefined
+  readonly compression?: Layer.Layer<never, DatabaseError> | undefined
 }
 
 /** Small enough that a short run rotates, flushes, rewrites the manifest and reserves sequences. */
@@ -38,12 +39,14 @@ export const smallOptions: OptionsInput = {
 
 export const open = (
   disk: Layer.Layer<Disk>,
-  { encryption = NoEncryption.layer, ...options }: OpenOptions,
+  { compression = Layer.empty, encryption = NoEncryption.layer, ...options }: OpenOptions,
   at: string = directory
 ): Effect.Effect<Opened, DatabaseError, Scope.Scope> =>
   Effect.map(
     Layer.build(
-      Layer.fresh(LsmDatabase.layerWith({ ...options, directory: at }).pipe(Layer.provide([disk, encryption])))
+      Layer.fresh(
+        LsmDatabase.layerWith({ ...options, directory: at }).pipe(Layer.provide([disk, encryption, compression]))
+      )
     ),
     (context) => ({ database: Context.get(context, Database), maintenance: Context.get(context, Maintenance) })
   )
