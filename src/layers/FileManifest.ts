@@ -97,7 +97,7 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
         }),
       changeKeys: (change) => writer.changeKeys(change),
       rewrite: writer.rewrite,
-      oldestKey: (numberMin) => older.oldest({ generation: parts.encryption.keyGeneration(), numberMin }),
+      olderFiles: (numberMin) => older.find({ generation: parts.encryption.keyGeneration(), numberMin }),
       ifSound: (effect) => writer.ifSound(effect),
       bytes: () => writer.bytes(),
       bytesWritten: () => writer.bytesWritten()

@@ -6,11 +6,12 @@ import { enableCompileCache } from "node:module"
 
 enableCompileCache()
 
-const [Effect, NodeRuntime, NodeServices, LsmDatabase, Cli] = await Promise.all([
+const [Effect, NodeRuntime, NodeServices, LsmDatabase, AeadEncryption, Cli] = await Promise.all([
   import("effect/Effect"),
   import("@effect/platform-node/NodeRuntime"),
   import("@effect/platform-node/NodeServices"),
   import("../layers/LsmDatabase.ts"),
+  import("../layers/AeadEncryption.ts"),
   import("./cli.ts")
 ])
 
@@ -19,4 +20,8 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
   readonly version: string
 }
 
-Cli.run({ version, open: LsmDatabase.layer }).pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)
+Cli.run({
+  version,
+  open: LsmDatabase.layer,
+  encryption: (master) => AeadEncryption.layerWith({ master })
+}).pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { FileCompression } from "./Compression.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
-import type { Allocate, FileEncryption, KeyControl } from "./Encryption.ts"
+import type { Allocate, FileEncryption, FileKind, KeyControl } from "./Encryption.ts"
 
 /**
  * How much of the values of one logical value file the entries of a table name.
@@ -125,6 +125,20 @@ export interface ManifestState {
 }
 
 /**
+ * A file of the directory, by its header.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OlderFile {
+  readonly kind: FileKind
+  readonly name: string
+  readonly number: number
+  /** Of the data key that it is sealed with. */
+  readonly keyGeneration: number
+}
+
+/**
  * A change of the state. Lists are applied in the order: removals, additions.
  *
  * @since 0.1.0
@@ -218,11 +232,10 @@ export class Manifest extends Context.Service<
      */
     readonly rewrite: Effect.Effect<void, DatabaseError>
     /**
-     * The oldest generation of the data key that any file of the directory is sealed with, whether the state names it
-     * or not. A file that is not far enough to tell counts as older than all, unless its number is `numberMin` or
-     * above.
+     * The files of the directory that are not sealed with the newest data key, whether the state names them or not.
+     * One that is not far enough to tell has generation 0, unless its number is `numberMin` or above.
      */
-    readonly oldestKey: (numberMin: number) => Effect.Effect<number, DatabaseError>
+    readonly olderFiles: (numberMin: number) => Effect.Effect<ReadonlyArray<OlderFile>, DatabaseError>
     /**
      * Runs the effect in turn with `publish`, and not at all after a failed sync: then nobody knows which files a crash
      * would leave live. For removing what no state names.

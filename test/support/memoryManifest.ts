@@ -63,7 +63,7 @@ export const make = (
     copyTo: () => Effect.void,
     changeKeys: (change) => change(encryption.keys!, () => 0),
     rewrite: Effect.void,
-    oldestKey: () => Effect.succeed(0),
+    olderFiles: () => Effect.succeed([]),
     bytes: () => 0,
     bytesWritten: () => 0
   })
