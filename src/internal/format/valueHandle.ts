@@ -6,8 +6,8 @@
 //   index    of the value in that file, below 2^32. It stays when the file is rewritten, so tables need not be
 //   length   of the value, at most 256 MiB
 //   fileTag  the first four bytes of the random id of the file that the value was written to, if that was before its
-//            commit: nothing but the log names that file until it is flushed, and another one in its place, of a copy of
-//            the directory that went its own way, would be believed. Nobody looks at it later
+//            commit: nothing but the log names that file until it is flushed, and another one in its place, of a copy
+//            of the directory that went its own way, would be believed. Nobody looks at it later
 //
 // Canonical, and nothing follows it.
 import { readU32, writeU32 } from "./bytes.ts"
