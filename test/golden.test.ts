@@ -81,7 +81,7 @@ const goldenCommits = [
   },
   {
     sequence: 9,
-    records: [{ kind: "valueHandle", key: "\x01grape", handle: { file: 14, index: 0, length: 70 } }]
+    records: [{ kind: "valueHandle", key: "\x01grape", handle: { file: 14, index: 0, length: 70, fileTag: 256446157 } }]
   }
 ]
 
@@ -109,6 +109,7 @@ describe("the golden encrypted database", () => {
     assert.deepStrictEqual(named("encryptionName"), ["aes-256-gcm"])
     assert.deepStrictEqual(named("cleanShutdown"), [{ lastLsn: 15, lastSequence: 9 }])
     assert.lengthOf(named("addTable"), 2)
+    assert.deepStrictEqual(named("epochId"), ["c28a791535bbf64630c1378fc37ebdcd"])
     assert.deepStrictEqual(ofKind("table"), goldenTables)
     assert.deepStrictEqual(ofKind("value").flat(), goldenValues)
     const frames = ofKind<ReadonlyArray<Frame>>("log").flat()

@@ -3,7 +3,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { judgeRotations, newRotations, rotationRun } from "./support/rotationRun.ts"
 
-const imagesMin = Number(process.env.STRATA_IMAGES ?? 400)
+const imagesMin = Number(process.env.STRATA_ROTATION_IMAGES ?? 400)
 const firstSeed = Number(process.env.STRATA_SEED ?? 1)
 
 /** The steps of a keyring that takes another's place, in their order, and some of what follows. */

@@ -10,6 +10,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import { writeCopy } from "../internal/engine/checkpoint.ts"
 import { attachEncryption } from "../internal/engine/attachEncryption.ts"
 import { checkCodecs, codecRowsOf, compressionOf, withKnownCodecs } from "../internal/engine/compression.ts"
@@ -18,6 +19,7 @@ import { reasonsOf, searchManifest } from "../internal/engine/manifestReader.ts"
 import { ManifestWriter } from "../internal/engine/manifestWriter.ts"
 import { OlderFiles } from "../internal/engine/olderFiles.ts"
 import { randomBytes } from "../internal/engine/randomId.ts"
+import { epochIdBytes } from "../internal/format/manifestEdit.ts"
 import { noFacts } from "../internal/structure/manifestState.ts"
 import { Compression } from "../services/Compression.ts"
 import type { DatabaseError } from "../services/DatabaseError.ts"
@@ -62,6 +64,7 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
       parts,
       ids,
       facts: loaded?.facts ?? { ...noFacts, encryptionName: parts.encryption.name },
+      epochIdNext: encryption.newFileId(yield* Random.Random).slice(0, epochIdBytes),
       codecs: codecRowsOf(compression),
       directory: state,
       parents,
@@ -76,6 +79,7 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
       compression,
       state: () => ({ ...ids, ...writer.facts }),
       epochNext: writer.epochNext,
+      epochIdNext: writer.epochIdNext,
       allocateFileNumber: () => writer.allocate(),
       begin: (change) => writer.begin(change),
       publish: (change) => writer.publish(change),

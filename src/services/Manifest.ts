@@ -105,6 +105,8 @@ export interface ManifestState {
   readonly incarnation: Uint8Array
   /** Counts the opens for writing. Log segments of a later epoch belong to an open that was not finished. */
   readonly epoch: number
+  /** What the file ids of the epoch's log segments end with: those of a copy that went its own way do not. */
+  readonly epochId: Uint8Array | undefined
   readonly encryptionName: string
   /** In no particular order. */
   readonly tables: ReadonlyArray<TableMeta>
@@ -188,6 +190,8 @@ export class Manifest extends Context.Service<
     readonly state: () => ManifestState
     /** The epoch that `begin` starts, or has started. */
     readonly epochNext: number
+    /** 16 bytes of its own. */
+    readonly epochIdNext: Uint8Array
     readonly allocateFileNumber: () => number
     /**
      * Publishes the state and the change as a new manifest with a new marker, as the epoch `epochNext`. Once, when

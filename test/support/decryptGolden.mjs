@@ -181,7 +181,8 @@ const editFields = new Map([
   [22, ["lsnDurable", number]],
   [26, ["historyFloor", number]],
   [28, ["epoch", number]],
-  [30, ["addValueFile", valueFileMeta]]
+  [30, ["addValueFile", valueFileMeta]],
+  [36, ["epochId", (fields) => fields.raw(16).toString("hex")]]
 ])
 
 const manifestOf = (bytes, header, { open }) =>
@@ -208,7 +209,8 @@ const recordOf = (kind, key, flags, fields) => {
 const valueOf = (kind, value) => {
   if (kind !== 3) return { value: text(value) }
   const handle = new Fields(value)
-  return { handle: { file: handle.varint(), index: handle.varint(), length: handle.varint() } }
+  const named = { file: handle.varint(), index: handle.varint(), length: handle.varint() }
+  return { handle: handle.left > 0 ? { ...named, fileTag: handle.u32() } : named }
 }
 
 const commitsOf = (payload) =>

@@ -70,6 +70,7 @@ export class KeyUse {
 
 const ending = (writer: ValueWriter, end: () => void): ValueWriter => ({
   id: writer.id,
+  fileTag: writer.fileTag,
   get bytes() {
     return writer.bytes
   },

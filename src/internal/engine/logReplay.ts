@@ -31,7 +31,7 @@ import type { LogPosition } from "../format/logFrame.ts"
 import { decideTail, payloadOf, scanSegment, type SegmentScan } from "../format/logScan.ts"
 import { damaged, decoding, ofDisk, ofFormat } from "./diskErrors.ts"
 import { directoryState, type OwnFile } from "./directoryState.ts"
-import { readWhole, sameBytes, sealerOfHeader } from "./ownFiles.ts"
+import { isOfEpoch, readWhole, sameBytes, sealerOfHeader } from "./ownFiles.ts"
 import type { LogParts } from "./segmentFile.ts"
 
 export type GroupSink = (payload: Uint8Array) => Effect.Effect<void, DatabaseError>
@@ -193,10 +193,14 @@ class Replay {
   }
 
   private checkHeader(header: FileHeader, file: OwnFile): void {
-    const { databaseId, epoch, incarnation } = this.state
+    const { databaseId, epoch, epochId, incarnation } = this.state
     if (header.fileNumber !== file.number) throw new FormatError(`the file says it is number ${header.fileNumber}`, 0)
     if (!sameBytes(header.databaseId, databaseId) || !sameBytes(header.incarnation, incarnation)) {
       throw new FormatError("the segment belongs to another database", 0)
+    }
+    if (header.epoch === epoch && epochId !== undefined && !isOfEpoch(header, epochId)) {
+      const message = "the segment is of the same epoch in a copy that went its own way"
+      throw new FormatError(message, 60, { tampered: header.tagBytes !== 4 })
     }
     if (header.epoch < epoch) throw new FormatError(`a segment of epoch ${header.epoch} in epoch ${epoch}`, 0)
   }

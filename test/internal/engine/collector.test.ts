@@ -6,6 +6,7 @@ import { Collector } from "../../../src/internal/engine/collector.ts"
 import type { Committer } from "../../../src/internal/engine/committer.ts"
 import { LiveView } from "../../../src/internal/engine/view.ts"
 import { valueFileName } from "../../../src/internal/format/fileName.ts"
+import * as NoEncryption from "../../../src/layers/NoEncryption.ts"
 import { Corruption, type DatabaseError, fail, JobFailed, Poisoned } from "../../../src/services/DatabaseError.ts"
 import type { CollectJob, JobsService } from "../../../src/services/Jobs.ts"
 import type { ManifestChange, ManifestService, ValueFileMeta } from "../../../src/services/Manifest.ts"
@@ -86,7 +87,7 @@ const given = (live: ReadonlyArray<number>) => {
   }
   const collector = new Collector({
     live: view,
-    manifest: { publish } as unknown as ManifestService,
+    manifest: { publish, encryption: NoEncryption.fileEncryption } as unknown as ManifestService,
     values: {
       handle,
       remove: (meta: ValueFileMeta) => Effect.sync(() => state.removed.push(meta.number))
