@@ -33,6 +33,23 @@ describe("a full rotation of the data key", () => {
   )
 
   it(
+    "is not waited for by anybody while its provider does not answer",
+    sessions(
+      Effect.fnUntraced(function* (sealed) {
+        const { database, maintenance } = sealed
+        const provider = { keyId: "slow", wrap: () => Effect.never, unwrap: () => Effect.never }
+        const rotation = yield* Effect.forkScoped(maintenance.rotateMasterKey({ _tag: "Provider", provider }))
+        yield* Effect.sleep(100)
+        yield* database.set("a", "1")
+        yield* maintenance.flush
+        yield* fullRotation(sealed)
+        assert.isUndefined(rotation.pollUnsafe())
+        yield* Fiber.interrupt(rotation)
+      })
+    )
+  )
+
+  it(
     "waits for a value that is streamed out of a file of the old key",
     sessions(
       Effect.fnUntraced(function* (sealed) {

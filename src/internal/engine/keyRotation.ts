@@ -88,6 +88,8 @@ export class KeyRotation {
   private seen = ""
   /** A change of the keyring failed: which one a power cut would leave is not known. */
   private unsettled = false
+  /** Steps that failed, one after the other or not. */
+  private failures = 0
   private stopped = false
   private fiber: Fiber.Fiber<never> | undefined = undefined
 
@@ -134,13 +136,20 @@ export class KeyRotation {
     this.ended.wakeAll()
   }
 
+  /** The key is made before its turn comes: flushes, and who closes the database, do not wait for a provider. */
   rotateMaster(to: MasterKey): Effect.Effect<void, DatabaseError> {
-    return Effect.map(
-      this.change((keys, allocate) => keys.rotateMaster(to, allocate)),
-      () => {
-        this.counters.masterKeyRotations += 1
-      }
-    )
+    return Effect.suspend(() => {
+      const { directory, encryption } = this.parts.manifest
+      if (encryption.keys === undefined) return Effect.fail(plain(directory))
+      return Effect.map(
+        Effect.flatMap(encryption.keys.prepareMaster(to), (master) =>
+          this.change((keys, allocate) => keys.rotateMaster(master, allocate))
+        ),
+        () => {
+          this.counters.masterKeyRotations += 1
+        }
+      )
+    })
   }
 
   rotateData({ full = false, onProgress }: RotateOptions): Effect.Effect<RotatedDataKey, DatabaseError> {
@@ -148,7 +157,10 @@ export class KeyRotation {
       const isDone = full ? () => this.oldest >= generation : () => Math.min(this.manifestOf, this.logOf) >= generation
       const progress = progressOf(this.parts.files, generation)
       const report = onProgress === undefined ? Effect.void : Effect.suspend(() => onProgress(progress()))
-      const troubles = full ? this.parts.files.troubles() : undefined
+      const { failures } = this
+      const older = full ? this.parts.files.troubles() : undefined
+      // What failed before, and is going to be tried again, says nothing of this rotation.
+      const troubles = () => (this.failures > failures ? this.failing : undefined) ?? older?.()
       return Effect.as(this.until(isDone, report, troubles), { generation })
     })
   }
@@ -165,12 +177,12 @@ export class KeyRotation {
   private until(
     isDone: () => boolean,
     report: Effect.Effect<void>,
-    troubles: (() => DatabaseError | undefined) | undefined
+    troubles: () => DatabaseError | undefined
   ): Effect.Effect<void, DatabaseError> {
     return Effect.suspend(() => {
       const { turn } = this.ended
       if (isDone()) return report
-      const error = this.refusal() ?? this.failing ?? troubles?.()
+      const error = this.refusal() ?? troubles()
       if (error !== undefined) return Effect.fail(error)
       return Effect.andThen(
         report,
@@ -329,12 +341,13 @@ export class KeyRotation {
     return Effect.suspend(() => {
       if (error.reason._tag === "Closed") return Effect.void
       if (error.reason._tag === "Poisoned") this.parts.committer.poison(error)
+      this.failures += 1
+      this.ended.wakeAll()
       // What is damaged or left over is found with every look.
       if (this.failing?.message === error.message) return Effect.void
       const first = this.failing === undefined
       this.failing = error
       this.counters.keyRotationFailures += 1
-      this.ended.wakeAll()
       return first ? Effect.logWarning(`Strata: a rotation of the data key failed: ${error.message}`) : Effect.void
     })
   }
