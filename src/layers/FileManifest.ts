@@ -47,9 +47,9 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
   Effect.gen(function* () {
     const { path: directory } = yield* Directory
     const { create, manifestBytesMax, readOnly } = yield* Options
+    const compression = yield* compressionOf(yield* Compression)
     const place = { disk: yield* Disk, directory, readOnly }
     const { parents, state } = yield* openDirectory({ ...place, create })
-    const compression = yield* compressionOf(yield* Compression)
     const encryption = withKnownCodecs(yield* attachEncryption(place, state), compression.known)
     const parts = { ...place, encryption, manifestBytesMax }
     const { loaded, torn } = yield* searchManifest(parts, state)
