@@ -60,6 +60,39 @@ export const parsed = (text: string, notation: Notation): Uint8Array | undefined
   return Result.getOrElse(Hex.decode(text.toLowerCase()), () => undefined)
 }
 
+/** Reads hexadecimal that comes in pieces, as `parsed` does of a text that is trimmed. What it is not is undefined. */
+export class HexReader {
+  // Its own: it holds a character of which not all bytes have come.
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+  #begun = false
+  /** A digit without its second, and a blank for the white space behind it, which may be at the end only. */
+  #held = ""
+
+  push(piece: Uint8Array): Uint8Array | undefined {
+    return this.#take(() => this.#decoder.decode(piece, { stream: true }))
+  }
+
+  end(): Uint8Array | undefined {
+    const last = this.#take(() => this.#decoder.decode())
+    return this.#held.trim() === "" ? last : undefined
+  }
+
+  #take(decode: () => string): Uint8Array | undefined {
+    let text: string
+    try {
+      text = this.#held + decode()
+    } catch {
+      return undefined
+    }
+    if (!this.#begun) text = text.trimStart()
+    const digits = text.trimEnd()
+    this.#begun ||= digits !== ""
+    const pairsEnd = digits.length - (digits.length % 2)
+    this.#held = `${digits.slice(pairsEnd)}${digits.length < text.length ? " " : ""}`
+    return parsed(digits.slice(0, pairsEnd), "hex")
+  }
+}
+
 const jsonText = (bytes: Uint8Array, notation: Notation): readonly [text: string, encoding: string] => {
   if (notation === "hex") return [Hex.encode(bytes), "hex"]
   const text = utf8(bytes)
