@@ -10,6 +10,7 @@
 import * as Base64 from "effect/encoding/Base64"
 import * as Hex from "effect/encoding/Hex"
 import * as Result from "effect/Result"
+import { concatBytes } from "../internal/format/bytes.ts"
 import type { Entry } from "../services/Database.ts"
 
 /** How keys and values are written, on the command line and in the output. */
@@ -38,7 +39,8 @@ const unprintable = /[\\\u0000-\u001f\u007f-\u009f]/g
 const escapeCharacter = (character: string): string =>
   short[character] ?? Array.from(encoder.encode(character), escapeByte).join("")
 
-const escapeBinary = (bytes: Uint8Array): string => {
+/** Of bytes that are not UTF-8, or of a part of them. */
+export const escapeBinary = (bytes: Uint8Array): string => {
   let out = ""
   for (const byte of bytes) {
     const character = String.fromCharCode(byte)
@@ -47,11 +49,14 @@ const escapeBinary = (bytes: Uint8Array): string => {
   return out
 }
 
+/** Of bytes that are UTF-8, or of a part of them. */
+export const escapeText = (text: string): string => text.replace(unprintable, escapeCharacter)
+
 /** One line's worth of text for any bytes. */
 export const printed = (bytes: Uint8Array, notation: Notation): string => {
   if (notation === "hex") return Hex.encode(bytes)
   const text = utf8(bytes)
-  return text === undefined ? escapeBinary(bytes) : text.replace(unprintable, escapeCharacter)
+  return text === undefined ? escapeBinary(bytes) : escapeText(text)
 }
 
 /** What the user wrote as bytes, or undefined if it is not in that notation. */
@@ -93,6 +98,23 @@ export class HexReader {
   }
 }
 
+/** Writes bytes that come in pieces as one base64 text. */
+export class Base64Writer {
+  /** What does not make three bytes yet. */
+  #held: Uint8Array = new Uint8Array(0)
+
+  push(piece: Uint8Array): string {
+    const bytes = concatBytes([this.#held, piece])
+    const whole = bytes.length - (bytes.length % 3)
+    this.#held = bytes.slice(whole)
+    return Base64.encode(bytes.subarray(0, whole))
+  }
+
+  end(): string {
+    return Base64.encode(this.#held)
+  }
+}
+
 const jsonText = (bytes: Uint8Array, notation: Notation): readonly [text: string, encoding: string] => {
   if (notation === "hex") return [Hex.encode(bytes), "hex"]
   const text = utf8(bytes)
@@ -104,14 +126,19 @@ export const keyJson = (bytes: Uint8Array, notation: Notation): Readonly<Record<
   return { key, keyEncoding }
 }
 
+/** What there is beside key and value. */
+export const restJson = (entry: Omit<Entry, "key" | "value">): Readonly<Record<string, unknown>> => ({
+  sequence: entry.sequence,
+  expiresAt: entry.expiresAt ?? null,
+  userMeta: entry.userMeta
+})
+
 export const entryJson = (entry: Entry, notation: Notation): Readonly<Record<string, unknown>> => {
   const [value, valueEncoding] = jsonText(entry.value, notation)
   return {
     ...keyJson(entry.key, notation),
     value,
     valueEncoding,
-    sequence: entry.sequence,
-    expiresAt: entry.expiresAt ?? null,
-    userMeta: entry.userMeta
+    ...restJson(entry)
   }
 }

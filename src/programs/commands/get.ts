@@ -1,6 +1,5 @@
 // `strata get KEY`: the value's bytes, exactly; on a terminal a line feed follows, so that the prompt starts on a line
 // of its own. They are written piece by piece: of a long value with damage, exit code 1, what is before it comes out.
-// As JSON it is whole in memory.
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -9,8 +8,9 @@ import * as Stream from "effect/Stream"
 import { Database } from "../../services/Database.ts"
 import { Negative } from "../failure.ts"
 import * as Flags from "../flags.ts"
-import { write, writeJson } from "../output.ts"
-import { entryJson, printed } from "../text.ts"
+import { lines } from "../lineText.ts"
+import { write } from "../output.ts"
+import { printed } from "../text.ts"
 
 const orNotFound = Effect.fnUntraced(function* <A>(input: { readonly key: string }, found: A | undefined) {
   if (found !== undefined) return found
@@ -34,8 +34,11 @@ export const get = Command.make(
     const notation = Flags.notationOf(input)
     const key = yield* Flags.bytesOf(input.key, notation)
     if (input.json) {
-      const entry = yield* orNotFound(input, yield* database.getEntry(key))
-      return yield* writeJson(entryJson(entry, notation))
+      const snapshot = yield* database.snapshot
+      const cursor = yield* snapshot.cursor({ lazy: true })
+      yield* cursor.seekExact(key)
+      const entry = yield* orNotFound(input, cursor.lazyEntry)
+      return yield* write(lines(snapshot, Stream.succeed(entry), { notation, json: true }))
     }
     const pieces = yield* orNotFound(input, yield* database.getStream(key))
     if (input.hex) return yield* writeHex(pieces)
