@@ -7,74 +7,26 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
-import type { FaultRule } from "../src/layers/SimFaults.ts"
-import { faultRun } from "./support/faultRun.ts"
-import { canonical, type Workload } from "./support/faultSession.ts"
+import { type Strikes, strikeAll } from "./support/faultCases.ts"
+import { canonical } from "./support/faultSession.ts"
 import { valueWorkload } from "./support/faultValues.ts"
 import { contentsOf, smallOptions } from "./support/opened.ts"
 import { contentsAfter, crashOf, nothingKept, reasonOf, simulate, stateOf, using } from "./support/scenario.ts"
 
 const selection = process.env.STRATA_FAULTS ?? "1"
-const seed = Number(process.env.STRATA_SEED ?? 1)
-const stride = selection === "all" ? 1 : Number(selection)
-
-const codes = ["EIO", "ENOSPC", "EMFILE", "EACCES", "EROFS"] as const
-
-type Variant = Pick<FaultRule, "bytesAccepted" | "syncModel">
-type Case = FaultRule & { readonly at: number }
-
-/** What a failing call may have done. */
-const variantsOf = (operation: string, path: string): ReadonlyArray<Variant> => {
-  if (operation === "append") return [0, 20, Number.POSITIVE_INFINITY].map((bytesAccepted) => ({ bytesAccepted }))
-  // Whose name in the parent is given up by the system, and shown all the same, has no way to notice it later.
-  if (operation === "syncDirectory" && path.endsWith("/..")) return [{ syncModel: "written" }]
-  if (operation !== "sync" && operation !== "syncDirectory") return [{}]
-  return (["dropped", "reverted", "written"] as const).map((syncModel) => ({ syncModel }))
-}
-
-const casesOf = ({ index: at, operation, path }: SimDisk.OperationRecord): ReadonlyArray<Case> => {
-  const variants = variantsOf(operation, path)
-  if (selection === "all") {
-    return codes.flatMap((code) =>
-      [false, true].flatMap((sticky) => variants.map((variant) => ({ at, code, sticky, ...variant })))
-    )
-  }
-  const code = (turn: number) => codes[(at + turn) % codes.length]!
-  return [
-    ...variants.map((variant, turn) => ({ at, code: code(turn), sticky: false, ...variant })),
-    { at, code: code(3), sticky: true, ...variants[at % variants.length] }
-  ]
-}
-
-const strikeAll = (workload: Workload) => (): void => {
-  const clean = faultRun(seed, undefined, workload)
-  assert.deepStrictEqual(clean.failures, [])
-  const again = faultRun(seed, undefined, workload)
-  assert.deepStrictEqual(again.log, clean.log, "the same seed is the same run")
-  const cases = clean.log
-    .filter((call) => selection === "all" || workload.strikes(call))
-    .flatMap(casesOf)
-    .filter((_, index) => index % stride === 0)
-  let noticed = 0
-  for (const rule of cases) {
-    const { operation, path } = clean.log[rule.at]!
-    const told = JSON.stringify({ ...rule, bytesAccepted: `${rule.bytesAccepted}` })
-    const name = `seed ${seed}: ${operation} ${path} ${told}`
-    try {
-      const run = faultRun(seed, rule, workload)
-      assert.strictEqual(run.log[rule.at]?.operation, operation, "the runs part before the fault")
-      if (run.failures.length > 0) noticed += 1
-    } catch (error) {
-      throw new Error(name, { cause: error })
-    }
-  }
-  console.log(`calls: ${clean.log.length}; faults: ${cases.length}, of which ${noticed} were noticed by the caller`)
+const strikes: Strikes = {
+  seed: Number(process.env.STRATA_SEED ?? 1),
+  selection: selection === "all" ? "all" : Number(selection)
 }
 
 describe("an error of the disk", () => {
-  it("at any call is a typed error or none, and loses nothing", strikeAll(canonical), 1_800_000)
+  it("at any call is a typed error or none, and loses nothing", () => strikeAll(canonical, strikes), 1_800_000)
 
-  it("at any call about value files is a typed error or none, and loses nothing", strikeAll(valueWorkload), 1_800_000)
+  it(
+    "at any call about value files is a typed error or none, and loses nothing",
+    () => strikeAll(valueWorkload, strikes),
+    1_800_000
+  )
 })
 
 const keysOf = (count: number, prefix: string) =>

@@ -7,12 +7,10 @@ import { DatabaseError } from "../src/services/DatabaseError.ts"
 import type { OptionsInput } from "../src/services/Options.ts"
 import {
   closedAfter,
-  contentsAfter,
   flipped,
   type Image,
   numbered,
   pathsOf,
-  refusalOf,
   simulate,
   textOf,
   using,
@@ -22,7 +20,6 @@ import { longValue, separatedOptions, streamed, valueOptions } from "./support/v
 
 const keys = numbered(9)
 const value = (key: string): string => longValue(key, 30 + 10 * (Number(key.slice(-1)) % 5))
-const expected = Object.fromEntries(keys.map((key) => [key, value(key)]))
 
 /** Two values of a file each, and two files of several. The last keys are in the log only, or a commit's own file. */
 const closedWith = (options: OptionsInput): Image =>
@@ -186,26 +183,5 @@ describe("a value file", () => {
         }
       }
     })
-  }
-})
-
-describe("a database with value files", () => {
-  for (const [mode, options] of modes) {
-    it(`has no byte in which a flipped bit gives a wrong value (${mode})`, () => {
-      const image = closedWith(options)
-      const readOnly = { ...options, readOnly: true }
-      for (const [path, bytes] of image) {
-        for (let offset = 0; offset < bytes.length; offset += 3) {
-          const damaged = withFiles(image, { [path]: flipped(bytes, offset, 1 << (offset % 8)) })
-          const reason = refusalOf(damaged, readOnly)
-          if (reason === undefined) {
-            assert.deepStrictEqual(contentsAfter(damaged, readOnly), expected, `${path}:${offset}`)
-            continue
-          }
-          assert.include(["Corruption", "Unsupported"], reason._tag, `${path}:${offset}: ${reason.message}`)
-          assert.include(reason.message, path.slice(path.lastIndexOf("/") + 1), `${path}:${offset}`)
-        }
-      }
-    }, 300_000)
   }
 })

@@ -10,6 +10,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import { writeCopy } from "../internal/engine/checkpoint.ts"
 import { attachEncryption } from "../internal/engine/attachEncryption.ts"
 import { checkCodecs, codecRowsOf, compressionOf, withKnownCodecs } from "../internal/engine/compression.ts"
@@ -18,6 +19,7 @@ import { reasonsOf, searchManifest } from "../internal/engine/manifestReader.ts"
 import { ManifestWriter } from "../internal/engine/manifestWriter.ts"
 import { OlderFiles } from "../internal/engine/olderFiles.ts"
 import { randomBytes } from "../internal/engine/randomId.ts"
+import { epochIdBytes } from "../internal/format/manifestEdit.ts"
 import { noFacts } from "../internal/structure/manifestState.ts"
 import { Compression } from "../services/Compression.ts"
 import type { DatabaseError } from "../services/DatabaseError.ts"
@@ -45,9 +47,9 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
   Effect.gen(function* () {
     const { path: directory } = yield* Directory
     const { create, manifestBytesMax, readOnly } = yield* Options
+    const compression = yield* compressionOf(yield* Compression)
     const place = { disk: yield* Disk, directory, readOnly }
     const { parents, state } = yield* openDirectory({ ...place, create })
-    const compression = yield* compressionOf(yield* Compression)
     const encryption = withKnownCodecs(yield* attachEncryption(place, state), compression.known)
     const parts = { ...place, encryption, manifestBytesMax }
     const { loaded, torn } = yield* searchManifest(parts, state)
@@ -62,6 +64,7 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
       parts,
       ids,
       facts: loaded?.facts ?? { ...noFacts, encryptionName: parts.encryption.name },
+      epochIdNext: encryption.newFileId(yield* Random.Random).slice(0, epochIdBytes),
       codecs: codecRowsOf(compression),
       directory: state,
       parents,
@@ -76,6 +79,7 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
       compression,
       state: () => ({ ...ids, ...writer.facts }),
       epochNext: writer.epochNext,
+      epochIdNext: writer.epochIdNext,
       allocateFileNumber: () => writer.allocate(),
       begin: (change) => writer.begin(change),
       publish: (change) => writer.publish(change),
@@ -93,7 +97,7 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
         }),
       changeKeys: (change) => writer.changeKeys(change),
       rewrite: writer.rewrite,
-      oldestKey: (numberMin) => older.oldest({ generation: parts.encryption.keyGeneration(), numberMin }),
+      olderFiles: (numberMin) => older.find({ generation: parts.encryption.keyGeneration(), numberMin }),
       ifSound: (effect) => writer.ifSound(effect),
       bytes: () => writer.bytes(),
       bytesWritten: () => writer.bytesWritten()

@@ -50,7 +50,7 @@ export const layerNoDeps: Layer.Layer<ValueLog, never, Disk | Manifest | BlockCa
       remove: (meta) => files.remove(meta),
       create: createValueFile({ ...own, spare: [] }),
       syncNames: fromDisk(names.run),
-      find: (number) => Effect.map(findValueFile(own, number), (meta) => files.handle(meta)),
+      find: (number, fileTag) => Effect.map(findValueFile(own, { number, fileTag }), (meta) => files.handle(meta)),
       openFiles: () => open.openCount,
       verify: (meta) => verifyValueFile(parts, meta)
     })

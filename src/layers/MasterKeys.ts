@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { KeyEncryptionKey } from "../internal/engine/dataKeys.ts"
 import type { Entropy } from "../internal/engine/entropy.ts"
-import { type Key, keyBytes, keyOf } from "../internal/format/cipher.ts"
+import { equalSecrets, type Key, keyBytes, keyOf, withBytesOf } from "../internal/format/cipher.ts"
 import { type KeyDerivation, providerKeyIdBytesMax, providerWrappedBytesMax } from "../internal/format/keyDerivation.ts"
 import { type DatabaseError, EncryptionKeyMismatch, fail, invalid } from "../services/DatabaseError.ts"
 import type { MasterKey } from "../services/Encryption.ts"
@@ -60,7 +60,10 @@ export const checkMaster = (master: MasterKey): Effect.Effect<void, DatabaseErro
     : Effect.fail(invalid(`the id of a provider's key has at most ${providerKeyIdBytesMax} bytes`))
 }
 
-const rawKey = ({ key }: Raw): Key => keyOf(Redacted.value(key).slice())
+// A copy, which `slice` of a `Buffer` is not: what a key is made of is wiped, and the user's is not ours.
+const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
+
+const rawKey = ({ key }: Raw): Key => keyOf(copyOf(Redacted.value(key)))
 
 /**
  * A key-encryption key for a keyring that is yet to be written.
@@ -90,19 +93,25 @@ export const newKeyEncryptionKey = Effect.fnUntraced(function* (
 
 const wrapped = Effect.fnUntraced(function* ({ provider }: Provider, entropy: Entropy) {
   const bytes = entropy.bytes(keyBytes)
-  // The provider has its own to do with as it likes.
-  const given = bytes.slice()
+  // The provider has its own to do with as it likes: what it returns may be the same array.
+  const given = copyOf(bytes)
   const key = keyOf(bytes)
-  const wrapping = Effect.suspend(() => provider.wrap(given))
   const wrappedKey = yield* Effect.ensuring(
-    wrapping,
+    Effect.map(
+      Effect.suspend(() => provider.wrap(given)),
+      copyOf
+    ),
     Effect.sync(() => given.fill(0))
   )
-  if (wrappedKey.length <= providerWrappedBytesMax) {
-    const derivation: KeyDerivation = { _tag: "Provider", keyId: provider.keyId, wrappedKey: wrappedKey.slice() }
-    return { key, derivation } satisfies KeyEncryptionKey
+  if (wrappedKey.length > providerWrappedBytesMax) {
+    return yield* invalid(`the provider wrapped a key in more than ${providerWrappedBytesMax} bytes`)
   }
-  return yield* invalid(`the provider wrapped a key in more than ${providerWrappedBytesMax} bytes`)
+  // Before anything hangs on it.
+  if (!sameKey(yield* unwrapped(provider, wrappedKey), key)) {
+    return yield* invalid("the provider does not unwrap what it has wrapped; nothing was encrypted with its key")
+  }
+  const derivation: KeyDerivation = { _tag: "Provider", keyId: provider.keyId, wrappedKey }
+  return { key, derivation } satisfies KeyEncryptionKey
 })
 
 /**
@@ -127,12 +136,25 @@ export const foundKeyEncryptionKey = Effect.fnUntraced(function* (
     if (provider.keyId !== keyId) {
       return yield* mismatch(`the keyring in ${directory} is the provider's key ${keyId}'s, not ${provider.keyId}'s`)
     }
-    const bytes = yield* provider.unwrap(wrappedKey.slice())
-    if (bytes.length === keyBytes) return { key: keyOf(bytes), derivation }
+    const key = yield* unwrapped(provider, wrappedKey)
+    if (key !== undefined) return { key, derivation }
     return yield* mismatch(`the provider unwrapped no key of the keyring in ${directory}`)
   }
   return yield* mismatch(`${directory} opens with ${words[derivation._tag]}, and ${words[master._tag]} was given`)
 })
+
+/** `undefined` if it is no key. */
+const unwrapped = (
+  provider: Provider["provider"],
+  wrappedKey: Uint8Array
+): Effect.Effect<Key | undefined, DatabaseError> =>
+  Effect.map(
+    Effect.suspend(() => provider.unwrap(copyOf(wrappedKey))),
+    (bytes) => (bytes.length === keyBytes ? keyOf(bytes) : undefined)
+  )
+
+const sameKey = (found: Key | undefined, key: Key): boolean =>
+  found !== undefined && withBytesOf(found, (a) => withBytesOf(key, (b) => equalSecrets(a, b)))
 
 const words = {
   Raw: "a raw key",

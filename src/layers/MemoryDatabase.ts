@@ -16,12 +16,12 @@ import * as NoEncryption from "./NoEncryption.ts"
 const arenaBytes = 1024 * 1024
 
 /**
- * Any of the options, and how the files in memory are sealed.
+ * Any of the options, and how the files in memory are sealed and compressed.
  *
  * @since 0.1.0
  * @category models
  */
-export type MemoryOptions = OptionsInput & Pick<LsmDatabase.Location, "encryption">
+export type MemoryOptions = OptionsInput & Pick<LsmDatabase.Location, "encryption" | "compression">
 
 /**
  * An empty database. Every layer value is a database of its own.
@@ -31,9 +31,9 @@ export type MemoryOptions = OptionsInput & Pick<LsmDatabase.Location, "encryptio
  */
 export const layer = (options: MemoryOptions = {}): Layer.Layer<Database | Maintenance, DatabaseError> =>
   Layer.suspend(() => {
-    const { encryption = NoEncryption.layer, ...input } = options
+    const { compression = Layer.empty, encryption = NoEncryption.layer, ...input } = options
     // A ballast would take the memory that it is to keep free.
     return LsmDatabase.layerWith({ arenaBytes, ballastBytesMax: 0, ...input, directory: "/memory" }).pipe(
-      Layer.provide([MemoryDisk.make().layer, encryption])
+      Layer.provide([MemoryDisk.make().layer, encryption, compression])
     )
   })

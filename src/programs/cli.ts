@@ -2,17 +2,23 @@
 // by its flags.
 //
 //   creating   set, import                             there is a database afterwards
-//   writing    remove, flush, compact, gc, checkpoint  takes the lock of one that is there
-//   reading    get, scan, count, stats, verify         takes none, changes nothing on disk, fails beside a live writer
+//   writing    remove, flush, compact, gc, checkpoint,  takes the lock of one that is there
+//              rotate
+//   reading    get, scan, count, stats, verify          takes none, changes no file, fails beside a live writer
 //
-// Exit codes: 0 done; 1 not done, with a line on standard error; 130 interrupted.
+// Each takes the key of an encrypted database (keys.ts).
+//
+// Exit codes: 0 done; 1 not done, with a line on standard error; 130 interrupted. Of what is not done, these have codes
+// of their own: 3 the database is encrypted and no key was given; 4 the key is not the database's; 5 a key was given
+// and the database is not encrypted; 6 the files were tampered with (to `verify` that is a finding, and 1).
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import type { Database } from "../services/Database.ts"
 import type { DatabaseError } from "../services/DatabaseError.ts"
+import type { Encryption, MasterKey } from "../services/Encryption.ts"
 import type { Maintenance } from "../services/Maintenance.ts"
 import type { OptionsInput } from "../services/Options.ts"
 import { checkpoint } from "./commands/checkpoint.ts"
@@ -22,31 +28,47 @@ import { flush } from "./commands/flush.ts"
 import { gc } from "./commands/gc.ts"
 import { get } from "./commands/get.ts"
 import { importCommand } from "./commands/import.ts"
+import { rotate } from "./commands/rotate.ts"
 import { remove } from "./commands/remove.ts"
 import { scan } from "./commands/scan.ts"
 import { set } from "./commands/set.ts"
 import { stats } from "./commands/stats.ts"
 import * as Verify from "./commands/verify.ts"
-import { failureText, Negative } from "./failure.ts"
+import { failureText, negativeFor } from "./failure.ts"
+import * as Keys from "./keys.ts"
 
 export interface Cli {
   readonly version: string
   /** Opens the database in a directory. */
   readonly open: (
-    location: OptionsInput & { readonly directory: string }
+    location: OptionsInput & {
+      readonly directory: string
+      readonly encryption?: Layer.Layer<Encryption, DatabaseError>
+    }
   ) => Layer.Layer<Database | Maintenance, DatabaseError>
+  /** With this key. */
+  readonly encryption: (master: MasterKey) => Layer.Layer<Encryption, DatabaseError>
 }
 
 interface Input {
   readonly db: string
 }
 
-const strata = (open: Cli["open"]) => {
-  const reading = ({ db }: Input) => open({ directory: db, readOnly: true, create: false })
-  const writing = ({ db }: Input) => open({ directory: db, create: false })
-  const creating = ({ db }: Input) => open({ directory: db })
-  return Command.make("strata").pipe(
+const strata = ({ encryption, open }: Cli) => {
+  const root = Command.make("strata").pipe(
     Command.withDescription("Read and write a Strata database"),
+    Command.withSharedFlags(Keys.keyFlags)
+  )
+  const opened = (location: Parameters<Cli["open"]>[0]) =>
+    Layer.unwrap(
+      Effect.map(Effect.flatMap(root, Keys.masterKey), (key) =>
+        open(key === undefined ? location : { ...location, encryption: encryption(key) })
+      )
+    )
+  const reading = ({ db }: Input) => opened({ directory: db, readOnly: true, create: false })
+  const writing = ({ db }: Input) => opened({ directory: db, create: false })
+  const creating = ({ db }: Input) => opened({ directory: db })
+  return root.pipe(
     Command.withSubcommands([
       Command.provide(get, reading),
       Command.provide(set, creating),
@@ -58,6 +80,7 @@ const strata = (open: Cli["open"]) => {
       Command.provide(compact, writing),
       Command.provide(gc, writing),
       Command.provide(checkpoint, writing),
+      Command.provide(rotate, writing),
       Command.provide(stats, reading),
       // Damage that stops the opening is a finding too.
       Command.withHandler(Verify.verify, (input) =>
@@ -74,11 +97,11 @@ const strata = (open: Cli["open"]) => {
 }
 
 /** Runs the command that the arguments name. Whatever fails has been printed. */
-export const run = ({ open, version }: Cli) =>
-  Command.run(strata(open), { version }).pipe(
+export const run = (cli: Cli) =>
+  Command.run(strata(cli), { version: cli.version }).pipe(
     Effect.catchTag("OutputClosed", () => Effect.void),
     Effect.catchTag(["CommandFailed", "DatabaseError"], (error) =>
-      Effect.andThen(Console.error(`strata: ${failureText(error)}`), Effect.fail(new Negative()))
+      Effect.andThen(Console.error(`strata: ${failureText(error)}`), Effect.fail(negativeFor(error)))
     ),
     // Standard output is for what was asked; `--log-level` shows more than warnings.
     Effect.provideService(References.LogToStderr, true),

@@ -14,7 +14,25 @@ export class CommandFailed extends Data.TaggedError("CommandFailed")<{ readonly 
 /** The command has said all there is to say, and its answer is no. `runMain` sets the exit code and logs nothing. */
 export class Negative extends Data.TaggedError("Negative")<{}> {
   override readonly [Runtime.errorReported] = false
+  override readonly [Runtime.errorExitCode]: number
+
+  constructor(exitCode = 1) {
+    super()
+    this[Runtime.errorExitCode] = exitCode
+  }
 }
+
+/** What scripts tell apart: another key helps, or none does. */
+const exitCodes: Readonly<Record<string, number>> = {
+  EncryptionKeyRequired: 3,
+  EncryptionKeyMismatch: 4,
+  NotEncrypted: 5,
+  Tampered: 6
+}
+
+/** The end of a command that was stopped by this, which was told. */
+export const negativeFor = (error: CommandFailed | DatabaseError): Negative =>
+  new Negative(error._tag === "CommandFailed" ? 1 : exitCodes[error.reason._tag])
 
 /** The reader of standard output went away, as `head` does when it has enough. No failure: the command just stops. */
 export class OutputClosed extends Data.TaggedError("OutputClosed")<{}> {}
@@ -57,6 +75,7 @@ export const damageText = ({ file, message, offset }: Damage): string => {
 /** What happened and where, without the reason's tag. */
 export const databaseText = ({ reason }: DatabaseError): string => {
   if (isDamage(reason)) return damageText(reason)
+  if (reason._tag === "EncryptionKeyRequired") return `${reason.message} (--key-file, --passphrase-file or STRATA_KEY)`
   if (reason._tag !== "Locked" || reason.pid === undefined) return reason.message
   const since =
     reason.startedAtMillis === undefined

@@ -6,11 +6,13 @@ import { enableCompileCache } from "node:module"
 
 enableCompileCache()
 
-const [Effect, NodeRuntime, NodeServices, LsmDatabase, Cli] = await Promise.all([
+const [Effect, NodeRuntime, NodeServices, LsmDatabase, AeadEncryption, InstalledCompression, Cli] = await Promise.all([
   import("effect/Effect"),
   import("@effect/platform-node/NodeRuntime"),
   import("@effect/platform-node/NodeServices"),
   import("../layers/LsmDatabase.ts"),
+  import("../layers/AeadEncryption.ts"),
+  import("../layers/InstalledCompression.ts"),
   import("./cli.ts")
 ])
 
@@ -19,4 +21,8 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
   readonly version: string
 }
 
-Cli.run({ version, open: LsmDatabase.layer }).pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)
+Cli.run({
+  version,
+  open: (location) => LsmDatabase.layer({ ...location, compression: InstalledCompression.layer }),
+  encryption: (master) => AeadEncryption.layerWith({ master })
+}).pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)

@@ -175,6 +175,16 @@ export type MasterKey =
   | { readonly _tag: "Provider"; readonly provider: KeyProviderService }
 
 /**
+ * A master key that is ready to wrap data keys. Its maker alone knows what is in it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PreparedMaster {
+  readonly kind: KeyFacts["masterKind"]
+}
+
+/**
  * Changes of the keys of one open database. Each is durable when it returns.
  *
  * One that fails poisons nothing and may be tried again; but what it was to write may be what the next open finds. Of a
@@ -185,8 +195,10 @@ export type MasterKey =
  */
 export interface KeyControl {
   readonly facts: () => KeyFacts
+  /** What of a new master key takes long: a passphrase is stretched, a provider asked. Changes nothing. */
+  readonly prepareMaster: (to: MasterKey) => Effect.Effect<PreparedMaster, DatabaseError>
   /** From then on the old master key opens nothing any more. */
-  readonly rotateMaster: (to: MasterKey, allocate: Allocate) => Effect.Effect<void, DatabaseError>
+  readonly rotateMaster: (to: PreparedMaster, allocate: Allocate) => Effect.Effect<void, DatabaseError>
   /** A new data key, from then on `keyGeneration()`. Returns its generation. */
   readonly addDataKey: (at: { readonly sequence: number }, allocate: Allocate) => Effect.Effect<number, DatabaseError>
   /** Forgets the generations below. Of the current one: a defect. */

@@ -9,7 +9,8 @@ import type { DatabaseError } from "./DatabaseError.ts"
 
 /**
  * Wraps the random key that a keyring's data keys are wrapped with (an envelope). Asked when a database is created or
- * opened, and when its master key is rotated; never for a read or a write.
+ * opened, and when its master key is rotated (a new key is wrapped, and unwrapped at once to see that it can be); never
+ * for a read or a write.
  *
  * Invariants:
  * 1. `unwrap` returns exactly what `wrap` was given, or fails.
@@ -25,7 +26,7 @@ export class KeyProvider extends Context.Service<
     readonly keyId: string
     /** The argument is wiped when it completes. */
     readonly wrap: (key: Uint8Array) => Effect.Effect<Uint8Array, DatabaseError>
-    /** The result is wiped when it has been used. */
+    /** The result is wiped when it has been used: give out a copy. */
     readonly unwrap: (wrapped: Uint8Array) => Effect.Effect<Uint8Array, DatabaseError>
   }
 >()("strata/KeyProvider") {}

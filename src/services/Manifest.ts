@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { FileCompression } from "./Compression.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
-import type { Allocate, FileEncryption, KeyControl } from "./Encryption.ts"
+import type { Allocate, FileEncryption, FileKind, KeyControl } from "./Encryption.ts"
 
 /**
  * How much of the values of one logical value file the entries of a table name.
@@ -105,6 +105,8 @@ export interface ManifestState {
   readonly incarnation: Uint8Array
   /** Counts the opens for writing. Log segments of a later epoch belong to an open that was not finished. */
   readonly epoch: number
+  /** What the file ids of the epoch's log segments end with: those of a copy that went its own way do not. */
+  readonly epochId: Uint8Array | undefined
   readonly encryptionName: string
   /** In no particular order. */
   readonly tables: ReadonlyArray<TableMeta>
@@ -120,6 +122,20 @@ export interface ManifestState {
   /** Log frames up to this one are known to be on disk. */
   readonly lsnDurable: number
   readonly cleanShutdown: { readonly lastLsn: number; readonly lastSequence: number } | undefined
+}
+
+/**
+ * A file of the directory, by its header.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OlderFile {
+  readonly kind: FileKind
+  readonly name: string
+  readonly number: number
+  /** Of the data key that it is sealed with. */
+  readonly keyGeneration: number
 }
 
 /**
@@ -174,6 +190,8 @@ export class Manifest extends Context.Service<
     readonly state: () => ManifestState
     /** The epoch that `begin` starts, or has started. */
     readonly epochNext: number
+    /** 16 bytes of its own. */
+    readonly epochIdNext: Uint8Array
     readonly allocateFileNumber: () => number
     /**
      * Publishes the state and the change as a new manifest with a new marker, as the epoch `epochNext`. Once, when
@@ -214,11 +232,10 @@ export class Manifest extends Context.Service<
      */
     readonly rewrite: Effect.Effect<void, DatabaseError>
     /**
-     * The oldest generation of the data key that any file of the directory is sealed with, whether the state names it
-     * or not. A file that is not far enough to tell counts as older than all, unless its number is `numberMin` or
-     * above.
+     * The files of the directory that are not sealed with the newest data key, whether the state names them or not.
+     * One that is not far enough to tell has generation 0, unless its number is `numberMin` or above.
      */
-    readonly oldestKey: (numberMin: number) => Effect.Effect<number, DatabaseError>
+    readonly olderFiles: (numberMin: number) => Effect.Effect<ReadonlyArray<OlderFile>, DatabaseError>
     /**
      * Runs the effect in turn with `publish`, and not at all after a failed sync: then nobody knows which files a crash
      * would leave live. For removing what no state names.

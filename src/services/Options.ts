@@ -69,7 +69,7 @@ const fields = {
   valueFileBytesMax: bytes(64, 1024 * 1024 * 1024),
   /** Target of a block of a table, before it is compressed. Default 4 KiB. */
   blockBytes: bytes(64, blockBytesMax),
-  /** The same of the bottom level where that is compressed: longer blocks get shorter. Default four times as long. */
+  /** The same of the bottom level while blocks get shorter there by its codec. Default four times `blockBytes`. */
   bottomBlockBytes: Schema.UndefinedOr(bytes(64, blockBytesMax)),
   /** Default 10, about 1 % false positives; 0 writes no filters. */
   filterBitsPerKey: count(0, 32),

@@ -22,6 +22,8 @@ export interface ValueHandle {
   readonly index: number
   /** Of the value, in bytes. */
   readonly length: number
+  /** Tells the file from others that might stand under its name; of a value that was written before its commit. */
+  readonly fileTag?: number | undefined
 }
 
 /**
@@ -88,6 +90,8 @@ export interface ValueFile {
 export interface ValueWriter {
   /** The logical id that handles of its values name. */
   readonly id: number
+  /** And the tag. */
+  readonly fileTag: number
   /** Of the file so far. */
   readonly bytes: number
   /** Begins a value, of the key and whatever sequence its commit will have, and returns its index. */
@@ -142,9 +146,9 @@ export class ValueLog extends Context.Service<
     readonly syncNames: Effect.Effect<void, DatabaseError>
     /**
      * The value file of this number, which a commit in the log names and the manifest does not. A missing one is
-     * `Corruption`, or `Stale` in a read-only database.
+     * `Corruption`, or `Stale` in a read-only database; one of another tag is damage.
      */
-    readonly find: (number: number) => Effect.Effect<ValueFile, DatabaseError>
+    readonly find: (number: number, fileTag?: number | undefined) => Effect.Effect<ValueFile, DatabaseError>
     /** How many files are open, those of tables with them: one bound holds for both. */
     readonly openFiles: () => number
     /** Reads the whole file and reports what is wrong with it. */

@@ -12,7 +12,14 @@ import { type DatabaseError, fail, Invalid } from "../../src/services/DatabaseEr
 import type { DiskService } from "../../src/services/Disk.ts"
 import { Encryption, type MasterKey } from "../../src/services/Encryption.ts"
 import { encryptionSuite } from "../suites/encryptionSuite.ts"
-import { cheapCosts, CountingCipher, passphraseMaster, providerMaster, rawMaster } from "../support/encryption.ts"
+import {
+  cheapCosts,
+  CountingCipher,
+  passphraseMaster,
+  providerMaster,
+  rawMaster,
+  rotated
+} from "../support/encryption.ts"
 import { reasonOf, tagOf } from "../support/fileSession.ts"
 import { attach, attachTag, begun, directory, keep, opens, ringBytes, ringNames } from "../support/keyChanges.ts"
 
@@ -94,23 +101,53 @@ describe("master keys", () => {
       for (const master of [raw(0), raw(16), raw(31), raw(33), raw(64), passphraseMaster(""), long]) {
         const built = Effect.scoped(Layer.build(AeadEncryption.layerWith({ master })))
         assert.strictEqual(yield* tagOf(built), "Invalid")
-        assert.strictEqual(yield* tagOf(keys.rotateMaster(master, allocate)), "Invalid")
+        assert.strictEqual(yield* tagOf(rotated(keys, master, allocate)), "Invalid")
       }
       assert.strictEqual(keys.facts().ringNumber, 1)
     })
   )
 
-  it.live("a provider is asked once when a database is created, once when it is opened, and never for files", () =>
+  it.live("a provider is asked when a database is created, once when it is opened, and never for files", () =>
     Effect.gen(function* () {
       const asked: Array<string> = []
       const keyed = yield* begun(providerMaster("a", asked))
       yield* keep(keyed, 1)
       yield* keyed.keys.addDataKey({ sequence: 1 }, keyed.allocate)
-      assert.deepStrictEqual(asked, ["wrap"])
+      assert.deepStrictEqual(asked, ["wrap", "unwrap"])
       const again = yield* attach(keyed.disk, providerMaster("a", asked))
       yield* keep(again, 2)
-      assert.deepStrictEqual(asked, ["wrap", "unwrap"])
+      assert.deepStrictEqual(asked, ["wrap", "unwrap", "unwrap"])
       assert.strictEqual(again.keys.facts().providerKeyId, "a")
+    })
+  )
+
+  it.live("a user's key is left as it is, whatever kind of array it is in", () =>
+    Effect.gen(function* () {
+      const key = Buffer.alloc(32, 7)
+      const master: MasterKey = { _tag: "Raw", key: Redacted.make(key) }
+      const { allocate, disk, keys } = yield* begun(master)
+      yield* rotated(keys, master, allocate)
+      assert.deepStrictEqual(key, Buffer.alloc(32, 7))
+      assert.strictEqual(yield* attachTag(disk, master), "success")
+      assert.strictEqual(yield* attachTag(disk, rawMaster(0)), "EncryptionKeyMismatch")
+    })
+  )
+
+  it.live("a provider that returns what it was given, or does not unwrap what it wrapped, is Invalid or works", () =>
+    Effect.gen(function* () {
+      const same: MasterKey = {
+        _tag: "Provider",
+        provider: { keyId: "same", wrap: Effect.succeed, unwrap: Effect.succeed }
+      }
+      const { disk } = yield* begun(same)
+      assert.strictEqual(yield* attachTag(disk, same), "success")
+      const forgetful: MasterKey = {
+        _tag: "Provider",
+        provider: { keyId: "no", wrap: Effect.succeed, unwrap: () => Effect.succeed(new Uint8Array(32)) }
+      }
+      const { allocate, keys } = yield* begun(rawMaster(1))
+      assert.strictEqual(yield* tagOf(rotated(keys, forgetful, allocate)), "Invalid")
+      assert.strictEqual(keys.facts().masterKind, "raw")
     })
   )
 
@@ -151,7 +188,7 @@ describe("master keys", () => {
       yield* attach(disk, master)
       assert.deepStrictEqual(
         shown.map(({ length }) => length),
-        [32, 32]
+        [32, 32, 32]
       )
       for (const bytes of shown) assert.isTrue(bytes.every((byte) => byte === 0))
     })
@@ -165,7 +202,7 @@ describe("changes of keys", () => {
       const kept = yield* keep(keyed, 1)
       let before = rawMaster(1)
       for (const [, master] of [...masters, ...masters.slice(0, 1)]) {
-        yield* keyed.keys.rotateMaster(master, allocate)
+        yield* rotated(keyed.keys, master, allocate)
         if (before !== master && master !== masters[0]![1]) {
           assert.strictEqual(yield* attachTag(disk, before), "EncryptionKeyMismatch")
         }
@@ -216,9 +253,9 @@ describe("changes of keys", () => {
       const { allocate, disk, keys } = yield* begun(rawMaster(1))
       const all = [
         keys.addDataKey({ sequence: 1 }, allocate),
-        keys.rotateMaster(rawMaster(2), allocate),
+        rotated(keys, rawMaster(2), allocate),
         keys.addDataKey({ sequence: 2 }, allocate),
-        keys.rotateMaster(passphraseMaster("last"), allocate)
+        rotated(keys, passphraseMaster("last"), allocate)
       ]
       yield* Effect.all(all, { concurrency: "unbounded" })
       const found = yield* attach(disk, passphraseMaster("last"))
@@ -252,8 +289,8 @@ describe("secrets", () => {
       yield* failing(Effect.scoped(attach(disk, passphraseMaster(text))))
       yield* failing(Effect.scoped(attach(disk, wrong)))
       yield* failing(Effect.scoped(attach(disk, master, { sealedWith: 4 })))
-      yield* failing(keyed.keys.rotateMaster(wrong, allocate))
-      yield* keyed.keys.rotateMaster(passphraseMaster(text), allocate)
+      yield* failing(rotated(keyed.keys, wrong, allocate))
+      yield* rotated(keyed.keys, passphraseMaster(text), allocate)
       yield* failing(Effect.scoped(attach(disk, master)))
       show(keyed.keys.facts())
       show(keyed.attached)

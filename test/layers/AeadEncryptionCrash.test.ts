@@ -14,7 +14,7 @@ import * as SimDisk from "../../src/layers/SimDisk.ts"
 import * as SimScheduler from "../../src/layers/SimScheduler.ts"
 import type { SyncModel } from "../../src/internal/structure/simulatedFiles.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
-import { CountingCipher, rawMaster } from "../support/encryption.ts"
+import { CountingCipher, rawMaster, rotated } from "../support/encryption.ts"
 import { freshImages, type Image, tagOf } from "../support/fileSession.ts"
 import { attach, directory, keep, type Keyed, type Kept, Numbers, opens, ringNames } from "../support/keyChanges.ts"
 
@@ -104,7 +104,7 @@ const changes = (
       const kind = random.pick(["master", "master", "data", "data", "forget"] as const)
       if (kind === "master") {
         promise.masters = [...promise.masters, step]
-        const done = yield* tagOf(keyed.keys.rotateMaster(rawMaster(step), allocate))
+        const done = yield* tagOf(rotated(keyed.keys, rawMaster(step), allocate))
         if (done === "success") promise.masters = [step]
       } else if (kind === "data") {
         yield* tagOf(keyed.keys.addDataKey({ sequence: step }, allocate))
@@ -246,7 +246,7 @@ describe("AeadEncryption, the power cut after every call of the device amid chan
   })
 
   it.each([
-    ["another master key", (keyed: Keyed, { allocate }: Numbers) => keyed.keys.rotateMaster(rawMaster(2), allocate)],
+    ["another master key", (keyed: Keyed, { allocate }: Numbers) => rotated(keyed.keys, rawMaster(2), allocate)],
     ["another data key", (keyed: Keyed, { allocate }: Numbers) => keyed.keys.addDataKey({ sequence: 1 }, allocate)]
   ] as const)("what an open finds after a kill is durable before anything is sealed by it: %s", (_, change) => {
     let calls = 0
@@ -263,7 +263,7 @@ describe("AeadEncryption, the power cut after every call of the device amid chan
       const { attached, keys } = yield* attach(sim.disk, rawMaster(1), {})
       const changes = [
         attached.persist(allocate),
-        keys.rotateMaster(rawMaster(2), allocate),
+        rotated(keys, rawMaster(2), allocate),
         keys.addDataKey({ sequence: 1 }, allocate),
         keys.forgetBelow(2, allocate)
       ]

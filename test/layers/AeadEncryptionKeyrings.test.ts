@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { crc32 } from "../../src/internal/format/checksum.ts"
 import { writeU32 } from "../../src/internal/format/bytes.ts"
 import { keyringFileName } from "../../src/internal/format/fileName.ts"
-import { rawMaster } from "../support/encryption.ts"
+import { rawMaster, rotated } from "../support/encryption.ts"
 import { reasonOf, tagOf } from "../support/fileSession.ts"
 import {
   attach,
@@ -33,7 +33,7 @@ describe("keyrings that are found", () => {
     Effect.gen(function* () {
       const { allocate, disk, keys } = yield* begun(rawMaster(1))
       const older = yield* ringBytes(disk, keyringFileName(1))
-      yield* keys.rotateMaster(rawMaster(2), allocate)
+      yield* rotated(keys, rawMaster(2), allocate)
       const newer = yield* ringBytes(disk, keyringFileName(2))
       for (let at = 0; at < newer.length; at++) {
         const damaged = newer.slice()
@@ -73,7 +73,7 @@ describe("keyrings that are found", () => {
     Effect.gen(function* () {
       const { allocate, disk, keys } = yield* begun(rawMaster(1))
       const old = yield* ringBytes(disk, keyringFileName(1))
-      yield* keys.rotateMaster(rawMaster(2), allocate)
+      yield* rotated(keys, rawMaster(2), allocate)
       yield* writeFile(disk, keyringFileName(9), old)
       assert.strictEqual(yield* attachTag(disk, rawMaster(1)), "EncryptionKeyMismatch")
       assert.strictEqual(yield* attachTag(disk, rawMaster(2)), "success")

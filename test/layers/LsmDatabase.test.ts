@@ -5,9 +5,11 @@ import type { Worker } from "node:worker_threads"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Metric, Stream } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
+import * as ZstdCompression from "../../src/layers/ZstdCompression.ts"
 import { Database, type DatabaseService } from "../../src/services/Database.ts"
 import { Maintenance } from "../../src/services/Maintenance.ts"
 import { databaseSuite } from "../suites/databaseSuite.ts"
+import { sealedBy } from "../support/nonceLedger.ts"
 
 const root = mkdtempSync(join(tmpdir(), "strata-lsm-"))
 let count = 0
@@ -18,6 +20,14 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 databaseSuite("LsmDatabase", () => LsmDatabase.layer({ directory: newDirectory() }))
 databaseSuite("LsmDatabase with asynchronous reads and no cache", () =>
   LsmDatabase.layer({ directory: newDirectory(), synchronousReads: false, cacheBytes: 0 })
+)
+
+databaseSuite("LsmDatabase, encrypted and compressed", () =>
+  LsmDatabase.layer({
+    directory: newDirectory(),
+    encryption: sealedBy(),
+    compression: ZstdCompression.layerWith({ upper: "zstd", values: "zstd" })
+  })
 )
 
 describe("LsmDatabase", () => {

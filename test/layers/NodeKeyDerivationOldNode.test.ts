@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { vi } from "vitest"
-import { passphraseMaster } from "../support/encryption.ts"
+import { passphraseMaster, rotated } from "../support/encryption.ts"
 import { tagOf } from "../support/fileSession.ts"
 import { attach, begun } from "../support/keyChanges.ts"
 
@@ -15,7 +15,7 @@ describe("a runtime without argon2id", () => {
       const { allocate, disk, keys } = yield* begun(passphraseMaster("one"))
       const beginning = Effect.scoped(Effect.catchTag(begun(argon2id), "DiskError", Effect.die))
       assert.strictEqual(yield* tagOf(beginning), "Unsupported")
-      assert.strictEqual(yield* tagOf(keys.rotateMaster(argon2id, allocate)), "Unsupported")
+      assert.strictEqual(yield* tagOf(rotated(keys, argon2id, allocate)), "Unsupported")
       assert.strictEqual(yield* tagOf(Effect.scoped(attach(disk, argon2id))), "success")
     })
   )

@@ -100,6 +100,7 @@ it("prints its version and its help", () => {
     "compact",
     "gc",
     "checkpoint",
+    "rotate",
     "stats",
     "verify"
   ]) {

@@ -5,32 +5,18 @@ import { deflateRawSync, inflateRawSync } from "node:zlib"
 import type { Codec } from "../../src/internal/format/codec.ts"
 import { packageCodec } from "../../src/internal/format/packageCodecs.ts"
 import { zstd } from "../../src/internal/format/zstd.ts"
+import * as CustomCompression from "../../src/layers/CustomCompression.ts"
+import * as Lz4Compression from "../../src/layers/Lz4Compression.ts"
+import * as NoCompression from "../../src/layers/NoCompression.ts"
+import * as SnappyCompression from "../../src/layers/SnappyCompression.ts"
+import * as ZstdCompression from "../../src/layers/ZstdCompression.ts"
+import { compress, decompress } from "./runsCodec.ts"
 
-/** Runs of a byte as the byte and how often, up to 255 times. */
-export const runs: Codec = {
-  id: 64,
-  name: "runs",
-  compress: (plain) => {
-    const body: Array<number> = []
-    for (let at = 0; at < plain.length;) {
-      let end = at
-      while (end < plain.length && end - at < 255 && plain[end] === plain[at]) end += 1
-      body.push(plain[at]!, end - at)
-      at = end
-    }
-    return Uint8Array.from(body)
-  },
-  decompress: (body, plainLength) => {
-    const plain = new Uint8Array(plainLength)
-    let at = 0
-    for (let index = 0; index < body.length; index += 2) {
-      if (at + body[index + 1]! > plainLength) throw new Error("too long")
-      plain.fill(body[index]!, at, at + body[index + 1]!)
-      at += body[index + 1]!
-    }
-    return plain.subarray(0, at)
-  }
-}
+/** By functions. */
+export const runs: Codec = { id: 64, name: "runs", compress, decompress }
+
+/** The same by its module. */
+export const runsModule = { id: 64, name: "runs", module: new URL("runsCodec.ts", import.meta.url) }
 
 /** Differences of neighbours, and then deflate: a chain is a codec of its own. */
 export const chain: Codec = {
@@ -48,3 +34,16 @@ export const lz4Codec = packageCodec("lz4", lz4)!
 export const snappyCodec = packageCodec("snappy", snappy)!
 
 export const codecs: ReadonlyArray<Codec> = [zstd, lz4Codec, snappyCodec, runs, chain]
+
+const everywhere = (name: string) => ({ upper: name, bottom: name, values: name })
+
+/** All that is written is compressed by the one codec. */
+export const compressions = {
+  none: NoCompression.layer,
+  zstd: ZstdCompression.layerWith(everywhere("zstd")),
+  lz4: Lz4Compression.layerWith(everywhere("lz4")),
+  snappy: SnappyCompression.layerWith(everywhere("snappy")),
+  runs: CustomCompression.layerWith(runs, everywhere("runs")),
+  "runs of a module": CustomCompression.layerWith(runsModule, everywhere("runs")),
+  "delta+deflate": CustomCompression.layerWith(chain, everywhere("delta+deflate"))
+} as const

@@ -23,7 +23,9 @@ import * as SimScheduler from "../../src/layers/SimScheduler.ts"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
 import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import { Database, type DatabaseService } from "../../src/services/Database.ts"
+import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import { Disk, type DiskService } from "../../src/services/Disk.ts"
+import type { Encryption } from "../../src/services/Encryption.ts"
 import { Maintenance, type MaintenanceService } from "../../src/services/Maintenance.ts"
 import type { Durability, OptionsInput } from "../../src/services/Options.ts"
 import { actOnValues, judgeValues, namedBy, sparesStreams, valueJudgeOptions, valueRunOptions } from "./crashValues.ts"
@@ -77,14 +79,22 @@ export interface RunKind {
   readonly values: boolean
   /** Whether the power is cut after this kind of call. */
   readonly cutsAfter: (step: string) => boolean
+  /** Default: none. */
+  readonly encryption?: Layer.Layer<Encryption, DatabaseError>
+  /** Default: as without a layer. */
+  readonly compression?: Layer.Layer<never, DatabaseError>
 }
 
 /** Written by the judge. */
 const after = "7e7e7e7e"
 
-const databaseOn = (disk: Layer.Layer<Disk>, options: OptionsInput) =>
+const databaseOn = (
+  disk: Layer.Layer<Disk>,
+  options: OptionsInput,
+  { compression = Layer.empty, encryption = NoEncryption.layer }: Pick<RunKind, "encryption" | "compression">
+) =>
   Effect.map(
-    Layer.build(LsmDatabase.layerWith({ ...options, directory }).pipe(Layer.provide([disk, NoEncryption.layer]))),
+    Layer.build(LsmDatabase.layerWith({ ...options, directory }).pipe(Layer.provide([disk, encryption, compression]))),
     (context) => ({ database: Context.get(context, Database), maintenance: Context.get(context, Maintenance) })
   )
 
@@ -213,7 +223,7 @@ const act = Effect.fnUntraced(function* (
 interface RunResult {
   readonly cuts: Array<Cut>
   readonly history: History
-  readonly values: boolean
+  readonly kind: RunKind
 }
 
 interface Promised {
@@ -282,7 +292,7 @@ export const crashRun = (seed: number, campaign: Campaign, kind: RunKind = mixed
   }
   const session = Effect.scoped(
     Effect.gen(function* () {
-      const parts = yield* databaseOn(device.layer, options)
+      const parts = yield* databaseOn(device.layer, options, kind)
       yield* Effect.all(
         Array.from({ length: 1 + dice.below(3) }, () => actor(parts)),
         {
@@ -297,28 +307,29 @@ export const crashRun = (seed: number, campaign: Campaign, kind: RunKind = mixed
   )
   const closed = Effect.suspend(() => {
     const { disk } = MemoryDisk.fromImage(visibleImage(device))
-    return namedBy({ disk, directory, logSegments: undefined }, kind.values)
+    return namedBy({ disk, directory, logSegments: undefined, encryption: kind.encryption }, kind.values)
   })
   const sessions = Array.from({ length: 1 + dice.below(3) }, () => Effect.andThen(session, closed))
   const program = Effect.forEach(sessions, (one) => one, { discard: true })
   const exit = SimScheduler.run(quiet(program), { seed })
   if (Exit.isFailure(exit)) throw new Error(`seed ${seed}: the run itself failed`, { cause: exit.cause })
   assert.deepStrictEqual(device.openHandles(), [], `seed ${seed}: handles left open`)
-  return { cuts, history, values: kind.values }
+  return { cuts, history, kind }
 }
 
 const contents = (database: DatabaseService) =>
   Effect.map(Stream.runCollect(database.scan()), (entries) => Array.from(entries, toModelEntry))
 
 /** Opens the image as a user would, and holds it against the history. */
-const judge = Effect.fnUntraced(function* (cut: Cut, device: DiskService, { history, values }: RunResult) {
+const judge = Effect.fnUntraced(function* (cut: Cut, device: DiskService, { history, kind }: RunResult) {
+  const { encryption, values } = kind
   const scope = yield* Effect.scope
   const small = { arenaBytes: 4096, valueBytesMax: 400, cacheBytes: 0 }
   const disk = Layer.succeed(Disk, device)
   const first = yield* Effect.scoped(
     Effect.gen(function* () {
-      const { database, maintenance } = yield* databaseOn(disk, values ? valueJudgeOptions : small)
-      if (!values) yield* noOrphansSettled(device, { directory, maintenance })
+      const { database, maintenance } = yield* databaseOn(disk, values ? valueJudgeOptions : small, kind)
+      if (!values) yield* noOrphansSettled(device, { directory, encryption, maintenance })
       const found = yield* contents(database)
       const last = found.reduce((highest, entry) => Math.max(highest, entry.sequence), 0)
       assert.isAtLeast(last, cut.durable === 0 ? 0 : cut.durable, "an acknowledged commit is lost")
@@ -329,15 +340,15 @@ const judge = Effect.fnUntraced(function* (cut: Cut, device: DiskService, { hist
       return found
     })
   )
-  yield* namedBy({ disk: device, directory, logSegments: undefined }, values)
-  const again = yield* Scope.provide(databaseOn(disk, values ? valueJudgeOptions : { arenaBytes: 4096 }), scope)
+  yield* namedBy({ disk: device, directory, logSegments: undefined, encryption }, values)
+  const again = yield* Scope.provide(databaseOn(disk, values ? valueJudgeOptions : { arenaBytes: 4096 }, kind), scope)
   if (values) yield* again.maintenance.flush
-  yield* noOrphansSettled(device, { directory, maintenance: again.maintenance })
+  yield* noOrphansSettled(device, { directory, encryption, maintenance: again.maintenance })
   const second = yield* contents(again.database)
   const others = (entry: { readonly key: string }) => entry.key !== after
   assert.deepStrictEqual(second.filter(others), first.filter(others), "the second open differs")
   assert.lengthOf(second, first.filter(others).length + 1)
-  if (values) yield* judgeValues(again, device)
+  if (values) yield* judgeValues(again, device, encryption)
 })
 
 /**
@@ -349,7 +360,7 @@ const recoveryRun = (
   campaign: Campaign,
   place: { readonly seed: number; readonly level: number }
 ): RunResult => {
-  const options = run.values ? valueJudgeOptions : { arenaBytes: 1024, valueBytesMax: 400 }
+  const options = run.kind.values ? valueJudgeOptions : { arenaBytes: 1024, valueBytesMax: 400 }
   const promised = { durable: cut.durable, told: cut.told }
   const taken = cutter(campaign, { ...place, promised, cutsAfter: mixed.cutsAfter })
   const device: SimDisk.SimDisk = SimDisk.make({
@@ -358,7 +369,7 @@ const recoveryRun = (
   })
   const program = Effect.scoped(
     Effect.gen(function* () {
-      const { database } = yield* databaseOn(device.layer, options)
+      const { database } = yield* databaseOn(device.layer, options, run.kind)
       const found = yield* contents(database)
       promised.durable = found.reduce((highest, entry) => Math.max(highest, entry.sequence), promised.durable)
       yield* Effect.sleep(100)

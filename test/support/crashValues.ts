@@ -90,7 +90,11 @@ export const namedBy = (at: Directory, values: boolean): Effect.Effect<void, Dat
   })
 
 /** Holds the value files of an open database, with nothing in its memtables, against what it says of them. */
-export const judgeValues = Effect.fnUntraced(function* (opened: Opened, disk: DiskService) {
+export const judgeValues = Effect.fnUntraced(function* (
+  opened: Opened,
+  disk: DiskService,
+  encryption: Directory["encryption"]
+) {
   const { database, maintenance } = opened
   const before = yield* contentsOf(database)
   assert.deepStrictEqual((yield* maintenance.verify).damage, [], "value files, flushed")
@@ -102,5 +106,5 @@ export const judgeValues = Effect.fnUntraced(function* (opened: Opened, disk: Di
   assert.strictEqual(valueFiles.garbageBytes, 0, "garbage that a collection leaves")
   assert.strictEqual(valueFiles.liveValues, valueFiles.values)
   assert.isAtMost(valueFiles.values, before.length, "values without a key")
-  yield* noOrphansSettled(disk, { directory, maintenance })
+  yield* noOrphansSettled(disk, { directory, encryption, maintenance })
 })

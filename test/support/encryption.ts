@@ -6,8 +6,9 @@ import { parseFileName } from "../../src/internal/format/fileName.ts"
 import type { Entropy } from "../../src/internal/engine/entropy.ts"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
 import type { PassphraseCosts } from "../../src/layers/MasterKeys.ts"
+import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { DiskService } from "../../src/services/Disk.ts"
-import type { MasterKey, Place, TagBytes } from "../../src/services/Encryption.ts"
+import type { KeyControl, MasterKey, Place, TagBytes } from "../../src/services/Encryption.ts"
 
 /** 32 times the same byte. */
 export const rawMaster = (byte: number): MasterKey => ({
@@ -95,3 +96,7 @@ export const placeOf = (
         .sort((a, b) => b - a)
     }))
   )
+
+/** Both steps of a change of the master key. */
+export const rotated = (keys: KeyControl, to: MasterKey, allocate: () => number): Effect.Effect<void, DatabaseError> =>
+  Effect.flatMap(keys.prepareMaster(to), (master) => keys.rotateMaster(master, allocate))

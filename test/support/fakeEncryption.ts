@@ -162,6 +162,7 @@ export class FakeEncryption {
         const { number: ringNumber } = at()
         return { cipher: "fake", masterKind: "raw", providerKeyId: undefined, ringNumber, generations }
       },
+      prepareMaster: () => Effect.die("not in this one"),
       rotateMaster: () => Effect.die("not in this one"),
       addDataKey: (_, allocate) => {
         const { ring } = at()

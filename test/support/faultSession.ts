@@ -3,10 +3,10 @@ import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Option } from "effect"
 import type { Bounds, Range } from "../../src/services/Database.ts"
 import { CommitOutcomeUnknown, DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
-import type { Durability, OptionsInput } from "../../src/services/Options.ts"
+import type { Durability } from "../../src/services/Options.ts"
 import { type Ledger, markOf, type Submitted } from "./faultLedger.ts"
 import { bytes, hex, inRange, lastOf, type ModelWrite, toModelEntry } from "./model.ts"
-import { contentsOf, type Opened, smallOptions } from "./opened.ts"
+import { contentsOf, type Opened, type OpenOptions, smallOptions } from "./opened.ts"
 import { type Dice, randomBounds, randomKey, randomLongValue, toOperation, writeIn } from "./randomPlan.ts"
 import { piecesOf, streamed } from "./valueKit.ts"
 
@@ -257,11 +257,21 @@ export const each = (...steps: ReadonlyArray<Effect.Effect<void>>): Effect.Effec
 
 /** Sessions one after another, and what the database is opened with to judge what is left of them. */
 export interface Workload {
-  readonly judgeOptions: OptionsInput
-  readonly scripts: ReadonlyArray<{ readonly options: OptionsInput; readonly script: Script }>
+  readonly judgeOptions: OpenOptions
+  readonly scripts: ReadonlyArray<{ readonly options: OpenOptions; readonly script: Script }>
   /** Whether this call is one to strike; `all` strikes every one. */
   readonly strikes: (call: { readonly index: number; readonly operation: string; readonly path: string }) => boolean
 }
+
+/** The same, with files that are sealed or compressed. */
+export const sealedWorkload = (
+  workload: Workload,
+  given: Pick<OpenOptions, "encryption" | "compression">
+): Workload => ({
+  ...workload,
+  judgeOptions: { ...workload.judgeOptions, ...given },
+  scripts: workload.scripts.map(({ options, script }) => ({ options: { ...options, ...given }, script }))
+})
 
 const scripts: Workload["scripts"] = [
   {

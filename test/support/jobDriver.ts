@@ -1,7 +1,7 @@
 // Drives a job's kernel over files in memory, and reads its tables back.
 import { assert } from "@effect/vitest"
 import { BlockReader } from "../../src/internal/format/block.ts"
-import { concatBytes } from "../../src/internal/format/bytes.ts"
+import { concatBytes, readU32 } from "../../src/internal/format/bytes.ts"
 import { makeEntryView } from "../../src/internal/format/blockEntry.ts"
 import { checksumSealer, type Sealer } from "../../src/internal/format/sealer.ts"
 import { Layout } from "../../src/internal/format/storedBlock.ts"
@@ -9,7 +9,7 @@ import type { TableMeta } from "../../src/internal/format/tableMeta.ts"
 import type { JobAnswer, JobFile, JobRequest, JobResult, NewFile } from "../../src/internal/structure/jobRequest.ts"
 import type { AnyWork, JobSetup, JobWork } from "../../src/internal/structure/jobWork.ts"
 import { kernelOf } from "../../src/internal/structure/kernelOf.ts"
-import { openStored, TableOpening } from "../../src/internal/structure/tableOpening.ts"
+import { type OpenedTableParts, openStored, TableOpening } from "../../src/internal/structure/tableOpening.ts"
 import { fromView, type Plain } from "../internal/format/entries.ts"
 import { fileOf, type Held, header } from "./jobPlan.ts"
 
@@ -80,19 +80,7 @@ export class MemoryFiles {
   /** What a table holds, checked as it is opened. */
   held(meta: TableMeta): Held {
     const bytes = this.files.get(meta.number)!
-    const { databaseId } = header
-    const opening = new TableOpening({
-      meta,
-      fileBytes: bytes.length,
-      databaseId,
-      withFilter: true,
-      withPartitions: true
-    })
-    for (let request = opening.next(); request !== undefined; request = opening.next()) {
-      const { _tag } = request
-      opening.feed(_tag === "Sealer" ? this.sealer : bytes.slice(request.offset, request.offset + request.length))
-    }
-    const { opened } = opening
+    const opened = this.partsOf(meta)
     const points: Array<Plain> = []
     const view = makeEntryView()
     for (let ordinal = 0; ordinal < opened.index.count; ordinal++) {
@@ -111,6 +99,33 @@ export class MemoryFiles {
       sequence
     }))
     return { points, removals }
+  }
+
+  private partsOf(meta: TableMeta): OpenedTableParts {
+    const bytes = this.files.get(meta.number)!
+    const { databaseId } = header
+    const opening = new TableOpening({
+      meta,
+      fileBytes: bytes.length,
+      databaseId,
+      withFilter: true,
+      withPartitions: true
+    })
+    for (let request = opening.next(); request !== undefined; request = opening.next()) {
+      const { _tag } = request
+      opening.feed(_tag === "Sealer" ? this.sealer : bytes.slice(request.offset, request.offset + request.length))
+    }
+    return opening.opened
+  }
+
+  /** What the trailers of its blocks say. */
+  blocksOf(meta: TableMeta): ReadonlyArray<{ readonly codec: number; readonly plainLength: number }> {
+    const bytes = this.files.get(meta.number)!
+    const { index } = this.partsOf(meta)
+    return Array.from(index.offsets, (offset, ordinal) => {
+      const trailer = offset + index.lengths[ordinal]! - this.sealer.tagBytes - 6
+      return { codec: bytes[trailer + 1]!, plainLength: readU32(bytes, trailer + 2) }
+    })
   }
 
   /** What was read before in the same lane is spoilt. */

@@ -39,6 +39,7 @@ export const fileOf = (number: number) => ({ number, fileId: new Uint8Array(32).
 export const setupOf = (options: Partial<JobSetup> = {}): JobSetup => ({
   ...header,
   blockBytes: 128,
+  compressedBlockBytes: 512,
   filterBitsPerKey: 10,
   // Some tables have partitioned indexes.
   indexBytesMax: 200,

@@ -25,6 +25,7 @@ import * as WaryDisk from "../../src/layers/WaryDisk.ts"
 import { Database } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import { Directory } from "../../src/services/Directory.ts"
+import type { Encryption } from "../../src/services/Encryption.ts"
 import { Jobs } from "../../src/services/Jobs.ts"
 import { Maintenance } from "../../src/services/Maintenance.ts"
 import * as Options from "../../src/services/Options.ts"
@@ -122,8 +123,14 @@ class Killer {
   }
 }
 
+type Sealing = Layer.Layer<Encryption, DatabaseError>
+
 /** `LsmDatabase.layer`, with its threads to be seen. */
-const openIn = (directory: string, input: Options.OptionsInput, given: { killer: Killer; workers: number }) =>
+const openIn = (
+  directory: string,
+  input: Options.OptionsInput,
+  given: { killer: Killer; workers: number; encryption: Sealing }
+) =>
   Effect.gen(function* () {
     const options = yield* Options.make(input)
     const onThread = (thread: JobThread) => void given.killer.threads.push(thread)
@@ -137,7 +144,7 @@ const openIn = (directory: string, input: Options.OptionsInput, given: { killer:
       Layer.provideMerge(SieveBlockCache.layer),
       Layer.provide(FileManifest.layer),
       Layer.provide(WaryDisk.layer),
-      Layer.provide([NodeDisk.layer, NoEncryption.layer]),
+      Layer.provide([NodeDisk.layer, given.encryption]),
       Layer.provide(Layer.succeed(Directory, { path: directory })),
       Layer.provide(Layer.succeed(Options.Options, options)),
       Layer.fresh
@@ -168,8 +175,14 @@ class Run {
   private readonly directory: string
   private readonly tally: Tally
   private readonly options: Options.OptionsInput
+  private readonly encryption: Sealing
 
-  constructor(seed: number, directory: string, tally: Tally) {
+  constructor(
+    seed: number,
+    given: { readonly directory: string; readonly tally: Tally; readonly encryption: Sealing }
+  ) {
+    const { directory, encryption, tally } = given
+    this.encryption = encryption
     this.dice = new Dice(seed)
     this.directory = directory
     this.tally = tally
@@ -210,14 +223,16 @@ class Run {
   })
 
   private open(killer: Killer) {
-    return openIn(this.directory, this.options, { killer, workers: this.dice.pick([1, 2]) })
+    const { encryption } = this
+    return openIn(this.directory, this.options, { killer, workers: this.dice.pick([1, 2]), encryption })
   }
 
   private closed(killer: Killer) {
     return Effect.suspend(() => {
       assert.lengthOf(killer.alive, 0, "threads after the close")
       this.tally.kills += killer.kills
-      return assertNoOrphans({ disk: NodeDisk.make(), directory: this.directory, logSegments: undefined })
+      const { directory, encryption } = this
+      return assertNoOrphans({ disk: NodeDisk.make(), directory, encryption, logSegments: undefined })
     })
   }
 
@@ -293,12 +308,12 @@ class Run {
 }
 
 /** One run, in a directory of its own, to its end. */
-export const killedWorkersRun = (seed: number, tally: Tally) =>
+export const killedWorkersRun = (seed: number, tally: Tally, encryption: Sealing = NoEncryption.layer) =>
   Effect.acquireUseRelease(
     Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "strata-killed-"))),
     (directory) =>
       Effect.gen(function* () {
-        const run = new Run(seed, directory, tally)
+        const run = new Run(seed, { directory, tally, encryption })
         for (let session = 0; session < sessions; session++) yield* run.session
         yield* run.lastSession
         tally.runs += 1

@@ -5,14 +5,16 @@
 //   ack <id> <sequence> <durability>
 //
 // Each commit has an id that is never used again, a marker under it, and the same id under one to four further keys: so
-// whoever looks later can tell a lost commit from a partial one, and can order them by the markers' sequences.
+// whoever looks later can tell a lost commit from a partial one, and can order them by the markers' sequences. With a
+// fourth argument the database is encrypted.
 import { writeSync } from "node:fs"
 import { Context, Effect, Layer } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import { Database, type Operation } from "../../src/services/Database.ts"
+import { sealedBy } from "./nonceLedger.ts"
 import { Dice } from "./randomPlan.ts"
 
-const [directory = "", seed = "1", run = "0"] = process.argv.slice(2)
+const [directory = "", seed = "1", run = "0", sealed] = process.argv.slice(2)
 const dice = new Dice(Number(seed))
 const writers = 8
 
@@ -35,7 +37,13 @@ const operations = (id: string): Array<Operation> => {
 
 const program = Effect.gen(function* () {
   const context = yield* Layer.build(
-    LsmDatabase.layer({ directory, arenaBytes: 64 * 1024, flushDelayMillis: 1, sequencesReserved: 1000 })
+    LsmDatabase.layer({
+      directory,
+      arenaBytes: 64 * 1024,
+      flushDelayMillis: 1,
+      sequencesReserved: 1000,
+      encryption: sealed === undefined ? undefined : sealedBy()
+    })
   )
   const database = Context.get(context, Database)
   say(`open ${yield* database.count({ prefix: "commit/" })}`)

@@ -8,8 +8,9 @@
 // A line is a level; of level 0 the newest table comes first. A table is its first and last key and its size in MiB;
 // `*` says that a running merge reads it. Behind it may stand: `d60`, 60 % of its entries are removals; `h10`, 10 % are
 // hidden by newer ones in it; `r`, it holds range removals; `v8`, it names 8 MiB in value files; `k2`, it is sealed
-// with the data key of generation 2, or without it, of 1; `@7`, its sequences are 7. Without it, tables that come
-// earlier have higher ones, from 900 down. Tables are numbered from 1 as they come. An entry with a value is 1 KiB.
+// with the data key of generation 2, or without it, of 1; `c1`, it was compressed by codec 1; `@7`, its sequences are
+// 7. Without it, tables that come earlier have higher ones, from 900 down. Tables are numbered from 1 as they come. An
+// entry with a value is 1 KiB.
 import type { Choice, PickerInput, PickerTable } from "../../src/internal/structure/compactionChoice.ts"
 import { runsOf } from "../../src/internal/structure/levels.ts"
 
@@ -28,7 +29,7 @@ export const picture = (text: string, more: Partial<PickerInput<PictureTable>> =
   const busy = new Set<number>()
   for (const line of text.trim().split("\n")) {
     const level = Number.parseInt(line.trim(), 10)
-    for (const match of line.matchAll(/(\w+)\.\.(\w+):([\d.]+)(\*?)((?: (?:[dhkv@]\d+|r)(?= |$))*)/g)) {
+    for (const match of line.matchAll(/(\w+)\.\.(\w+):([\d.]+)(\*?)((?: (?:[cdhkv@]\d+|r)(?= |$))*)/g)) {
       const number = tables.length + 1
       const [, smallest, largest, size, star, marks] = match as unknown as ReadonlyArray<string>
       if (star !== "") busy.add(number)
@@ -53,6 +54,7 @@ const marked = ({ bytes, number }: { readonly bytes: number; readonly number: nu
     valueRefs: [{ bytes: mebibyte * Number(/v(\d+)/.exec(marks)?.[1] ?? 0) }],
     hiddenCount: Math.round(entryCount * share("h")),
     keyGeneration: Number(/k(\d+)/.exec(marks)?.[1] ?? 1),
+    codec: Number(/c(\d+)/.exec(marks)?.[1] ?? 0),
     sequenceMin: sequence,
     sequenceMax: sequence
   }

@@ -8,6 +8,7 @@ const initial: ManifestState = {
   databaseId: Uint8Array.from({ length: 16 }, (_, index) => index),
   incarnation: Uint8Array.from({ length: 16 }, (_, index) => 0x10 + index),
   epoch: 0,
+  epochId: undefined,
   encryptionName: "none",
   tables: [],
   valueFiles: [],
@@ -35,6 +36,7 @@ export const make = (
 ): ManifestService => {
   let state: ManifestState = { ...initial, ...given }
   const epochNext = state.epoch + 1
+  const epochIdNext = new Uint8Array(16).fill(epochNext)
   return Manifest.of({
     directory,
     exists: state.epoch > 0,
@@ -42,6 +44,7 @@ export const make = (
     compression: { upper: 0, bottom: 0, values: 0, known: [] },
     state: () => state,
     epochNext,
+    epochIdNext,
     ifSound: (effect) => effect,
     allocateFileNumber: () => {
       const { fileNumberNext } = state
@@ -50,7 +53,7 @@ export const make = (
     },
     begin: (change) =>
       Effect.sync(() => {
-        state = { ...changed(state, change), epoch: epochNext }
+        state = { ...changed(state, change), epoch: epochNext, epochId: epochIdNext }
       }),
     publish: (change) =>
       Effect.sync(() => {
@@ -60,7 +63,7 @@ export const make = (
     copyTo: () => Effect.void,
     changeKeys: (change) => change(encryption.keys!, () => 0),
     rewrite: Effect.void,
-    oldestKey: () => Effect.succeed(0),
+    olderFiles: () => Effect.succeed([]),
     bytes: () => 0,
     bytesWritten: () => 0
   })

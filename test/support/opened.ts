@@ -18,7 +18,7 @@ export interface Opened {
   readonly maintenance: MaintenanceService
 }
 
-/** The options of a database, its encryption, none if it is not given, and its compression, the default likewise. */
+/** The options of a database, its encryption (none, if it is not given) and its compression (the default one). */
 export interface OpenOptions extends OptionsInput {
   readonly encryption?: Layer.Layer<Encryption, DatabaseError> | undefined
   readonly compression?: Layer.Layer<never, DatabaseError> | undefined

@@ -103,7 +103,11 @@ export const settledKeys = (
   Effect.gen(function* () {
     for (let waited = 0; waited < limitMillis; waited += 50) {
       const { encryption, state } = yield* maintenance.stats
-      if (encryption!.generations.length === 1) return encryption!
+      if (encryption!.generations.length === 1) {
+        // The keyring before is being removed.
+        yield* Effect.sleep(1)
+        return encryption!
+      }
       if (waited > limitMillis - 100) return yield* Effect.fail(new Error(`not settled: ${state}`))
       yield* Effect.sleep(50)
     }

@@ -11,7 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { type DatabaseError, invalid } from "../../services/DatabaseError.ts"
-import type { Allocate, KeyControl, KeyFacts, MasterKey } from "../../services/Encryption.ts"
+import type { Allocate, KeyControl, KeyFacts, MasterKey, PreparedMaster } from "../../services/Encryption.ts"
 import { aeadName } from "../format/aead.ts"
 import { type Cipher, equalSecrets, type Key, keyOf, withBytesOf } from "../format/cipher.ts"
 import { type FileHeader, FileKind, formatVersion } from "../format/fileHeader.ts"
@@ -53,6 +53,16 @@ const masterKinds = {
   Argon2id: "passphrase-argon2id",
   Provider: "provider"
 } as const
+
+class ReadyMaster implements PreparedMaster {
+  readonly kind: PreparedMaster["kind"]
+  readonly kek: KeyEncryptionKey
+
+  constructor(kek: KeyEncryptionKey) {
+    this.kek = kek
+    this.kind = masterKinds[kek.derivation._tag]
+  }
+}
 
 export class DataKeys implements KeyControl {
   private readonly options: DataKeysOptions
@@ -100,8 +110,13 @@ export class DataKeys implements KeyControl {
   readonly persist = (allocate: Allocate): Effect.Effect<void, DatabaseError> =>
     this.turn.withPermits(1)(Effect.suspend(() => (this.settled ? Effect.void : this.install(this.ring, allocate))))
 
-  readonly rotateMaster = (to: MasterKey, allocate: Allocate): Effect.Effect<void, DatabaseError> =>
-    Effect.flatMap(this.options.newKek(to), (kek) => this.change(({ keys }) => Effect.succeed({ kek, keys }), allocate))
+  readonly prepareMaster = (to: MasterKey): Effect.Effect<PreparedMaster, DatabaseError> =>
+    Effect.map(this.options.newKek(to), (kek) => new ReadyMaster(kek))
+
+  readonly rotateMaster = (to: PreparedMaster, allocate: Allocate): Effect.Effect<void, DatabaseError> => {
+    assert(to instanceof ReadyMaster, "a master key is prepared by the keys that it is for")
+    return this.change(({ keys }) => Effect.succeed({ kek: to.kek, keys }), allocate)
+  }
 
   readonly addDataKey = (
     at: { readonly sequence: number },

@@ -154,7 +154,7 @@ export class DirectValues {
       return Effect.andThen(
         pushed,
         Effect.suspend(() => {
-          records.push(handleFields(fields, { file: writer.id, index, length: writer.end() }))
+          records.push(handleFields(fields, { file: writer.id, fileTag: writer.fileTag, index, length: writer.end() }))
           return step
         })
       )

@@ -20,14 +20,23 @@ import { type FileParts, sameBytes, sealerOfHeader } from "./ownFiles.ts"
 import { ofRead } from "./opening.ts"
 import type { ValueFileParts } from "./valueFileWriter.ts"
 
+/** As the handle of a commit names it. */
+interface NamedFile {
+  readonly number: number
+  readonly fileTag: number | undefined
+}
+
 /** Throws `FormatError`. */
-const headerOf = (parts: ValueFileParts, number: number, bytes: Uint8Array): FileHeader => {
+const headerOf = (parts: ValueFileParts, { fileTag, number }: NamedFile, bytes: Uint8Array): FileHeader => {
   const header = decodeFileHeader(bytes, FileKind.valueFile)
   const { databaseId, incarnation } = parts.manifest.state()
   const { epochNext } = parts.manifest
   checkValueFileHeader({ ...header, number, bytes: 0, footerCrc: 0, sections: [] }, header, databaseId)
   if (!sameBytes(header.incarnation, incarnation)) throw new FormatError("a value file of another incarnation", 32)
   if (header.epoch > epochNext) throw new FormatError(`a value file of epoch ${header.epoch}, before it began`, 48)
+  if (fileTag !== undefined && fileTagOf(header.fileId) !== fileTag) {
+    throw new FormatError("this is not the file that the commit names", 60, { tampered: header.tagBytes !== 4 })
+  }
   return header
 }
 
@@ -53,7 +62,7 @@ const metaOf = (
   return meta
 }
 
-const read = Effect.fnUntraced(function* (parts: ValueFileParts & FileParts, number: number, file: ReadFile) {
+const read = Effect.fnUntraced(function* (parts: ValueFileParts & FileParts, named: NamedFile, file: ReadFile) {
   const at = (offset: number, length: number) =>
     Effect.flatMap(
       decoding(file.path, () => {
@@ -62,7 +71,7 @@ const read = Effect.fnUntraced(function* (parts: ValueFileParts & FileParts, num
       () => Effect.mapError(file.read(offset, length), ofRead)
     )
   const fileHeader = yield* at(0, fileHeaderBytes)
-  const header = yield* decoding(file.path, () => headerOf(parts, number, fileHeader))
+  const header = yield* decoding(file.path, () => headerOf(parts, named, fileHeader))
   const sealer = yield* sealerOfHeader(parts, header, file.path)
   const length = valueFooterBytes(sealer.tagBytes)
   const tail = yield* at(file.size - length, length)
@@ -76,14 +85,14 @@ const read = Effect.fnUntraced(function* (parts: ValueFileParts & FileParts, num
 /** A missing file is `Corruption`, or `Stale` in a read-only database: then a later writer has flushed its commit. */
 export const findValueFile = (
   parts: ValueFileParts & FileParts,
-  number: number
+  named: NamedFile
 ): Effect.Effect<ValueFileMeta, DatabaseError> => {
-  const path = parts.disk.join(parts.directory, valueFileName(number))
+  const path = parts.disk.join(parts.directory, valueFileName(named.number))
   return Effect.acquireUseRelease(
     Effect.mapError(parts.disk.open(path), (error) =>
       error.code === "ENOENT" ? missing(path, parts.readOnly) : ofDisk(error)
     ),
-    (file) => read(parts, number, file),
+    (file) => read(parts, named, file),
     (file) => Effect.ignore(file.close)
   )
 }

@@ -9,6 +9,11 @@ export class Holdings<A> {
     this.onLast = onLast
   }
 
+  /** Those that somebody holds. */
+  get all(): Iterable<A> {
+    return this.counts.keys()
+  }
+
   hold(thing: A): void {
     this.counts.set(thing, (this.counts.get(thing) ?? 0) + 1)
   }

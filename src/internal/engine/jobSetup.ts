@@ -4,7 +4,6 @@ import type { FileEncryption } from "../../services/Encryption.ts"
 import type { CollectJob, MergeJob } from "../../services/Jobs.ts"
 import type { ManifestService, TableMeta } from "../../services/Manifest.ts"
 import { blockBytesMax, type OptionsShape } from "../../services/Options.ts"
-import { CodecId } from "../format/codec.ts"
 import { formatVersion } from "../format/fileHeader.ts"
 import type { NewFile } from "../structure/jobRequest.ts"
 import { filesExpected, isCollect, type JobSetup } from "../structure/jobWork.ts"
@@ -59,7 +58,8 @@ export const jobSetup = (parts: JobParts, job: Job): JobSetup => {
     format: formatVersion,
     tagBytes: encryption.tagBytes,
     keyGeneration: encryption.keyGeneration(),
-    blockBytes: isBottom && tableCodec !== CodecId.none ? longBlockBytes(options) : options.blockBytes,
+    blockBytes: options.blockBytes,
+    compressedBlockBytes: isBottom ? longBlockBytes(options) : options.blockBytes,
     filterBitsPerKey: options.filterBitsPerKey,
     indexBytesMax: options.indexBytesMax,
     tableCodec,

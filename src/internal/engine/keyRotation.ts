@@ -29,10 +29,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { Closed, type DatabaseError, fail, invalid, isDamage, NotEncrypted } from "../../services/DatabaseError.ts"
+import { Closed, type DatabaseError, fail, invalid, Io, isDamage, NotEncrypted } from "../../services/DatabaseError.ts"
 import type { KeyControl, MasterKey } from "../../services/Encryption.ts"
 import type { EncryptionStats, RotatedDataKey, RotateOptions } from "../../services/Maintenance.ts"
-import type { ManifestService } from "../../services/Manifest.ts"
+import type { ManifestService, OlderFile } from "../../services/Manifest.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import { assert } from "../format/formatError.ts"
@@ -59,8 +59,9 @@ export interface KeyRotationParts {
 
 /** Between tries, for as long as the database is open. */
 const retrySchedule = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("10 seconds")])
-/** While files are there that something else must let go first, the directory is looked at this often at most. */
+/** While files are there that others write again or let go, it is looked for them so often at most, and at least. */
 const pauseMillis = 100
+const lookMillis = 1000
 /** A log frame has 16 bits for it. */
 const generationMax = 0xffff
 /** Keys that are not forgotten yet. */
@@ -77,12 +78,18 @@ export class KeyRotation {
   /** Generations that the manifest and the log are sealed with, at least. */
   private manifestOf = 0
   private logOf = 0
+  /** Of the keyring that stands alone, as far as this has seen it. */
+  private oldest = 0
   /** Files of this number and above are sealed with the newest key. */
   private numberMin = 0
   /** The keyring has more keys than one. */
   private pending = false
+  /** Files of older keys at the last look that was in vain. */
+  private seen = ""
   /** A change of the keyring failed: which one a power cut would leave is not known. */
   private unsettled = false
+  /** Steps that failed, one after the other or not. */
+  private failures = 0
   private stopped = false
   private fiber: Fiber.Fiber<never> | undefined = undefined
 
@@ -129,24 +136,31 @@ export class KeyRotation {
     this.ended.wakeAll()
   }
 
+  /** The key is made before its turn comes: flushes, and who closes the database, do not wait for a provider. */
   rotateMaster(to: MasterKey): Effect.Effect<void, DatabaseError> {
-    return Effect.map(
-      this.change((keys, allocate) => keys.rotateMaster(to, allocate)),
-      () => {
-        this.counters.masterKeyRotations += 1
-      }
-    )
+    return Effect.suspend(() => {
+      const { directory, encryption } = this.parts.manifest
+      if (encryption.keys === undefined) return Effect.fail(plain(directory))
+      return Effect.map(
+        Effect.flatMap(encryption.keys.prepareMaster(to), (master) =>
+          this.change((keys, allocate) => keys.rotateMaster(master, allocate))
+        ),
+        () => {
+          this.counters.masterKeyRotations += 1
+        }
+      )
+    })
   }
 
   rotateData({ full = false, onProgress }: RotateOptions): Effect.Effect<RotatedDataKey, DatabaseError> {
     return Effect.flatMap(this.add, (generation) => {
-      const { manifest } = this.parts
-      const isDone = full
-        ? () => oldestOf(manifest.encryption.keys!) >= generation
-        : () => Math.min(this.manifestOf, this.logOf) >= generation
+      const isDone = full ? () => this.oldest >= generation : () => Math.min(this.manifestOf, this.logOf) >= generation
       const progress = progressOf(this.parts.files, generation)
       const report = onProgress === undefined ? Effect.void : Effect.suspend(() => onProgress(progress()))
-      const troubles = full ? this.parts.files.troubles() : undefined
+      const { failures } = this
+      const older = full ? this.parts.files.troubles() : undefined
+      // What failed before, and is going to be tried again, says nothing of this rotation.
+      const troubles = () => (this.failures > failures ? this.failing : undefined) ?? older?.()
       return Effect.as(this.until(isDone, report, troubles), { generation })
     })
   }
@@ -163,12 +177,12 @@ export class KeyRotation {
   private until(
     isDone: () => boolean,
     report: Effect.Effect<void>,
-    troubles: (() => DatabaseError | undefined) | undefined
+    troubles: () => DatabaseError | undefined
   ): Effect.Effect<void, DatabaseError> {
     return Effect.suspend(() => {
       const { turn } = this.ended
       if (isDone()) return report
-      const error = this.refusal() ?? this.failing ?? troubles?.()
+      const error = this.refusal() ?? troubles()
       if (error !== undefined) return Effect.fail(error)
       return Effect.andThen(
         report,
@@ -236,8 +250,9 @@ export class KeyRotation {
   )
 
   private readonly rest: Effect.Effect<void> = Effect.suspend(() => {
-    const awake = this.clock.bounded(this.gate.wait)
-    return this.pending ? Effect.andThen(awake, Effect.sleep(pauseMillis)) : awake
+    if (!this.pending) return this.clock.bounded(this.gate.wait)
+    const awake = Effect.timeoutOption(this.clock.bounded(this.gate.wait), lookMillis)
+    return Effect.andThen(awake, Effect.sleep(pauseMillis))
   })
 
   private readonly retried: Effect.Effect<boolean> = Effect.suspend(() =>
@@ -271,6 +286,8 @@ export class KeyRotation {
     const { files, flush, manifest } = this.parts
     const current = manifest.encryption.keyGeneration()
     const oldest = oldestOf(manifest.encryption.keys!)
+    if (oldest !== this.oldest) this.ended.wakeAll()
+    this.oldest = oldest
     if (oldest === current) {
       this.pending = false
       this.failing = undefined
@@ -296,32 +313,41 @@ export class KeyRotation {
     const { files, manifest, use } = this.parts
     const known = Math.min(current, files.oldestLive(), use.oldest ?? current)
     if (known <= oldest) return Effect.suspend(() => this.held(files.damage()))
-    return Effect.flatMap(manifest.oldestKey(this.numberMin), (found) => {
-      const below = Math.min(known, found)
-      if (below <= oldest) return this.held(undefined)
+    return Effect.flatMap(manifest.olderFiles(this.numberMin), (older) => {
+      const below = older.reduce((lowest, { keyGeneration }) => Math.min(lowest, keyGeneration), known)
+      if (below <= oldest) return Effect.suspend(() => this.held(this.leftover(older)))
       assert(below <= current, "the newest key is not forgotten")
       const forgotten = this.change((keys, allocate) => keys.forgetBelow(below, allocate))
       return this.done(forgotten, () => (this.counters.dataKeysForgotten += 1))
     })
   }
 
-  /** Others come first: they write what is left again, or let it go. Not if all that is left is damaged. */
-  private held(damage: DatabaseError | undefined): Effect.Effect<boolean, DatabaseError> {
-    if (damage !== undefined) return Effect.fail(damage)
+  /** Others come first: they write what is left again, or let it go. Not if nobody will. */
+  private held(problem: DatabaseError | undefined): Effect.Effect<boolean, DatabaseError> {
+    if (problem !== undefined) return Effect.fail(problem)
     this.failing = undefined
     return Effect.succeed(false)
+  }
+
+  /** What is wrong if the files were there at the last look, too, and nobody holds any of them. */
+  private leftover(older: ReadonlyArray<OlderFile>): DatabaseError | undefined {
+    const names = older.map(({ name }) => name).join(", ")
+    const isStuck = names === this.seen && !older.some((file) => this.parts.files.isHeld(file))
+    this.seen = names
+    return isStuck ? unremoved(names) : undefined
   }
 
   private failed(error: DatabaseError): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (error.reason._tag === "Closed") return Effect.void
       if (error.reason._tag === "Poisoned") this.parts.committer.poison(error)
-      // What is damaged is found with every look.
-      if (this.failing === error) return Effect.void
+      this.failures += 1
+      this.ended.wakeAll()
+      // What is damaged or left over is found with every look.
+      if (this.failing?.message === error.message) return Effect.void
       const first = this.failing === undefined
       this.failing = error
       this.counters.keyRotationFailures += 1
-      this.ended.wakeAll()
       return first ? Effect.logWarning(`Strata: a rotation of the data key failed: ${error.message}`) : Effect.void
     })
   }
@@ -341,6 +367,11 @@ const tooMany = (count: number): DatabaseError =>
 
 const closed = (): DatabaseError =>
   fail(new Closed({ message: "the database was closed before the rotation had ended" }))
+
+const unremoved = (names: string): DatabaseError => {
+  const message = `could not remove ${names}: the next open removes them, and the keys that they are sealed with`
+  return fail(new Io({ message, operation: "remove", file: names, code: "EIO" }))
+}
 
 /** A damaged file stays damaged; the others may succeed later. */
 const isPassing = ({ reason }: DatabaseError): boolean => !isDamage(reason)

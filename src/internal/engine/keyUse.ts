@@ -3,7 +3,7 @@
 // directory says so (olderFiles.ts).
 import * as Effect from "effect/Effect"
 import type { JobsService } from "../../services/Jobs.ts"
-import type { ValueLogService } from "../../services/ValueLog.ts"
+import type { ValueLogService, ValueWriter } from "../../services/ValueLog.ts"
 
 export class KeyUse {
   /** Called when something ended that was begun with an older key. */
@@ -24,12 +24,8 @@ export class KeyUse {
   /** While it runs, it makes files of the generation of its beginning, or of later ones. */
   during<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.suspend(() => {
-      const generation = this.generation()
-      this.counts.set(generation, (this.counts.get(generation) ?? 0) + 1)
-      return Effect.ensuring(
-        effect,
-        Effect.sync(() => this.ended(generation))
-      )
+      const end = this.begin()
+      return Effect.ensuring(effect, Effect.sync(end))
     })
   }
 
@@ -41,8 +37,27 @@ export class KeyUse {
     }
   }
 
+  /** A file that a commit brings along may take long to be written. */
   values(values: ValueLogService): ValueLogService {
-    return { ...values, create: this.during(values.create) }
+    const create = Effect.suspend(() => {
+      const end = this.begin()
+      return values.create.pipe(
+        Effect.map((writer) => ending(writer, end)),
+        Effect.onError(() => Effect.sync(end))
+      )
+    })
+    return { ...values, create }
+  }
+
+  /** Returns how to end it, once. */
+  private begin(): () => void {
+    const generation = this.generation()
+    this.counts.set(generation, (this.counts.get(generation) ?? 0) + 1)
+    let ended = false
+    return () => {
+      if (!ended) this.ended(generation)
+      ended = true
+    }
   }
 
   private ended(generation: number): void {
@@ -52,3 +67,16 @@ export class KeyUse {
     if (generation < this.generation()) this.onEnd()
   }
 }
+
+const ending = (writer: ValueWriter, end: () => void): ValueWriter => ({
+  id: writer.id,
+  fileTag: writer.fileTag,
+  get bytes() {
+    return writer.bytes
+  },
+  begin: (owner) => writer.begin(owner),
+  push: (bytes) => writer.push(bytes),
+  end: () => writer.end(),
+  finish: Effect.tap(writer.finish, () => Effect.sync(end)),
+  discard: Effect.ensuring(writer.discard, Effect.sync(end))
+})

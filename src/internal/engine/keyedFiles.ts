@@ -1,8 +1,9 @@
 // The live files by the data key that they are sealed with: which generation the oldest has, why one is not written
 // again, and how many are left.
 import type { DatabaseError } from "../../services/DatabaseError.ts"
-import type { DataKeyFacts } from "../../services/Encryption.ts"
+import { type DataKeyFacts, FileKind } from "../../services/Encryption.ts"
 import type { DataKeyStats, RotationProgress } from "../../services/Maintenance.ts"
+import type { OlderFile } from "../../services/Manifest.ts"
 import type { LiveView } from "./view.ts"
 
 /** What writes files of one kind again in the background. */
@@ -35,9 +36,9 @@ export class KeyedFiles {
     return oldest(this.live.current.slots.flatMap(({ values }) => values.map(({ meta }) => meta)))
   }
 
-  /** Infinity without a file. */
+  /** Of those in the manifest. Infinity without a file. */
   oldestLive(): number {
-    return Math.min(oldest(this.all()), this.oldestInMemory())
+    return oldest(this.all())
   }
 
   /** Those of older generations than this. */
@@ -54,6 +55,12 @@ export class KeyedFiles {
       ...this.live.valueFiles.filter(isOldest).map(({ meta }) => this.values.damageOf(meta.number))
     ]
     return damages.includes(undefined) ? undefined : damages[0]
+  }
+
+  /** Whether somebody reads the file, or will publish it: then it goes when that has ended. */
+  isHeld({ kind, number }: Pick<OlderFile, "kind" | "number">): boolean {
+    if (kind !== FileKind.table && kind !== FileKind.valueFile) return false
+    return this.live.isHeld(kind === FileKind.table ? "table" : "value", number)
   }
 
   /** Asks from now on whether what writes files again has failed since. */

@@ -31,7 +31,7 @@ import type { LogPosition } from "../format/logFrame.ts"
 import { decideTail, payloadOf, scanSegment, type SegmentScan } from "../format/logScan.ts"
 import { damaged, decoding, ofDisk, ofFormat } from "./diskErrors.ts"
 import { directoryState, type OwnFile } from "./directoryState.ts"
-import { readWhole, sameBytes, sealerOfHeader } from "./ownFiles.ts"
+import { isOfEpoch, readWhole, sameBytes, sealerOfHeader } from "./ownFiles.ts"
 import type { LogParts } from "./segmentFile.ts"
 
 export type GroupSink = (payload: Uint8Array) => Effect.Effect<void, DatabaseError>
@@ -130,7 +130,10 @@ class Replay {
         promisedLater: passed.reduce((most, { scan }) => Math.max(most, scan.promised), 0),
         manifest: { lsnDurable, cleanShutdownLsn: cleanShutdown?.lastLsn }
       })
-      if (decision._tag === "Corruption") return yield* this.damage(file, decision)
+      if (decision._tag === "Corruption") {
+        const broken = scan.tail.bytes > 0 || next !== undefined ? undefined : withoutLink(passed, scan.end)
+        return yield* broken === undefined ? this.damage(file, decision) : this.damage(broken.file, broken)
+      }
       this.segments += 1
       for (const group of scan.groups) {
         const payload = payloadOf(group)
@@ -190,10 +193,14 @@ class Replay {
   }
 
   private checkHeader(header: FileHeader, file: OwnFile): void {
-    const { databaseId, epoch, incarnation } = this.state
+    const { databaseId, epoch, epochId, incarnation } = this.state
     if (header.fileNumber !== file.number) throw new FormatError(`the file says it is number ${header.fileNumber}`, 0)
     if (!sameBytes(header.databaseId, databaseId) || !sameBytes(header.incarnation, incarnation)) {
       throw new FormatError("the segment belongs to another database", 0)
+    }
+    if (header.epoch === epoch && epochId !== undefined && !isOfEpoch(header, epochId)) {
+      const message = "the segment is of the same epoch in a copy that went its own way"
+      throw new FormatError(message, 60, { tampered: header.tagBytes !== 4 })
     }
     if (header.epoch < epoch) throw new FormatError(`a segment of epoch ${header.epoch} in epoch ${epoch}`, 0)
   }
@@ -216,6 +223,15 @@ class Replay {
     const message = `${file}:${offset}: ${reason}. Nothing was changed`
     return Effect.fail(fail(damaged({ message, file, offset }, found)))
   }
+}
+
+/** The segment that promises what only its own LINK, which is not whole, can be missing from. */
+const withoutLink = (passed: ReadonlyArray<Segment>, end: LogPosition) => {
+  const segment = passed.find(({ scan }) => scan.promised > end.lsn)
+  if (segment === undefined) return undefined
+  const { promised, tail } = segment.scan
+  const reason = `its LINK is not whole (${tail.reason}), and a later frame says that up to ${promised} all was durable`
+  return { file: segment.file, offset: tail.offset, reason, tampered: tail.tampered }
 }
 
 const missingFirst = (

@@ -41,6 +41,8 @@ type Keep = (kind: "log" | "table" | "value" | "ballast", number: number) => boo
 export class ManifestWriter {
   facts: ManifestFacts
   readonly epochNext: number
+  /** 16 bytes that no other epoch has, nor the same one of a copy of the directory. */
+  readonly epochIdNext: Uint8Array
   private readonly codecs: ReadonlyArray<CodecRow>
   private readonly parts: FileParts & { readonly manifestBytesMax: number }
   private readonly ids: DatabaseIds
@@ -65,6 +67,7 @@ export class ManifestWriter {
     readonly parts: FileParts & { readonly manifestBytesMax: number }
     readonly ids: DatabaseIds
     readonly facts: ManifestFacts
+    readonly epochIdNext: Uint8Array
     /** That files may have from now on. */
     readonly codecs: ReadonlyArray<CodecRow>
     readonly directory: DirectoryState
@@ -78,6 +81,7 @@ export class ManifestWriter {
     this.facts = facts
     this.codecs = options.codecs
     this.epochNext = facts.epoch + 1
+    this.epochIdNext = options.epochIdNext
     this.parents = options.parents
     this.bytesRead = options.bytesRead
     this.needless = {
@@ -107,7 +111,8 @@ export class ManifestWriter {
       assert(this.open === undefined, "a manifest begins once")
       const { encryption } = this.parts
       const install = Effect.suspend(() => {
-        const own = { fileNumberNext: this.numberNext, epoch: this.epochNext, codecs: this.codecs }
+        const { codecs, epochIdNext: epochId, epochNext: epoch } = this
+        const own = { fileNumberNext: this.numberNext, epoch, epochId, codecs }
         return this.install(applyEdit(this.facts, { ...change, encryptionName: encryption.name, ...own }))
       })
       // What is published could not be opened without the keyring.

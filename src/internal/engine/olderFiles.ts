@@ -5,6 +5,7 @@
 // left behind; it is sealed with the newest key if its number was given out after that was made.
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
+import type { OlderFile } from "../../services/Manifest.ts"
 import { decodeFileHeader, type FileHeader, fileHeaderBytes, FileKind } from "../format/fileHeader.ts"
 import { FormatError } from "../format/formatError.ts"
 import { ofDisk } from "./diskErrors.ts"
@@ -27,10 +28,10 @@ export class OlderFiles {
     this.parts = parts
   }
 
-  /** The oldest generation that a file is sealed with; the newest one if there is no file. */
-  readonly oldest = Effect.fnUntraced(
+  /** Those that are not sealed with the newest key. */
+  readonly find = Effect.fnUntraced(
     { self: this as OlderFiles },
-    function* (this: OlderFiles, keys: KnownKeys): Effect.fn.Return<number, DatabaseError> {
+    function* (this: OlderFiles, keys: KnownKeys): Effect.fn.Return<ReadonlyArray<OlderFile>, DatabaseError> {
       const { directory, disk } = this.parts
       const state = directoryState(yield* Effect.mapError(disk.list(directory), ofDisk))
       const kinds: ReadonlyArray<readonly [FileKind, ReadonlyArray<OwnFile>]> = [
@@ -41,17 +42,18 @@ export class OlderFiles {
         [FileKind.marker, state.markers]
       ]
       const known = new Map<string, number>()
-      let oldest = keys.generation
+      const older: Array<OlderFile> = []
       for (const [kind, files] of kinds) {
         for (const file of files) {
-          const generation = this.known.get(file.name) ?? (yield* this.generationOf(kind, file, keys))
-          if (generation === undefined) continue
-          known.set(file.name, generation)
-          oldest = Math.min(oldest, generation)
+          const { name, number } = file
+          const keyGeneration = this.known.get(name) ?? (yield* this.generationOf(kind, file, keys))
+          if (keyGeneration === undefined) continue
+          known.set(name, keyGeneration)
+          if (keyGeneration < keys.generation) older.push({ kind, name, number, keyGeneration })
         }
       }
       this.known = known
-      return oldest
+      return older
     }
   )
 

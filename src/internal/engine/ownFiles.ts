@@ -5,9 +5,12 @@ import { Corruption, type DatabaseError, fail, Stale, Tampered } from "../../ser
 import type { DiskService } from "../../services/Disk.ts"
 import type { FileEncryption, FileSealer } from "../../services/Encryption.ts"
 import { type FileHeader, type FileKind, formatVersion } from "../format/fileHeader.ts"
+import { epochIdBytes } from "../format/manifestEdit.ts"
 import { otherSeal, sealerOf } from "../format/sealer.ts"
 import { openedFile } from "../structure/jobRequest.ts"
 import { decoding, ofDisk, ofFormat } from "./diskErrors.ts"
+
+const fileIdBytes = 32
 
 export interface DirectoryParts {
   readonly disk: DiskService
@@ -38,9 +41,15 @@ export const readWhole = (parts: DirectoryParts, name: string): Effect.Effect<Ui
 /** What a new file begins with, and what seals it: asked for here, and nowhere again. */
 export const newFile = Effect.fnUntraced(function* (
   encryption: FileEncryption,
-  file: Pick<FileHeader, "databaseId" | "incarnation" | "epoch" | "fileNumber"> & { readonly kind: FileKind }
+  given: Pick<FileHeader, "databaseId" | "incarnation" | "epoch" | "fileNumber"> & {
+    readonly kind: FileKind
+    /** Of a log segment: its file id ends with it, and is as unique as the 16 bytes before. */
+    readonly epochId?: Uint8Array
+  }
 ) {
+  const { epochId, ...file } = given
   const fileId = encryption.newFileId(yield* Random.Random)
+  if (epochId !== undefined) fileId.set(epochId, fileIdBytes - epochIdBytes)
   const { tagBytes } = encryption
   const keyGeneration = encryption.keyGeneration()
   const header: FileHeader = { ...file, format: formatVersion, tagBytes, keyGeneration, fileId }
@@ -65,6 +74,10 @@ export const sealerOfHeader = (
     decoding(file, () => sealerOf(header, () => sealer))
   )
 }
+
+/** Whether the segment was made in the epoch of this id. */
+export const isOfEpoch = ({ fileId }: FileHeader, epochId: Uint8Array): boolean =>
+  sameBytes(fileId.subarray(fileIdBytes - epochIdBytes), epochId)
 
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, index) => byte === b[index])

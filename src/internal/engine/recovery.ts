@@ -26,7 +26,7 @@ import type { ReplayReport, WalService } from "../../services/Wal.ts"
 import { commitHeaderBytes, CommitReader } from "../format/commit.ts"
 import { FormatError } from "../format/formatError.ts"
 import { Kind, RecordView } from "../format/record.ts"
-import { readHandle } from "../format/valueHandle.ts"
+import { readHandle, type ValueHandle } from "../format/valueHandle.ts"
 import { attempt } from "./attempt.ts"
 import { directFilesOf } from "./flusher.ts"
 import { MemtableFlush } from "./memtableFlush.ts"
@@ -59,7 +59,7 @@ class Replayer {
   private waiting = false
   /** Logical value files that are known, and those of commits that were not looked at. */
   private readonly files: Set<number>
-  private readonly unread: Array<{ readonly slot: Slot; readonly id: number }> = []
+  private readonly unread: Array<{ slot: Slot; file: number; fileTag: number | undefined }> = []
 
   constructor(parts: RecoveryParts, live: LiveView) {
     const state = parts.manifest.state()
@@ -107,7 +107,7 @@ class Replayer {
     arena.bytes.set(reader.bytes.subarray(reader.start, reader.end), offset)
     for (let at = reader.start + commitHeaderBytes; reader.nextRecord(record); at = record.end) {
       memtable.put(offset + at - reader.start, reader.sequence)
-      if (record.kind === Kind.valueHandle) this.note(readHandle(reader.bytes, record.valueStart, record.valueEnd).file)
+      if (record.kind === Kind.valueHandle) this.note(readHandle(reader.bytes, record.valueStart, record.valueEnd))
     }
     this.commits += 1
     this.lastSequence = reader.sequence
@@ -116,17 +116,18 @@ class Replayer {
     return true
   }
 
-  private note(id: number): void {
-    if (this.files.has(id)) return
-    this.files.add(id)
-    this.unread.push({ slot: this.live.active, id })
+  private note({ file, fileTag }: ValueHandle): void {
+    if (this.files.has(file)) return
+    this.files.add(file)
+    this.unread.push({ slot: this.live.active, file, fileTag })
   }
 
   /** The value files that the commits brought along: each is there, or the log is damaged. */
   private readonly findFiles: Effect.Effect<void, DatabaseError> = Effect.suspend(() =>
     Effect.forEach(
       this.unread.splice(0),
-      ({ id, slot }) => Effect.map(this.parts.values.find(id), (file) => this.live.addDirect(slot, file)),
+      ({ file, fileTag, slot }) =>
+        Effect.map(this.parts.values.find(file, fileTag), (found) => this.live.addDirect(slot, found)),
       { discard: true }
     )
   )

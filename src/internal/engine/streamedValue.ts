@@ -70,7 +70,7 @@ class StreamedValue {
   end(into: CommitValues): Effect.Effect<Received, DatabaseError> {
     const { writer } = this
     if (writer === undefined) return Effect.succeed({ value: concatBytes(this.kept) })
-    const handle = { file: writer.id, index: 0, length: writer.end() }
+    const handle = { file: writer.id, fileTag: writer.fileTag, index: 0, length: writer.end() }
     return Effect.as(this.direct.finish(writer, into), { handle })
   }
 

@@ -9,7 +9,7 @@ import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { AppendFile } from "../../services/Disk.ts"
 import type { ManifestService, ValueFileMeta } from "../../services/Manifest.ts"
 import type { ValueOwner, ValueWriter } from "../../services/ValueLog.ts"
-import { FileKind } from "../format/fileHeader.ts"
+import { type FileHeader, FileKind, fileTagOf } from "../format/fileHeader.ts"
 import { valueFileName } from "../format/fileName.ts"
 import { assert } from "../format/formatError.ts"
 import { ValueFileBuilder } from "../format/valueFileBuilder.ts"
@@ -28,6 +28,7 @@ export interface ValueFileParts extends Omit<FileParts, "readOnly"> {
 
 export class ValueFileWriter implements ValueWriter {
   readonly id: number
+  readonly fileTag: number
   private readonly parts: ValueFileParts
   private readonly file: AppendFile
   private readonly builder: ValueFileBuilder
@@ -36,13 +37,14 @@ export class ValueFileWriter implements ValueWriter {
 
   constructor(
     parts: ValueFileParts,
-    options: { readonly id: number; readonly file: AppendFile; readonly builder: ValueFileBuilder }
+    options: { readonly header: FileHeader; readonly file: AppendFile; readonly builder: ValueFileBuilder }
   ) {
     this.parts = parts
-    this.id = options.id
+    this.id = options.header.fileNumber
+    this.fileTag = fileTagOf(options.header.fileId)
     this.file = options.file
     this.builder = options.builder
-    this.builder.beginSection(options.id)
+    this.builder.beginSection(this.id)
   }
 
   get bytes(): number {
@@ -108,5 +110,5 @@ export const createValueFile = Effect.fnUntraced(function* (parts: ValueFilePart
   const file = yield* fromDisk(disk.create(disk.join(directory, valueFileName(id))))
   const codec = codecToWrite(sealer, manifest.compression.values)
   const builder = new ValueFileBuilder({ header, sealer, codec, spare: parts.spare })
-  return new ValueFileWriter(parts, { id, file, builder })
+  return new ValueFileWriter(parts, { header, file, builder })
 }, Effect.uninterruptible)

@@ -64,6 +64,7 @@ export class ValueWriters {
   private guarded(writer: ValueWriter): ValueWriter {
     return {
       id: writer.id,
+      fileTag: writer.fileTag,
       get bytes() {
         return writer.bytes
       },

@@ -212,6 +212,14 @@ export class LiveView {
     return { tables, valueFiles, values, release: once(() => this.dropFiles(files)) }
   }
 
+  /** Whether somebody holds the file of this number: a version, a slot, or a reader. */
+  isHeld(kind: "table" | "value", number: number): boolean {
+    for (const { meta } of (kind === "table" ? this.heldTables : this.heldValues).all) {
+      if (meta.number === number) return true
+    }
+    return false
+  }
+
   /** Holds one value file, which something holds at this moment. Returns how to release it. */
   pinValue(file: ValueFile): () => void {
     this.heldValues.hold(file)

@@ -1,5 +1,6 @@
 // The blocks of one table on their way through a codec. Blocks that do not get shorter cost as much to try as others:
-// after some in a row only every so many-th is tried, until one does. The same blocks, the same answers.
+// after some in a row only every so many-th is tried, until one does. Meanwhile they need not be longer than those of
+// other tables, which would only make each cold read longer. The same blocks, the same answers.
 import { type Codec, compressed } from "./codec.ts"
 
 /** Blocks of which one is tried, at most. */
@@ -13,6 +14,11 @@ export class BlockCompressor {
 
   constructor(codec: Codec) {
     this.codec = codec
+  }
+
+  /** Whether the block that was tried last got shorter; at first it is hoped so. */
+  get shortens(): boolean {
+    return this.misses === 0
   }
 
   /** `undefined`: the block stays as it is. */

@@ -12,6 +12,7 @@
 //   14 removeTable*       varint, a file number             28 epoch             varint
 //   30 addValueFile*      valueFileMeta (valueFileMeta.ts)  32 removeValueFile*  varint, a file number
 //   34 codec*             id: varint  name, UTF-8, at most 255 bytes: blocks may have it from now on
+//   36 epochId            16 random bytes: the file ids of the epoch's log segments end with them
 //
 // Tags never go down; only those with * repeat. An unknown even tag must be understood to use the database, so it is
 // `unsupported`; an unknown odd one is skipped. Canonical but for skipped fields.
@@ -38,7 +39,8 @@ export const EditTag = {
   epoch: 28,
   addValueFile: 30,
   removeValueFile: 32,
-  codec: 34
+  codec: 34,
+  epochId: 36
 } as const
 
 /** A codec (codec.ts) by its number in blocks and its name. */
@@ -63,6 +65,7 @@ export interface ManifestEdit {
   readonly quarantine?: ReadonlyArray<number> | undefined
   readonly historyFloor?: number | undefined
   readonly epoch?: number | undefined
+  readonly epochId?: Uint8Array | undefined
   readonly addValueFiles?: ReadonlyArray<ValueFileMeta> | undefined
   readonly removeValueFiles?: ReadonlyArray<number> | undefined
   readonly codecs?: ReadonlyArray<CodecRow> | undefined
@@ -71,6 +74,7 @@ export interface ManifestEdit {
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
 export const nameBytesMax = 255
+export const epochIdBytes = 16
 
 const repeated = new Set<number>([
   EditTag.requiredFeature,
@@ -115,6 +119,11 @@ export const encodeEdit = (edit: ManifestEdit): Uint8Array => {
       value.varint(id)
       value.raw(nameBytes(name))
     })
+  }
+  const { epochId } = edit
+  if (epochId !== undefined) {
+    assert(epochId.length === epochIdBytes, "an epoch id is 16 bytes")
+    out.field(EditTag.epochId, (value) => value.raw(epochId))
   }
   return out.writer.finish()
 }
@@ -219,6 +228,9 @@ const readField = (edit: Mutable<ManifestEdit>, tag: number, value: ByteReader):
       return
     case EditTag.removeValueFile:
       edit.removeValueFiles = append(edit.removeValueFiles, value.varint())
+      return
+    case EditTag.epochId:
+      edit.epochId = value.raw(epochIdBytes)
       return
     case EditTag.codec:
       edit.codecs = append(edit.codecs, { id: value.varint(), name: readName(value) })

@@ -41,6 +41,7 @@ export class TableBuilder {
   private readonly fileHeader: Uint8Array
   private readonly fileTag: number
   private readonly blockBytes: number
+  private readonly compressedBlockBytes: number
   private readonly filterBitsPerKey: number
   private readonly indexBytesMax: number
   private readonly sealer: Sealer
@@ -85,6 +86,8 @@ export class TableBuilder {
     readonly sealer: Sealer
     /** Of the blocks and the index; `undefined`: none. */
     readonly codec?: Codec | undefined
+    /** Instead of `blockBytes` while blocks get shorter by the codec. */
+    readonly compressedBlockBytes?: number | undefined
   }) {
     const { header, sealer } = options
     assert(header.kind === FileKind.table && header.tagBytes === sealer.tagBytes, "a table has a table's header")
@@ -92,6 +95,7 @@ export class TableBuilder {
     this.fileHeader = encodeFileHeader(header)
     this.fileTag = fileTagOf(header.fileId)
     this.blockBytes = options.blockBytes
+    this.compressedBlockBytes = options.compressedBlockBytes ?? options.blockBytes
     this.filterBitsPerKey = options.filterBitsPerKey
     this.indexBytesMax = options.indexBytesMax
     this.sealer = sealer
@@ -127,7 +131,7 @@ export class TableBuilder {
     assert(order < 0 || (order === 0 && sequence < this.lastSequence), "entries are added in table order")
     assert(keyEnd - keyStart <= storedKeyBytesMax, "a key is within its limit")
     if (first) this.smallest = bytes.slice(keyStart, keyEnd)
-    if (this.block.count > 0 && this.block.bytes + BlockBuilder.bytesOf(entry) > this.blockBytes) this.closeBlock()
+    if (this.block.count > 0 && this.block.bytes + BlockBuilder.bytesOf(entry) > this.blockBytesMax) this.closeBlock()
     if (order < 0) {
       if (this.filterBitsPerKey > 0) {
         this.filter.add(hashKey(bytes, keyStart, keyEnd), hashKeyHigh(bytes, keyStart, keyEnd))
@@ -265,6 +269,10 @@ export class TableBuilder {
     if (sequence > facts.sequenceMax) facts.sequenceMax = sequence
   }
 
+  private get blockBytesMax(): number {
+    return this.compressor?.shortens === true ? this.compressedBlockBytes : this.blockBytes
+  }
+
   private closeBlock(): void {
     const { block, fileTag, offset, output, sealer } = this
     const plainLength = block.plainBytes()
@@ -286,7 +294,8 @@ export class TableBuilder {
 
   /** What the block becomes, or its plain bytes if that is not short enough. */
   private compressed(compressor: BlockCompressor, plainLength: number): Uint8Array {
-    if (this.scratch.length < plainLength) this.scratch = new Uint8Array(Math.max(plainLength, 2 * this.blockBytes))
+    if (this.scratch.length < plainLength)
+      this.scratch = new Uint8Array(Math.max(plainLength, 2 * this.compressedBlockBytes))
     this.block.finish(this.scratch, 0)
     const plain = this.scratch.subarray(0, plainLength)
     return compressor.compress(plain) ?? plain

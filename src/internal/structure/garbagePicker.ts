@@ -12,6 +12,7 @@ import { pickTable } from "./levelPicker.ts"
 import { bytesOf, type LevelShape } from "./levelShape.ts"
 import { tableBytesMaxOf } from "./levelTargets.ts"
 import { planMerge } from "./mergePlan.ts"
+import { pickRecoded } from "./recodePicker.ts"
 
 /** Of a table in which a scan met many removals: with a smaller share it was not the one. */
 const crowdedShareMin = 0.1
@@ -42,7 +43,7 @@ export class GarbagePicker<T extends WithMeta> {
     const { manual } = this.input
     if (manual === undefined) return undefined
     const wants = ({ meta }: T): boolean => meta.sequenceMin <= manual.sequence && isWithin(meta, manual)
-    return this.down("manual", wants) ?? this.rewritten("manual", wants)
+    return this.down("manual", wants) ?? this.rewritten("manual", wants) ?? pickRecoded(this.shape, wants)
   }
 
   /** Tables that are mostly removals, where what goes is worth what one step of other merges costs. */

@@ -40,6 +40,8 @@ export interface JobSetup extends Pick<
   "databaseId" | "incarnation" | "epoch" | "format" | "tagBytes" | "keyGeneration"
 > {
   readonly blockBytes: number
+  /** Of blocks that get shorter by the codec. */
+  readonly compressedBlockBytes: number
   readonly filterBitsPerKey: number
   readonly indexBytesMax: number
   /** Ids of codecs: of new tables, and of values that come into value files. Those that are copied stay as they are. */

@@ -69,6 +69,11 @@ export class LevelShape<T extends WithMeta> {
     return codec === CodecId.none || codec === meta.codec
   }
 
+  /** Whether a table of the bottom level would be compressed otherwise if it were written now. */
+  isRecoded({ meta }: T): boolean {
+    return this.codecs !== undefined && this.codecs.bottom !== (meta.codec ?? CodecId.none)
+  }
+
   isBusy({ meta }: T): boolean {
     return this.busy.has(meta.number)
   }

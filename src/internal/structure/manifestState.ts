@@ -11,6 +11,8 @@ import type { ValueFileMeta } from "../format/valueFileMeta.ts"
 
 export interface ManifestFacts {
   readonly epoch: number
+  /** What the file ids of its log segments end with; `undefined` before the first. */
+  readonly epochId: Uint8Array | undefined
   readonly encryptionName: string
   readonly requiredFeatures: ReadonlyArray<string>
   readonly tables: ReadonlyArray<TableMeta>
@@ -30,6 +32,7 @@ export interface ManifestFacts {
 /** Before any edit. */
 export const noFacts: ManifestFacts = {
   epoch: 0,
+  epochId: undefined,
   encryptionName: "",
   requiredFeatures: [],
   tables: [],
@@ -130,6 +133,7 @@ export const applyEdit = (facts: ManifestFacts, edit: ManifestEdit): ManifestFac
     withoutFiles.size === 0 ? facts.valueFiles : facts.valueFiles.filter((file) => !withoutFiles.has(file.number))
   return {
     epoch: edit.epoch ?? facts.epoch,
+    epochId: edit.epochId ?? facts.epochId,
     encryptionName: edit.encryptionName ?? facts.encryptionName,
     requiredFeatures: union(facts.requiredFeatures, edit.requiredFeatures),
     tables: edit.addTables === undefined ? kept : [...kept, ...edit.addTables],
@@ -165,5 +169,6 @@ export const snapshotOf = (facts: ManifestFacts): ManifestEdit => ({
   lsnDurable: facts.lsnDurable,
   quarantine: facts.quarantine,
   historyFloor: facts.historyFloor,
-  epoch: facts.epoch
+  epoch: facts.epoch,
+  epochId: facts.epochId
 })

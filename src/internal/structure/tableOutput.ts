@@ -74,9 +74,10 @@ export class TableOutput {
   }
 
   private begin({ header, sealer }: OutputFile): TableBuilder {
-    const { blockBytes, filterBitsPerKey, indexBytesMax, tableCodec } = this.setup
+    const { blockBytes, compressedBlockBytes, filterBitsPerKey, indexBytesMax, tableCodec } = this.setup
     const codec = codecToWrite(sealer, tableCodec)
-    return new TableBuilder({ header, blockBytes, filterBitsPerKey, indexBytesMax, sealer, codec })
+    const blocks = { blockBytes, compressedBlockBytes, codec }
+    return new TableBuilder({ ...blocks, header, filterBitsPerKey, indexBytesMax, sealer })
   }
 
   private finish(removals: ReadonlyArray<RangeRemoval>): JobRequest {

@@ -1,8 +1,15 @@
 // `strata stats`: what the database is made of. The table has what is true of the files; what an open database counts
 // (waits, cache, jobs) is in it only where there is something to tell, and in the JSON always.
 import * as Command from "effect/cli/Command"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import { type LevelStats, Maintenance, type Stats } from "../../services/Maintenance.ts"
+import {
+  type DataKeyStats,
+  type EncryptionStats,
+  type LevelStats,
+  Maintenance,
+  type Stats
+} from "../../services/Maintenance.ts"
 import * as Flags from "../flags.ts"
 import { writeJson, writeLine } from "../output.ts"
 import { bytesText, columns, countText, plural, table } from "../table.ts"
@@ -52,7 +59,7 @@ const collectionsText = ({ collectedBytes, collectionFailures, collections, recl
   ].join(", ")
 
 const facts = (stats: Stats): string => {
-  const { cache, counters, jobs, snapshots, stalls, valueFiles } = stats
+  const { cache, counters, encryption, jobs, snapshots, stalls, valueFiles } = stats
   return table([
     ["state", stats.state],
     ["sequence", countText(stats.sequence)],
@@ -65,6 +72,7 @@ const facts = (stats: Stats): string => {
     ["memtables", `${countText(stats.memtables)}, ${bytesText(stats.memtableBytes)}`],
     ["manifest", bytesText(stats.manifestBytes)],
     ...when(stats.ballast.bytes > 0, "ballast", bytesText(stats.ballast.bytes)),
+    ...(encryption === undefined ? [] : [["encryption", encryptionText(encryption)] as const]),
     ...when(stats.openFiles > 0, "open files", countText(stats.openFiles)),
     ["amplification", amplificationText(stats.amplification)],
     ...when(cache.hits + cache.misses > 0, "cache", cacheText(cache)),
@@ -79,6 +87,29 @@ const facts = (stats: Stats): string => {
   ])
 }
 
+const masterTexts = {
+  raw: "a key",
+  "passphrase-scrypt": "a passphrase (scrypt)",
+  "passphrase-argon2id": "a passphrase (argon2id)",
+  provider: "a key of the provider"
+}
+
+const encryptionText = ({ cipher, keyGeneration, masterKind, providerKeyId }: EncryptionStats): string => {
+  const master = `${masterTexts[masterKind]}${providerKeyId === undefined ? "" : ` ${providerKeyId}`}`
+  return `${cipher}, opened by ${master}, data key ${keyGeneration}`
+}
+
+const keyRow = ({ bytes, createdMillis, createdSequence, files, generation }: DataKeyStats): ReadonlyArray<string> => [
+  String(generation),
+  DateTime.formatIso(DateTime.makeUnsafe(createdMillis)),
+  countText(createdSequence),
+  countText(files),
+  bytesText(bytes)
+]
+
+const keys = ({ generations }: EncryptionStats): string =>
+  columns([["data key", "made", "at sequence", "files", "bytes"], ...generations.map(keyRow)])
+
 const levelRow = ({ bytes, entries, level, removals, tables, targetBytes }: LevelStats): ReadonlyArray<string> => [
   String(level),
   countText(tables),
@@ -91,8 +122,15 @@ const levelRow = ({ bytes, entries, level, removals, tables, targetBytes }: Leve
 const levels = (stats: Stats): string =>
   columns([["level", "tables", "bytes", "target", "records", "removals"], ...stats.levels.map(levelRow)])
 
-const layout = (stats: Stats): string =>
-  stats.levels.length === 0 ? facts(stats) : `${facts(stats)}\n\n${levels(stats)}`
+const layout = (stats: Stats): string => {
+  const { encryption } = stats
+  const parts = [
+    facts(stats),
+    ...(encryption === undefined ? [] : [keys(encryption)]),
+    ...(stats.levels.length === 0 ? [] : [levels(stats)])
+  ]
+  return parts.join("\n\n")
+}
 
 export const stats = Command.make(
   "stats",

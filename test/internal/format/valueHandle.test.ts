@@ -20,15 +20,17 @@ const decode = (bytes: Uint8Array): ValueHandle => readHandle(bytes, 0, bytes.le
 const randomHandle = (dice: Dice): ValueHandle => ({
   file: dice.whole(),
   index: dice.whole() % 2 ** 32,
-  length: dice.whole() % (2 ** 28 + 1)
+  length: dice.whole() % (2 ** 28 + 1),
+  ...(dice.chance(0.5) ? { fileTag: dice.u32() } : {})
 })
 
 describe("valueHandle", () => {
   it.each([
     { file: 0, index: 0, length: 0, bytes: "00 00 00" },
     { file: 300, index: 5, length: 1025, bytes: "ac02 05 8108" },
-    { file: 2 ** 53 - 1, index: 2 ** 32 - 1, length: 2 ** 28, bytes: "ffffffffffffff0f ffffffff0f 8080808001" }
-  ])("of file $file, index $index, length $length is $bytes", ({ bytes, ...handle }) => {
+    { file: 2 ** 53 - 1, index: 2 ** 32 - 1, length: 2 ** 28, bytes: "ffffffffffffff0f ffffffff0f 8080808001" },
+    { file: 300, index: 5, length: 1025, fileTag: 0x01020304, bytes: "ac02 05 8108 04030201" }
+  ])("of file $file, index $index, length $length, tag $fileTag is $bytes", ({ bytes, ...handle }) => {
     expect(hex(encode(handle))).toBe(hex(unhex(bytes)))
     expect(decode(unhex(bytes))).toEqual(handle)
     expect(handleBytesMax).toBeGreaterThanOrEqual(unhex(bytes).length)
@@ -47,6 +49,7 @@ describe("valueHandle", () => {
     ["an index of 2^32", "00 8080808010 00"],
     ["a length above 256 MiB", "00 00 8180808001"],
     ["bytes behind it", "00 00 00 00"],
+    ["bytes behind its tag", "00 00 00 01020304 00"],
     ["a number that is not canonical", "8000 00 00"]
   ])("refuses %s", (_, bytes) => {
     failure(() => decode(unhex(bytes)))

@@ -9,7 +9,7 @@ import { checkTables, workOf } from "../../support/jobCheck.ts"
 import { MemoryFiles } from "../../support/jobDriver.ts"
 import { type Held, randomPlan, setupOf, tableOf } from "../../support/jobPlan.ts"
 import { numbered } from "../../support/tables.ts"
-import { manySeeds } from "../format/support.ts"
+import { Dice, manySeeds } from "../format/support.ts"
 
 const filesOf = (): MemoryFiles => {
   const files = new MemoryFiles()
@@ -79,6 +79,24 @@ describe.each(codecs)("a job that compresses by $name", (codec) => {
     // An index of keys has no runs.
     assert.strictEqual(codecAt(filterEnd + at(12) + at(16)), codec.name === "runs" ? 0 : codec.id)
     assert.strictEqual(codecAt(bytes.length - 70), 0)
+  })
+
+  it("makes longer blocks where they get shorter, and there alone", () => {
+    const noise = new Dice(1)
+    const points = numbered(3000, 100).map((point, index) =>
+      index < 1500 ? point : { ...point, value: Buffer.from(noise.bytes(100)).toString("latin1") }
+    )
+    const files = filesOf()
+    const input = tableOf({ points, removals: [] }, { number: 1 })
+    files.files.set(1, input.bytes)
+    const setup = setupOf({ blockBytes: 1024, compressedBlockBytes: 4096, tableCodec: codec.id })
+    const [meta] = files.run({ ...work, runs: [[input.meta]] }, setup)
+    const lengths = files.blocksOf(meta!)
+    const half = lengths.findLastIndex(({ codec: id }) => id !== 0)
+    assert.isAbove(Math.min(...lengths.slice(0, half - 1).map(({ plainLength }) => plainLength)), 3000)
+    const rest = lengths.slice(half + 3)
+    assert.isAbove(rest.length, 100)
+    assert.isAtMost(Math.max(...rest.map(({ plainLength }) => plainLength)), 1100)
   })
 
   it("writes the bytes of no codec again when there is none any more", () => {
