@@ -8,6 +8,7 @@
 //   a commit's value file          never: what it is for would be refused then
 //   a keyring                      never: it is as it was, and a change of keys is not what frees space
 import * as Effect from "effect/Effect"
+import type { FileEncryption } from "../../services/Encryption.ts"
 import type { JobsService } from "../../services/Jobs.ts"
 import type { ManifestService } from "../../services/Manifest.ts"
 import type { OptionsShape } from "../../services/Options.ts"
@@ -22,6 +23,14 @@ export interface Paying {
   readonly wal: WalService
 }
 
+/** A recovery has the keyring made durable, if there is one, before it writes anything. */
+const finding = (ballast: Ballast, encryption: FileEncryption, options: OptionsShape): FileEncryption => {
+  const persist: FileEncryption["persist"] = (allocate) =>
+    Effect.andThen(ballast.file.find(recoveryBytes(options)), encryption.persist(allocate))
+  // All else is that of the encryption, whatever it has.
+  return Object.assign(Object.create(encryption) as FileEncryption, { persist })
+}
+
 export const payingParts = (ballast: Ballast, { jobs, manifest, wal }: Paying, options: OptionsShape): Paying => ({
   jobs: {
     ...jobs,
@@ -30,12 +39,7 @@ export const payingParts = (ballast: Ballast, { jobs, manifest, wal }: Paying, o
   },
   manifest: {
     ...manifest,
-    encryption: {
-      ...manifest.encryption,
-      // A recovery has the keyring made durable, if there is one, before it writes anything.
-      persist: (allocate) =>
-        Effect.andThen(ballast.file.find(recoveryBytes(options)), manifest.encryption.persist(allocate))
-    },
+    encryption: finding(ballast, manifest.encryption, options),
     publish: (change) => ballast.payFor(manifest.publish(change)),
     removeOrphans: (keep) =>
       manifest.removeOrphans((kind, number) =>
