@@ -72,6 +72,11 @@ export interface CompressionLevels {
  * @category models
  */
 export interface CompressionShape extends CompressionLevels {
+  /**
+   * Of a database that has tables, the bottom level stays as its newest table there is, whatever `bottom` says, and no
+   * table is written again because of its codec: for tools that open databases of others. Default false.
+   */
+  readonly asFound?: boolean
   readonly known: ReadonlyArray<KnownCodec>
 }
 
@@ -92,6 +97,8 @@ export const Compression = Context.Reference<CompressionShape>("strata/Compressi
  * @category models
  */
 export interface FileCompression {
+  /** No table is written again because of its codec. */
+  readonly asFound?: boolean
   readonly upper: number
   readonly bottom: number
   readonly values: number
