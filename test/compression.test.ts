@@ -6,6 +6,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import * as AeadEncryption from "../src/layers/AeadEncryption.ts"
 import * as CustomCompression from "../src/layers/CustomCompression.ts"
+import * as InstalledCompression from "../src/layers/InstalledCompression.ts"
 import * as LsmDatabase from "../src/layers/LsmDatabase.ts"
 import * as Lz4Compression from "../src/layers/Lz4Compression.ts"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
@@ -281,7 +282,8 @@ describe("an open", () => {
         }
         for (const [compression, name] of [
           [Lz4Compression.layer, "lz4-napi"],
-          [SnappyCompression.layer, "snappy"]
+          [SnappyCompression.layer, "snappy"],
+          [InstalledCompression.layerWith({ bottom: "snappy" }), "snappy"]
         ] as const) {
           const missing = yield* refused(directory, compression)
           assert.strictEqual(missing._tag, "Unsupported")
