@@ -15,7 +15,7 @@ import { writeCopy } from "../internal/engine/checkpoint.ts"
 import { attachEncryption } from "../internal/engine/attachEncryption.ts"
 import { checkCodecs, codecRowsOf, compressionOf, withKnownCodecs } from "../internal/engine/compression.ts"
 import { checkCreation, openDirectory } from "../internal/engine/openDirectory.ts"
-import { reasonsOf, searchManifest } from "../internal/engine/manifestReader.ts"
+import { reasonsOf, searchManifest, type TornMarker } from "../internal/engine/manifestReader.ts"
 import { ManifestWriter } from "../internal/engine/manifestWriter.ts"
 import { OlderFiles } from "../internal/engine/olderFiles.ts"
 import { randomBytes } from "../internal/engine/randomId.ts"
@@ -50,10 +50,11 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
     const compression = yield* compressionOf(yield* Compression)
     const place = { disk: yield* Disk, directory, readOnly }
     const { parents, state } = yield* openDirectory({ ...place, create })
-    const encryption = withKnownCodecs(yield* attachEncryption(place, state), compression.known)
+    const mayCreate = (torn: ReadonlyArray<TornMarker>) => checkCreation({ ...place, create }, state, torn)
+    const encryption = withKnownCodecs(yield* attachEncryption(place, state, mayCreate), compression.known)
     const parts = { ...place, encryption, manifestBytesMax }
     const { loaded, torn } = yield* searchManifest(parts, state)
-    if (loaded === undefined) yield* checkCreation({ ...place, create }, state, torn)
+    if (loaded === undefined) yield* mayCreate(torn)
     else if (torn.length > 0) yield* Effect.logInfo(`Strata: passed over unfinished markers: ${reasonsOf(torn)}`)
     if (loaded !== undefined) yield* checkCodecs(compression, loaded.facts.codecs, directory)
     const ids = {
