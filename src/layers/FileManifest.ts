@@ -14,6 +14,7 @@ import * as Random from "effect/Random"
 import { writeCopy } from "../internal/engine/checkpoint.ts"
 import { attachEncryption } from "../internal/engine/attachEncryption.ts"
 import { checkCodecs, codecRowsOf, compressionOf, withKnownCodecs } from "../internal/engine/compression.ts"
+import { checkKeyringNumber } from "../internal/engine/keyringNumber.ts"
 import { checkCreation, openDirectory } from "../internal/engine/openDirectory.ts"
 import { reasonsOf, searchManifest, type TornMarker } from "../internal/engine/manifestReader.ts"
 import { ManifestWriter } from "../internal/engine/manifestWriter.ts"
@@ -56,7 +57,10 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
     const { loaded, torn } = yield* searchManifest(parts, state)
     if (loaded === undefined) yield* mayCreate(torn)
     else if (torn.length > 0) yield* Effect.logInfo(`Strata: passed over unfinished markers: ${reasonsOf(torn)}`)
-    if (loaded !== undefined) yield* checkCodecs(compression, loaded.facts.codecs, directory)
+    if (loaded !== undefined) {
+      yield* checkKeyringNumber(parts, loaded.facts.keyringNumber)
+      yield* checkCodecs(compression, loaded.facts.codecs, directory)
+    }
     const ids = {
       databaseId: loaded?.databaseId ?? parts.encryption.databaseId ?? (yield* randomBytes(16)),
       incarnation: loaded?.incarnation ?? (yield* randomBytes(16))

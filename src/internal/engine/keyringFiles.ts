@@ -16,8 +16,10 @@
 // is alone is durable.
 //
 // One under the name of another number counts as not whole: bytes of a removed file may turn up in one that was torn,
-// and whoever puts an old keyring back, to count as the newest, gains nothing. What is not whole and has none before it
-// is `Tampered`, and so is what is whole and wrong.
+// and whoever puts an old keyring back, to count as the newest, gains nothing. Nor does who puts it back instead of the
+// newest: the manifest records the number of the keyring that stood alone, sealed with a data key. One of a lower
+// number is `Tampered` (`checkKeyringNumber`); one of a higher number is that of a writer that died before it told the
+// manifest. What is not whole and has none before it is `Tampered`, and so is what is whole and wrong.
 import * as Effect from "effect/Effect"
 import { type DatabaseError, fail, Stale, Tampered } from "../../services/DatabaseError.ts"
 import type { DiskError, DiskService } from "../../services/Disk.ts"
