@@ -1,10 +1,12 @@
 // A database whose codecs change, are missing, or are not codecs.
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Stream } from "effect"
+import { Context, Effect, Layer, Redacted, Stream } from "effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import * as AeadEncryption from "../src/layers/AeadEncryption.ts"
 import * as CustomCompression from "../src/layers/CustomCompression.ts"
+import * as InstalledCompression from "../src/layers/InstalledCompression.ts"
 import * as LsmDatabase from "../src/layers/LsmDatabase.ts"
 import * as Lz4Compression from "../src/layers/Lz4Compression.ts"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
@@ -15,6 +17,7 @@ import * as SnappyCompression from "../src/layers/SnappyCompression.ts"
 import * as ZstdCompression from "../src/layers/ZstdCompression.ts"
 import { Database } from "../src/services/Database.ts"
 import type { DatabaseError, Reason } from "../src/services/DatabaseError.ts"
+import type { Encryption } from "../src/services/Encryption.ts"
 import { Maintenance } from "../src/services/Maintenance.ts"
 import type { OptionsInput } from "../src/services/Options.ts"
 import { chain, compressions, runs, runsModule } from "./support/codecs.ts"
@@ -212,6 +215,29 @@ describe("a database that changes its codecs", () => {
   )
 })
 
+describe("a checkpoint", () => {
+  it.live("needs the codecs of its original, and is read with them", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const place = yield* inDirectory
+        const copy = path.join(place, "copy")
+        const expected = new Map<string, string>()
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { database, maintenance } = yield* openAt(path.join(place, "db"), compressions["runs of a module"])
+            yield* writeRound(database, 0, expected)
+            yield* maintenance.compact()
+            yield* maintenance.checkpoint(copy)
+          })
+        )
+        const reason = yield* reasonOf(Effect.scoped(Effect.asVoid(openAt(copy, undefined))))
+        assert.match(reason.message, /codec 64, "runs"/)
+        yield* check(yield* openAt(copy, compressions.runs), expected)
+      })
+    )
+  )
+})
+
 describe("an open", () => {
   const refused = (...place: Parameters<typeof openAt>): Effect.Effect<Reason> =>
     reasonOf(Effect.scoped(Effect.asVoid(openAt(...place))))
@@ -256,7 +282,8 @@ describe("an open", () => {
         }
         for (const [compression, name] of [
           [Lz4Compression.layer, "lz4-napi"],
-          [SnappyCompression.layer, "snappy"]
+          [SnappyCompression.layer, "snappy"],
+          [InstalledCompression.layerWith({ bottom: "snappy" }), "snappy"]
         ] as const) {
           const missing = yield* refused(directory, compression)
           assert.strictEqual(missing._tag, "Unsupported")
@@ -310,10 +337,14 @@ describe("an open", () => {
 })
 
 /** Opens the database of one memory disk again and again. */
-const opener = (compression: Compression, given: OptionsInput) => {
+const opener = (
+  compression: Compression,
+  given: OptionsInput,
+  encryption: Layer.Layer<Encryption, DatabaseError> = NoEncryption.layer
+) => {
   const { layer } = MemoryDisk.make()
   const database = LsmDatabase.layerWith({ ...given, directory: "/db" }).pipe(
-    Layer.provide([layer, NoEncryption.layer, compression])
+    Layer.provide([layer, encryption, compression])
   )
   return Effect.map(Layer.build(Layer.fresh(database)), (context) => ({
     database: Context.get(context, Database),
@@ -336,4 +367,16 @@ describe("a random plan agrees with the model", () => {
       )
     )
   }
+
+  it.effect("whatever is compressed, and encrypted then: zstd, lz4 and functions", () =>
+    Effect.forEach(
+      ["zstd", "lz4", "runs"] as const,
+      (name) => {
+        const encryption = AeadEncryption.layer({ key: Redacted.make(new Uint8Array(32).fill(7)) })
+        const open = opener(compressions[name], small, encryption)
+        return runPlan({ seed: 5, steps: 150, longest: "values", open })
+      },
+      { discard: true }
+    )
+  )
 })

@@ -4,7 +4,10 @@
 // Every 29th byte is flipped, which takes about ten seconds with all else; STRATA_TAMPER=1 flips every one, in some
 // minutes. Every byte of a smaller plain database is flipped in test/damage.test.ts and valueDamage.test.ts.
 import { assert, describe, it } from "@effect/vitest"
+import { FrameKind } from "../src/internal/format/logFrame.ts"
+import { Layout } from "../src/internal/format/storedBlock.ts"
 import type { OpenOptions } from "./support/opened.ts"
+import { pathsOf } from "./support/scenario.ts"
 import { SimKeys } from "./support/simKeys.ts"
 import { judge, observe, type Verdict } from "./support/tamperJudge.ts"
 import { type Change, flips, forgeries, hasFrames, lastSegment, lengths } from "./support/tamperings.ts"
@@ -44,6 +47,33 @@ for (const [mode, options] of modes) {
 
     it("are right as long as nobody touches them", () => {
       for (const target of [closed, crashed, chained]) assert.strictEqual(untouched(target), "unseen")
+    })
+
+    it("are of every kind of file, section and frame", () => {
+      const { image } = closed
+      const blocks = [...blocksOf(image, options)].flatMap(([path, parts]) =>
+        parts.map(({ end, offset }) => {
+          const trailer = end - image.get(path)![11]! - 6
+          const [layout, codec] = image.get(path)!.subarray(trailer)
+          return { first: image.get(path)![offset]!, layout: layout!, codec: codec! }
+        })
+      )
+      assert.deepStrictEqual(
+        [...new Set(blocks.map(({ layout }) => layout))].sort((a, b) => a - b),
+        Object.values(Layout)
+      )
+      assert.deepStrictEqual([...new Set(blocks.map(({ codec }) => codec))].sort(), [0, 1])
+      // The top of a value file begins with the count of its sections.
+      if (mode === "plain") assert.isTrue(blocks.some(({ first, layout }) => layout === Layout.valueTop && first > 1))
+      const kinds = new Set([...image.keys()].map(kindOf))
+      assert.strictEqual(kinds.size, mode === "plain" ? 5 : 6)
+      const frames = [closed, crashed, chained].flatMap((target) =>
+        pathsOf(target.image, "log").flatMap((path) =>
+          framesOf(path, target.image.get(path)!).map(({ offset }) => target.image.get(path)![offset + 8]!)
+        )
+      )
+      const { first, full, last, link, middle, sealed } = FrameKind
+      assert.includeMembers(frames, [full, first, middle, last, sealed, link])
     })
 
     for (const target of [closed, crashed]) {

@@ -62,7 +62,8 @@ const known = (codec: Codec | CodecModule): Effect.Effect<KnownCodec, DatabaseEr
  * **Gotchas**
  *
  * What `compress` makes must be what `decompress` reads for as long as there are files of it: a new format is a new id.
- * What does not come back when it is written is stored as it is.
+ * What does not come back when it is written, or for which `compress` throws, is stored as it is. Both functions may
+ * return memory that their next call uses again: it is copied before.
  *
  * @since 0.1.0
  * @category layers

@@ -13,7 +13,13 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import { writeCopy } from "../internal/engine/checkpoint.ts"
 import { attachEncryption } from "../internal/engine/attachEncryption.ts"
-import { checkCodecs, codecRowsOf, compressionOf, withKnownCodecs } from "../internal/engine/compression.ts"
+import {
+  checkCodecs,
+  codecRowsOf,
+  compressionFor,
+  compressionOf,
+  withKnownCodecs
+} from "../internal/engine/compression.ts"
 import { checkKeyringNumber } from "../internal/engine/keyringNumber.ts"
 import { checkCreation, openDirectory } from "../internal/engine/openDirectory.ts"
 import { reasonsOf, searchManifest, type TornMarker } from "../internal/engine/manifestReader.ts"
@@ -48,19 +54,20 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
   Effect.gen(function* () {
     const { path: directory } = yield* Directory
     const { create, manifestBytesMax, readOnly } = yield* Options
-    const compression = yield* compressionOf(yield* Compression)
+    const provided = yield* compressionOf(yield* Compression)
     const place = { disk: yield* Disk, directory, readOnly }
     const { parents, state } = yield* openDirectory({ ...place, create })
     const mayCreate = (torn: ReadonlyArray<TornMarker>) => checkCreation({ ...place, create }, state, torn)
-    const encryption = withKnownCodecs(yield* attachEncryption(place, state, mayCreate), compression.known)
+    const encryption = withKnownCodecs(yield* attachEncryption(place, state, mayCreate), provided.known)
     const parts = { ...place, encryption, manifestBytesMax }
     const { loaded, torn } = yield* searchManifest(parts, state)
     if (loaded === undefined) yield* mayCreate(torn)
     else if (torn.length > 0) yield* Effect.logInfo(`Strata: passed over unfinished markers: ${reasonsOf(torn)}`)
     if (loaded !== undefined) {
       yield* checkKeyringNumber(parts, loaded.facts.keyringNumber)
-      yield* checkCodecs(compression, loaded.facts.codecs, directory)
+      yield* checkCodecs(provided, loaded.facts.codecs, directory)
     }
+    const compression = compressionFor(loaded?.facts.tables ?? [], provided)
     const ids = {
       databaseId: loaded?.databaseId ?? parts.encryption.databaseId ?? (yield* randomBytes(16)),
       incarnation: loaded?.incarnation ?? (yield* randomBytes(16))

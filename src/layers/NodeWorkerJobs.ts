@@ -18,7 +18,7 @@ import { JobQueue } from "../internal/engine/jobQueue.ts"
 import { runJob } from "../internal/engine/jobRunner.ts"
 import { type Job, type JobParts, jobSetup, moreFiles } from "../internal/engine/jobSetup.ts"
 import { type CodecSource, JobWord, jobWords, type RunMessage } from "../internal/structure/jobMessages.ts"
-import { type AnyWork, isCollect } from "../internal/structure/jobWork.ts"
+import { type AnyWork, isCollect, type JobSetup } from "../internal/structure/jobWork.ts"
 import { unionOf } from "../internal/structure/keySpans.ts"
 import type { KnownCodec } from "../services/Compression.ts"
 import { Closed, type DatabaseError, fail, JobFailed } from "../services/DatabaseError.ts"
@@ -61,6 +61,7 @@ class Pool {
   private readonly threads: Array<JobThread> = []
   private readonly watch: FiberHandle.FiberHandle<void>
   private failedStarts = 0
+  private toldOfCodecs = false
   private nextId = 0
 
   constructor(given: {
@@ -105,6 +106,16 @@ class Pool {
 
   private runHere(job: Job): Effect.Effect<Merged, DatabaseError> {
     return runJob(this.parts, job, { counters: this.counters, check: this.queue.check })
+  }
+
+  /** A thread may lack what this one has: a loader, a variable of the environment, a file that has gone since. */
+  private runWithCodecs({ message }: { readonly message: string }, job: Job): Effect.Effect<Merged, DatabaseError> {
+    return Effect.suspend(() => {
+      const isTold = this.toldOfCodecs
+      this.toldOfCodecs = true
+      const told = `Strata: ${message}; jobs that need it run on the thread of the database`
+      return Effect.andThen(isTold ? Effect.void : Effect.logWarning(told), this.runHere(job))
+    })
   }
 
   /** The thread with the fewest jobs, or a new one; `undefined` if there can be none. */
@@ -177,7 +188,10 @@ class Pool {
           if (end._tag === "Lost") return Effect.fail(this.lostError(end.message))
           this.counters.bytesRead += end.bytesRead
           this.counters.bytesWritten += end.bytesWritten
-          if (end._tag === "Failed") return ofFailure(this.parts, end.failure)
+          if (end._tag === "Failed") {
+            const { failure } = end
+            return failure._tag === "Codecs" ? this.runWithCodecs(failure, job) : ofFailure(this.parts, failure)
+          }
           const { tables, valueFiles } = end
           const isNothing = tables.length + valueFiles.length === 0
           const synced = isNothing ? Effect.void : fromDisk(disk.syncDirectory(manifest.directory))
@@ -206,7 +220,7 @@ class Pool {
     assert(encryption.threadKeys !== undefined, "threads are for an encryption that gives them its keys")
     // With each job, as a rotation changes them; taken with the generation that the setup names, in one step.
     const keys = encryption.threadKeys()
-    const codecs = compression.known.map(sourceOf)
+    const codecs = neededBy(job, setup, compression.known).map(sourceOf)
     const message: RunMessage = { _tag: "Run", id, work: sent(job), setup, directory, words, keys, codecs }
     return { files: [...setup.files], message }
   }
@@ -238,6 +252,14 @@ class Pool {
     })
   }
 }
+
+/** Without tables to read, those that it writes by; tables and value files may have any. */
+const neededBy = (
+  job: Job,
+  { tableCodec, valuesCodec }: JobSetup,
+  known: ReadonlyArray<KnownCodec>
+): ReadonlyArray<KnownCodec> =>
+  !isCollect(job) && job.runs.length === 0 ? known.filter(({ id }) => id === tableCodec || id === valuesCodec) : known
 
 const sourceOf = ({ id, name, origin }: KnownCodec): CodecSource => {
   assert(origin !== undefined, "threads are for codecs that they can load")
@@ -276,7 +298,7 @@ export const make = Effect.fnUntraced(function* (
 /**
  * Runs jobs in threads, which are started when the first job comes, and share memtables with this one. A flush does not
  * wait for a compaction. Where no thread can be started, where the encryption does not give its keys away, and where a
- * codec is a function and not a module, it is `InlineJobs`.
+ * codec is a function and not a module, it is `InlineJobs`. A job whose codecs a thread cannot load runs on this one.
  *
  * **Details**
  *

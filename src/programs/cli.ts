@@ -15,6 +15,7 @@ import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as References from "effect/References"
 import type { Database } from "../services/Database.ts"
 import type { DatabaseError } from "../services/DatabaseError.ts"
@@ -39,10 +40,11 @@ import * as Keys from "./keys.ts"
 
 export interface Cli {
   readonly version: string
-  /** Opens the database in a directory. */
+  /** Opens the database in a directory. Without a codec its tables stay as they are compressed. */
   readonly open: (
     location: OptionsInput & {
       readonly directory: string
+      readonly codec?: string
       readonly encryption?: Layer.Layer<Encryption, DatabaseError>
     }
   ) => Layer.Layer<Database | Maintenance, DatabaseError>
@@ -77,7 +79,9 @@ const strata = ({ encryption, open }: Cli) => {
       Command.provide(count, reading),
       Command.provide(importCommand, creating),
       Command.provide(flush, writing),
-      Command.provide(compact, writing),
+      Command.provide(compact, ({ codec, db }) =>
+        opened({ directory: db, create: false, ...(Option.isSome(codec) ? { codec: codec.value } : {}) })
+      ),
       Command.provide(gc, writing),
       Command.provide(checkpoint, writing),
       Command.provide(rotate, writing),

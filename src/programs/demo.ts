@@ -18,8 +18,8 @@ const peakBytes = () => process.resourceUsage().maxRSS * 1024
 
 const packages = fileURLToPath(new URL("../../node_modules", import.meta.url))
 
-// Less than the defaults hold: each file is read once, and the demo is to stay below 320 MiB with whole files, as the
-// database and the disk have them, in memory beside it.
+// Less than the defaults hold: each file is read once, and the demo is to stay below 320 MiB with batches of files, as
+// the database and the disk have them, in memory beside it.
 const open = (directory: string) => LsmDatabase.layer({ directory, arenaCount: 2, cacheBytes: 16 * 1024 * 1024 })
 
 const parent = Effect.gen(function* () {

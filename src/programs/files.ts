@@ -1,10 +1,12 @@
 // The files of a directory tree: regular files in a fixed order (a directory's files by name, then its directories by
 // name), one directory's names in memory at a time. Symbolic links are named and not followed, so a tree is finite;
-// sockets, pipes and devices are passed over likewise.
+// sockets, pipes and devices are passed over likewise. And a long file in pieces, so that it is nowhere whole.
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import type * as PlatformError from "effect/PlatformError"
 import * as Stream from "effect/Stream"
 import { type CommandFailed, onFile } from "./failure.ts"
 
@@ -58,6 +60,26 @@ export const bytesOf = Effect.fnUntraced(function* (path: string) {
   const files = yield* FileSystem.FileSystem
   return Number((yield* files.lstat(path)).size)
 })
+
+/** Of a file that is read piece by piece: what the database writes of a value at a time. */
+export const pieceBytes = 256 * 1024
+
+/**
+ * The file's bytes in pieces. All of them are one buffer: a piece is good until the next one is asked for. New buffers
+ * would be garbage at the speed of the disk, which the collector sees late.
+ */
+export const pieces = (path: string): Stream.Stream<Uint8Array, PlatformError.PlatformError, FileSystem.FileSystem> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const files = yield* FileSystem.FileSystem
+      const file = yield* files.open(path)
+      const buffer = new Uint8Array(pieceBytes)
+      const next = Effect.flatMap(file.read(buffer), (bytes) =>
+        bytes === 0 ? Cause.done() : Effect.succeed([buffer.subarray(0, bytes)] as const)
+      )
+      return Stream.fromPull(Effect.succeed(next))
+    })
+  )
 
 /** The sum of the regular files' bytes. Those that cannot be looked at count nothing. */
 export const bytesIn = (tree: Tree): Effect.Effect<number, CommandFailed, FileSystem.FileSystem | Path.Path> =>

@@ -1,13 +1,26 @@
 // Stores a stream of items in batches: the memory an import takes is a batch and the item at hand, however long the
-// stream.
+// stream; of a long file, a piece.
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import type * as PlatformError from "effect/PlatformError"
 import * as Stream from "effect/Stream"
-import { type Bytes, Database, type Operation } from "../services/Database.ts"
+import { type Bytes, Database, type DatabaseService, type Operation } from "../services/Database.ts"
+import type { DatabaseError } from "../services/DatabaseError.ts"
 import { keyBytesMax } from "../services/Options.ts"
+import { platformText } from "./failure.ts"
+
+/** A file that would not fit into a batch. It is read when it is stored, as a commit of its own. */
+export interface Long {
+  readonly _tag: "Long"
+  readonly at: string
+  readonly key: string
+  readonly pieces: Stream.Stream<Uint8Array, PlatformError.PlatformError, FileSystem.FileSystem>
+}
 
 /** One thing of an import's source; `at` says where it is, for messages. */
 export type Item =
   | { readonly _tag: "Entry"; readonly at: string; readonly key: string; readonly value: Uint8Array }
+  | Long
   /** Against a rule, which is the reason. */
   | { readonly _tag: "Skipped"; readonly at: string; readonly reason: string }
   /** The system would not hand it out. */
@@ -72,11 +85,11 @@ const joined = (prefix: Uint8Array, key: string): Uint8Array => {
 export const overLimit = (bytes: number, valueBytesMax: number): string | undefined =>
   bytes > valueBytesMax ? `${bytes} bytes are over the value limit of ${valueBytesMax}` : undefined
 
-/** Why an entry cannot be stored, or undefined. */
-const refusal = (key: Uint8Array, value: Uint8Array, valueBytesMax: number): string | undefined => {
+/** Why an entry of that key cannot be stored, or undefined. */
+const keyRefusal = (key: Uint8Array): string | undefined => {
   if (key.length === 0) return "its key is empty"
   if (key.length > keyBytesMax) return `its key of ${key.length} bytes is over the limit of ${keyBytesMax}`
-  return overLimit(value.length, valueBytesMax)
+  return undefined
 }
 
 export interface LoadOptions {
@@ -87,39 +100,100 @@ export interface LoadOptions {
   readonly tally: Tally
 }
 
+// Durable by the one sync at the end: until then an import that dies is to be run again anyway.
+const durability = "os"
+
+class Loading {
+  readonly #database: DatabaseService
+  readonly #options: LoadOptions
+  readonly #batch = new Batch()
+
+  constructor(database: DatabaseService, options: LoadOptions) {
+    this.#database = database
+    this.#options = options
+  }
+
+  take(item: Item): Effect.Effect<void, DatabaseError, FileSystem.FileSystem> {
+    switch (item._tag) {
+      case "Entry":
+        return this.#entry(item)
+      case "Long":
+        return this.#long(item)
+      case "Skipped":
+        return this.#skip(item.at, item.reason)
+      case "Unreadable":
+        return this.#unreadable(item.at, item.reason)
+      case "Link":
+        return Effect.sync(() => {
+          this.#options.tally.links += 1
+        })
+    }
+  }
+
+  /** Stores what is gathered. */
+  readonly commit: Effect.Effect<void, DatabaseError> = Effect.suspend(() => {
+    const { bytes, operations } = this.#batch
+    if (operations.length === 0) return Effect.void
+    return Effect.map(this.#database.write(operations, { durability }), () => {
+      this.#stored(operations.length, bytes)
+      this.#batch.clear()
+    })
+  })
+
+  #stored(entries: number, bytes: number): void {
+    const { tally } = this.#options
+    tally.commits += 1
+    tally.entries += entries
+    tally.bytes += bytes
+  }
+
+  #entry({ at, key, value }: Extract<Item, { readonly _tag: "Entry" }>): Effect.Effect<void, DatabaseError> {
+    const bytes = joined(this.#options.prefix, key)
+    const reason = keyRefusal(bytes) ?? overLimit(value.length, this.#database.options.valueBytesMax)
+    if (reason !== undefined) return this.#skip(at, reason)
+    const room = this.#batch.isFullFor(bytes.length + value.length) ? this.commit : Effect.void
+    return Effect.map(room, () => this.#batch.add(bytes, value))
+  }
+
+  #long({ at, key, pieces }: Long): Effect.Effect<void, DatabaseError, FileSystem.FileSystem> {
+    const bytes = joined(this.#options.prefix, key)
+    const reason = keyRefusal(bytes)
+    if (reason !== undefined) return this.#skip(at, reason)
+    let length = 0
+    const counted = Stream.map(pieces, (piece) => {
+      length += piece.length
+      return piece
+    })
+    const stored = this.#database.setStream(bytes, counted, { durability }).pipe(
+      Effect.map(() => this.#stored(1, bytes.length + length)),
+      Effect.catchTag("PlatformError", (error) => this.#unreadable(at, platformText(error))),
+      // The key is good; the file has grown over the limit since it was looked at.
+      Effect.catchReason("DatabaseError", "Invalid", ({ message }) => this.#skip(at, message))
+    )
+    // In order: on failure what is stored is the first of the items.
+    return Effect.andThen(this.commit, stored)
+  }
+
+  #skip(at: string, reason: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#options.tally.skipped += 1
+      return this.#options.note(`skipped ${at}: ${reason}`)
+    })
+  }
+
+  #unreadable(at: string, reason: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#options.tally.unreadable += 1
+      return this.#options.note(`cannot read ${at}: ${reason}`)
+    })
+  }
+}
+
 /** Stores the items, durable when it completes. On failure the tally tells how many are stored: the first of them. */
 export const load = Effect.fnUntraced(function* <E, R>(items: Stream.Stream<Item, E, R>, options: LoadOptions) {
   const database = yield* Database
-  const { note, prefix, tally } = options
-  const batch = new Batch()
-  const commit = Effect.fnUntraced(function* () {
-    if (batch.operations.length === 0) return
-    // Durable by the one sync at the end: until then an import that dies is to be run again anyway.
-    yield* database.write(batch.operations, { durability: "os" })
-    tally.commits += 1
-    tally.entries += batch.operations.length
-    tally.bytes += batch.bytes
-    batch.clear()
-  })
-  const skip = Effect.fnUntraced(function* (at: string, reason: string) {
-    tally.skipped += 1
-    yield* note(`skipped ${at}: ${reason}`)
-  })
-  const take = Effect.fnUntraced(function* (item: Item) {
-    if (item._tag === "Link") tally.links += 1
-    else if (item._tag === "Skipped") yield* skip(item.at, item.reason)
-    else if (item._tag === "Unreadable") {
-      tally.unreadable += 1
-      yield* note(`cannot read ${item.at}: ${item.reason}`)
-    } else {
-      const key = joined(prefix, item.key)
-      const reason = refusal(key, item.value, database.options.valueBytesMax)
-      if (reason !== undefined) return yield* skip(item.at, reason)
-      if (batch.isFullFor(key.length + item.value.length)) yield* commit()
-      batch.add(key, item.value)
-    }
-  })
-  yield* Stream.runForEach(items, take)
-  yield* commit()
+  const loading = new Loading(database, options)
+  yield* Stream.runForEach(items, (item) => loading.take(item))
+  yield* loading.commit
   yield* database.sync
 })

@@ -1,6 +1,6 @@
-// Standard input and output of a command: bytes as they are, and pieces of text joined so that a scan of small entries
-// is not a system call a line.
-import * as Effect from "effect/Effect"
+// Standard output of a command: bytes as they are, and pieces of text joined so that a scan of small entries is not a
+// system call a line.
+import type * as Effect from "effect/Effect"
 import * as Sink from "effect/Sink"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
@@ -48,26 +48,3 @@ export const writeLines = <A, E, R>(
       return pieces
     })
   )
-
-/** All of standard input, if it is at most this long. */
-export const readAll = Effect.fnUntraced(function* (bytesMax: number) {
-  const { stdin } = yield* Stdio.Stdio
-  const chunks: Array<Uint8Array> = []
-  let length = 0
-  yield* stdin.pipe(
-    Stream.runForEach((chunk) => {
-      length += chunk.length
-      if (length > bytesMax) return Effect.fail(failed(`standard input is over the value limit of ${bytesMax} bytes`))
-      chunks.push(chunk)
-      return Effect.void
-    }),
-    Effect.catchTag("PlatformError", (error) => Effect.fail(failed(`standard input: ${platformText(error)}`)))
-  )
-  const bytes = new Uint8Array(length)
-  let offset = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset)
-    offset += chunk.length
-  }
-  return bytes
-})

@@ -12,9 +12,9 @@ import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Stream from "effect/Stream"
 import { type CommandFailed, failed, platformText } from "./failure.ts"
-import { bytesOf, type Found, type Tree, walk } from "./files.ts"
+import { bytesOf, type Found, pieces, type Tree, walk } from "./files.ts"
 import { LineSplitter, LineTooLong } from "./lines.ts"
-import { type Item, overLimit } from "./load.ts"
+import { batchBytesMax, type Item, overLimit } from "./load.ts"
 import type { Progress } from "./progress.ts"
 import { utf8 } from "./text.ts"
 
@@ -23,15 +23,25 @@ export interface SourceOptions {
   readonly valueBytesMax: number
 }
 
+const advancing = <E, R>(stream: Stream.Stream<Uint8Array, E, R>, progress: Progress) =>
+  Stream.map(stream, (bytes) => {
+    progress.advance(bytes.length)
+    return bytes
+  })
+
 const itemOfFile = Effect.fnUntraced(function* (found: Found, file: string, options: SourceOptions) {
   const at = found.path
   if (found.type === "link") return { _tag: "Link" } satisfies Item
   if (found.type === "other") return { _tag: "Skipped", at, reason: "it is no regular file" } satisfies Item
   const files = yield* FileSystem.FileSystem
-  // Looked at first: reading a file of gigabytes only to refuse it would need them in memory.
+  const { progress, valueBytesMax } = options
+  // Looked at first: a file of gigabytes is not to be in memory, nor to be read only to be refused.
   const bytes = yield* bytesOf(file)
-  options.progress.advance(bytes)
-  const reason = overLimit(bytes, options.valueBytesMax)
+  const reason = overLimit(bytes, valueBytesMax)
+  if (reason === undefined && bytes > batchBytesMax) {
+    return { _tag: "Long", at, key: at, pieces: advancing(pieces(file), progress) } satisfies Item
+  }
+  progress.advance(bytes)
   if (reason !== undefined) return { _tag: "Skipped", at, reason } satisfies Item
   const value = yield* files.readFile(file)
   return { _tag: "Entry", at, key: at, value } satisfies Item
@@ -60,10 +70,7 @@ export interface Rows {
 const chunksOf = (file: string, progress: Progress) =>
   Stream.unwrap(FileSystem.FileSystem.use((files) => Effect.succeed(files.stream(file)))).pipe(
     Stream.mapError((error) => failed(`${file}: ${platformText(error)}`)),
-    Stream.map((chunk) => {
-      progress.advance(chunk.length)
-      return chunk
-    })
+    (chunks) => advancing(chunks, progress)
   )
 
 const encoder = new TextEncoder()

@@ -23,6 +23,10 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 
 Cli.run({
   version,
-  open: (location) => LsmDatabase.layer({ ...location, compression: InstalledCompression.layer }),
+  open: ({ codec, ...location }) =>
+    LsmDatabase.layer({
+      ...location,
+      compression: codec === undefined ? InstalledCompression.layer : InstalledCompression.layerWith({ bottom: codec })
+    }),
   encryption: (master) => AeadEncryption.layerWith({ master })
 }).pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)

@@ -17,10 +17,16 @@ const load = async (sources: ReadonlyArray<CodecSource>): Promise<Codecs> =>
 
 const loaded = new Map<string, Promise<Codecs>>()
 
-/** Loaded once: a database has the same codecs for as long as it is open. Rejects if one cannot be had. */
+/**
+ * Loaded once: a database has the same codecs for as long as it is open. Rejects if one cannot be had; the next job
+ * tries again, for what was in the way may be gone.
+ */
 export const workerCodecs = (sources: ReadonlyArray<CodecSource>): Promise<Codecs> => {
   const key = JSON.stringify(sources)
-  const codecs = loaded.get(key) ?? load(sources)
+  const known = loaded.get(key)
+  if (known !== undefined) return known
+  const codecs = load(sources)
   loaded.set(key, codecs)
+  codecs.catch(() => loaded.delete(key))
   return codecs
 }

@@ -17,8 +17,15 @@ export interface Codec {
   readonly id: number
   /** In the manifest: a database opens only where its codecs are known by these names. */
   readonly name: string
+  /**
+   * Leaves `plain` as it is. What it returns is copied before the codec is called again, so it may be memory of the
+   * codec's, as of WebAssembly. What it throws for is stored as it is.
+   */
   readonly compress: (plain: Uint8Array) => Uint8Array
-  /** Bytes of their own, as many as `plainLength`. It throws for a body that `compress` did not make. */
+  /**
+   * As many bytes as `plainLength`, which are copied likewise. It throws for a body that `compress` did not make, and
+   * leaves the body as it is.
+   */
   readonly decompress: (body: Uint8Array, plainLength: number) => Uint8Array
 }
 
@@ -65,6 +72,11 @@ export interface CompressionLevels {
  * @category models
  */
 export interface CompressionShape extends CompressionLevels {
+  /**
+   * Of a database that has tables, the bottom level stays as its newest table there is, whatever `bottom` says, and no
+   * table is written again because of its codec: for tools that open databases of others. Default false.
+   */
+  readonly asFound?: boolean
   readonly known: ReadonlyArray<KnownCodec>
 }
 
@@ -85,6 +97,8 @@ export const Compression = Context.Reference<CompressionShape>("strata/Compressi
  * @category models
  */
 export interface FileCompression {
+  /** No table is written again because of its codec. */
+  readonly asFound?: boolean
   readonly upper: number
   readonly bottom: number
   readonly values: number

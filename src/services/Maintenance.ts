@@ -390,9 +390,9 @@ export class Maintenance extends Context.Service<
      *
      * **Details**
      *
-     * What is in memory is flushed first. Tables that were compressed by another codec than those of now, or not at
-     * all, are written again. Reads and writes go on meanwhile. Interrupting it leaves what was rewritten so far. An
-     * inverted range is `Invalid`.
+     * What is in memory is flushed first. Tables of the bottom level that were compressed by another codec than those
+     * of now, or not at all, are written again, but not with `InstalledCompression.layer`. Reads and writes go on
+     * meanwhile. Interrupting it leaves what was rewritten so far. An inverted range is `Invalid`.
      */
     readonly compact: (range?: Bounds) => Effect.Effect<void, DatabaseError>
     /**

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Random, type Scope } from "effect"
+import { Context, Effect, Layer, Logger, Random, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { compressionOf, withKnownCodecs } from "../../src/internal/engine/compression.ts"
+import { CodecId } from "../../src/internal/format/codec.ts"
 import * as InlineJobs from "../../src/layers/InlineJobs.ts"
 import type { JobThread } from "../../src/layers/NodeJobThread.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
@@ -18,7 +20,6 @@ import * as Options from "../../src/services/Options.ts"
 import { compressions } from "../support/codecs.ts"
 import { flushJob, manifestIds, simple } from "../support/jobsKit.ts"
 import * as memoryManifest from "../support/memoryManifest.ts"
-import { reasonOf } from "../support/tables.ts"
 
 const temporaryDirectory = Effect.acquireRelease(
   Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "strata-codecs-"))),
@@ -73,6 +74,22 @@ const built = (layer: typeof InlineJobs.layer) =>
 const inline = (manifest: ManifestService): Effect.Effect<JobsService, never, Scope.Scope> =>
   Effect.provide(built(InlineJobs.layer), servicesOf(manifest)).pipe(Random.withSeed("files"))
 
+const levels = (id: number) => ({ upper: id, bottom: id, values: id })
+
+/** What is compressed on this thread is counted, and threads look for the codecs in the file. */
+const movedTo = (file: string, compression: FileCompression) => {
+  const counts = { here: 0 }
+  const known = compression.known.map((codec) => ({
+    ...codec,
+    compress: (plain: Uint8Array) => {
+      counts.here += 1
+      return codec.compress(plain)
+    },
+    origin: { _tag: "Module", url: pathToFileURL(file).href } as const
+  }))
+  return { counts, compression: { ...compression, known } }
+}
+
 describe("jobs with codecs", () => {
   for (const name of ["none", "zstd", "lz4", "snappy", "runs of a module"] as const) {
     it.effect(`write the same bytes in a thread and inline: ${name}`, () =>
@@ -106,17 +123,47 @@ describe("jobs with codecs", () => {
     })
   )
 
-  it.effect("fail Unsupported where a thread cannot load a codec, by its message, and leave nothing", () =>
+  it.effect("run on this thread while theirs cannot load a codec, with one warning, and there once it can", () =>
     Effect.gen(function* () {
-      const compression = yield* compressionBy("runs of a module")
-      const lost = { _tag: "Module", url: new URL("../support/nowhere.ts", import.meta.url).href } as const
-      const known = compression.known.map((codec) => ({ ...codec, origin: lost }))
-      const manifest = yield* manifestWith({ ...compression, known })
+      const file = path.join(yield* temporaryDirectory, "codec.mjs")
+      const { compression, counts } = movedTo(file, yield* compressionBy("runs of a module"))
+      const manifest = yield* manifestWith(compression)
+      const threads: Array<JobThread> = []
+      const jobs = yield* withThreads(manifest, threads)
+      const warnings: Array<string> = []
+      const warned = Effect.provide(
+        Logger.layer([Logger.make(({ logLevel, message }) => void warnings.push(`${logLevel} ${String(message)}`))])
+      )
+      for (const times of [1, 2]) {
+        const { tables } = yield* warned(jobs.run(flushJob(400, 20)))
+        assert.lengthOf(tables, 1)
+        assert.isAbove(counts.here, 0)
+        assert.lengthOf(fs.readdirSync(manifest.directory), times)
+      }
+      assert.lengthOf(warnings, 1)
+      assert.match(warnings[0]!, /^Warn Strata: .*codec\.mjs/)
+      fs.copyFileSync(fileURLToPath(new URL("../support/runsCodec.ts", import.meta.url)), file.replace("mjs", "ts"))
+      fs.writeFileSync(file, `export * from "./codec.ts"\n`)
+      counts.here = 0
+      assert.lengthOf((yield* warned(jobs.run(flushJob(400, 20)))).tables, 1)
+      assert.strictEqual(counts.here, 0)
+      assert.lengthOf(threads, 1)
+      assert.deepInclude(jobs.stats(), { done: 3, failed: 0, replaced: 0 })
+    })
+  )
+
+  it.effect("load only the codecs that they need", () =>
+    Effect.gen(function* () {
+      const lost = movedTo("/nowhere/codec.mjs", yield* compressionBy("runs of a module"))
+      const manifest = yield* manifestWith({ ...lost.compression, ...levels(CodecId.zstd) })
       const jobs = yield* withThreads(manifest, [])
-      const reason = yield* reasonOf(jobs.run(flushJob(10)))
-      assert.strictEqual(reason._tag, "Unsupported")
-      assert.match(reason.message, /nowhere/)
-      assert.deepStrictEqual(fs.readdirSync(manifest.directory), [])
+      let warnings = 0
+      const counted = Logger.layer([Logger.make(() => void (warnings += 1))])
+      const { tables } = yield* Effect.provide(jobs.run(flushJob(400, 20)), counted)
+      assert.strictEqual(warnings, 0)
+      // What it reads may have any.
+      yield* Effect.provide(jobs.run({ ...simple, level: 6, runs: [tables] }), counted)
+      assert.strictEqual(warnings, 1)
     })
   )
 })

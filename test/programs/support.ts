@@ -49,6 +49,19 @@ export const beside = (parameters: ReadonlyArray<string>): Effect.Effect<Omit<En
 export const shell = (line: string, given: Given = {}): Ended =>
   run("bash", ["-c", line], { ...given, env: { strata: `${process.execPath} ${entry}`, ...given.env } })
 
+const reporter = new URL("../support/peakMemory.ts", import.meta.url).href
+
+/** The same, and the most memory that the last `$strata` to end ever had. */
+export const measured = (
+  line: string,
+  env: Readonly<Record<string, string>>
+): Ended & { readonly peakBytes: number } => {
+  const peak = path.join(temporaryDirectory(), "peak")
+  const strata = `${process.execPath} --import ${reporter} ${entry}`
+  const ended = shell(line, { env: { strata, STRATA_TEST_PEAK: peak, ...env } })
+  return { ...ended, peakBytes: Number(fs.readFileSync(peak, "utf8")) }
+}
+
 const directories: Array<string> = []
 
 afterAll(() => {

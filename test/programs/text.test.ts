@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { entryJson, keyJson, parsed, printed } from "../../src/programs/text.ts"
+import { entryJson, HexReader, keyJson, parsed, printed } from "../../src/programs/text.ts"
 
 const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
 const utf8 = (text: string) => new TextEncoder().encode(text)
@@ -67,5 +67,40 @@ describe("JSON", () => {
 
   it("is hexadecimal if asked", () => {
     assert.deepStrictEqual(keyJson(utf8("k"), "hex"), { key: "6b", keyEncoding: "hex" })
+  })
+})
+
+describe("hexadecimal in pieces", () => {
+  const read = (pieces: ReadonlyArray<Uint8Array>): string | undefined => {
+    const reader = new HexReader()
+    const parts = [...pieces.map((piece) => reader.push(piece)), reader.end()]
+    return parts.includes(undefined) ? undefined : parts.map((part) => printed(part!, "hex")).join("")
+  }
+
+  it.each([
+    { text: "", is: "" },
+    { text: "00ffA0", is: "00ffa0" },
+    { text: " \r\n\ufeff\u00a000 \n\u2003", is: "00" },
+    { text: "  ", is: "" },
+    { text: "000", is: undefined },
+    { text: "0 ", is: undefined },
+    { text: "00 00", is: undefined },
+    { text: "0 0", is: undefined },
+    { text: "0g", is: undefined },
+    { text: "0x00", is: undefined }
+  ])("$text", ({ is, text }) => {
+    const input = utf8(text)
+    // As the whole is read.
+    assert.strictEqual(parsed(text.trim(), "hex") && printed(parsed(text.trim(), "hex")!, "hex"), is)
+    assert.strictEqual(read(Array.from(input, (byte) => bytes(byte))), is)
+    for (let cut = 0; cut <= input.length; cut += 1) {
+      assert.strictEqual(read([input.subarray(0, cut), input.subarray(cut)]), is, `cut at ${cut}`)
+    }
+  })
+
+  it("is not what is no UTF-8", () => {
+    const cut = bytes(0x30, 0x30, 0xc2)
+    assert.isUndefined(read([cut]))
+    assert.isUndefined(read([bytes(0xff)]))
   })
 })

@@ -5,9 +5,9 @@
 //   crashed   the same, in its third life, cut from power with segments of the log that no table has yet
 //   chained   a database of its own, cut from power with a group of several frames (FIRST MIDDLE LAST) in its log
 //
-// `closed` has a table of several blocks with an index in partitions and a filter, one with range removals and value
-// references, value files as written, direct and collected (of several sections), a log that ends with SEALED and a
-// manifest of several edits. Another salt gives the same keys, lengths and places, with other values.
+// `closed` has a table of compressed blocks, one with an index in partitions, with range removals and value references,
+// value files as written, direct and collected (of several sections), a log that ends with SEALED and a manifest of
+// several edits. Another salt gives the same keys, lengths and places, with other values.
 import { Effect } from "effect"
 import { fileHeaderBytes } from "../../src/internal/format/fileHeader.ts"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
@@ -46,7 +46,7 @@ export const targetOptions: OpenOptions = {
   ...smallOptions,
   arenaBytes: 1024,
   arenaCount: 4,
-  blockBytes: 96,
+  blockBytes: 64,
   indexBytesMax: 64,
   cacheBytes: 1024 * 1024,
   valueBytesMax: 4096,
@@ -81,10 +81,12 @@ const firstLife = (opened: Opened, salt: string) =>
     yield* setAll(opened, `${salt}1`, [3, 13, 15, ...range(17, 19)])
     yield* database.set("direct", longValue(`${salt}-direct`, 220))
     yield* database.setStream("streamed", piecesOf(streamedValue(salt), [50, 90]))
+    yield* maintenance.flush
+    yield* setAll(opened, `${salt}2`, [12, 17])
     yield* database.removeRange({ from: "key000", to: "key002" })
     yield* maintenance.compact()
     yield* maintenance.collectValues({ garbageRatioMin: 0.01 })
-    yield* setAll(opened, `${salt}2`, [20, 21])
+    yield* setAll(opened, `${salt}3`, [20, 21])
     return yield* stateOf(database)
   })
 
@@ -92,11 +94,11 @@ const firstLife = (opened: Opened, salt: string) =>
 const secondLife = (opened: Opened, salt: string) =>
   Effect.gen(function* () {
     const { database, maintenance } = opened
-    yield* setAll(opened, `${salt}3`, [4, 12, 22, 23])
+    yield* setAll(opened, `${salt}4`, [4, 12, 22, 23, ...range(26, 29), ...range(36, 39)])
     yield* database.removeRange({ from: "key006", to: "key009" })
     yield* database.remove("key010")
     yield* maintenance.flush
-    yield* setAll(opened, `${salt}4`, [5, 18, 24])
+    yield* setAll(opened, `${salt}5`, [5, 18, 24])
     yield* database.set("direct2", longValue(`${salt}-direct2`, 210))
     yield* database.write([
       { type: "set", key: "key025", value: `${salt} in a batch` },

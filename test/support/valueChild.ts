@@ -4,12 +4,12 @@
 // Values are made piece by piece from their number, and compared piece by piece, so that the process itself holds none
 // of them, unless the task is to give it whole.
 import { strict as assert } from "node:assert"
-import { existsSync, readFileSync } from "node:fs"
 import { Context, Effect, Layer, Stream } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import { Database, type DatabaseService, type Reader } from "../../src/services/Database.ts"
 import { Maintenance } from "../../src/services/Maintenance.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
+import { peakBytes } from "./peakMemory.ts"
 
 export interface ChildTask {
   readonly directory: string
@@ -187,13 +187,6 @@ const opened = Effect.map(
   (context) => ({ database: Context.get(context, Database), maintenance: Context.get(context, Maintenance) })
 )
 
-/** Linux counts what the parent had at the fork into `maxRSS`, so the peak of this program alone is asked for first. */
-const peak = (): number => {
-  const status = existsSync("/proc/self/status") ? readFileSync("/proc/self/status", "utf8") : ""
-  const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? []
-  return (kibibytes === undefined ? process.resourceUsage().maxRSS : Number(kibibytes)) * 1024
-}
-
 const program = Effect.gen(function* () {
   const [write, read] = bodies[task.what]
   const first = yield* Effect.scoped(
@@ -201,11 +194,11 @@ const program = Effect.gen(function* () {
       const { database, maintenance } = yield* opened
       const openBytes = process.memoryUsage.rss()
       yield* write(database)
-      const writtenBytes = peak()
+      const writtenBytes = peakBytes()
       yield* read(database)
       yield* maintenance.flush
       yield* read(database)
-      return { openBytes, writtenBytes, readBytes: peak() }
+      return { openBytes, writtenBytes, readBytes: peakBytes() }
     })
   )
   // As the next process finds it.
@@ -213,9 +206,9 @@ const program = Effect.gen(function* () {
     Effect.gen(function* () {
       const { database, maintenance } = yield* opened
       yield* read(database)
-      const reopenedBytes = peak()
+      const reopenedBytes = peakBytes()
       assert.deepEqual((yield* maintenance.verify).damage, [])
-      return { ...first, reopenedBytes, verifiedBytes: peak() } satisfies ChildResult
+      return { ...first, reopenedBytes, verifiedBytes: peakBytes() } satisfies ChildResult
     })
   )
 })

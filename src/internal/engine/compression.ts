@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import type { CompressionShape, FileCompression, KnownCodec } from "../../services/Compression.ts"
 import { type DatabaseError, fail, invalid, Unsupported } from "../../services/DatabaseError.ts"
 import type { FileEncryption, FileSealer } from "../../services/Encryption.ts"
+import type { TableMeta } from "../../services/Manifest.ts"
 import { CodecId, Codecs } from "../format/codec.ts"
 import type { CodecRow } from "../format/manifestEdit.ts"
 import { withCodecs } from "../format/sealer.ts"
@@ -14,7 +15,7 @@ const builtin: ReadonlyArray<CodecRow> = [{ id: CodecId.none, name: "none" }, zs
 /** The shape with ids for names. Fails `Invalid` where two codecs share an id or a name, or a level names none. */
 export const compressionOf = (shape: CompressionShape): Effect.Effect<FileCompression, DatabaseError> =>
   Effect.suspend(() => {
-    const { bottom, known, upper, values } = shape
+    const { asFound = false, bottom, known, upper, values } = shape
     const ids = new Map<string, number>()
     for (const { id, name } of [...builtin, ...known]) {
       if (ids.has(name) || [...ids.values()].includes(id)) {
@@ -27,8 +28,18 @@ export const compressionOf = (shape: CompressionShape): Effect.Effect<FileCompre
       return Effect.fail(invalid(`there is no codec "${unknown}"; there are ${[...ids.keys()].join(", ")}`))
     }
     const idOf = (name: string): number => ids.get(name)!
-    return Effect.succeed({ upper: idOf(upper), bottom: idOf(bottom), values: idOf(values), known })
+    return Effect.succeed({ upper: idOf(upper), bottom: idOf(bottom), values: idOf(values), known, asFound })
   })
+
+/** The same for a database that has these tables. */
+export const compressionFor = (
+  tables: ReadonlyArray<Pick<TableMeta, "codec" | "level" | "number">>,
+  compression: FileCompression
+): FileCompression => {
+  if (compression.asFound !== true) return compression
+  const [last] = tables.filter(({ level }) => level > 0).sort((a, b) => b.level - a.level || b.number - a.number)
+  return last === undefined ? compression : { ...compression, bottom: last.codec }
+}
 
 /** What the manifest is to name: the codecs that files may have from now on. */
 export const codecRowsOf = ({ bottom, known, upper, values }: FileCompression): ReadonlyArray<CodecRow> =>

@@ -1,6 +1,6 @@
 // What a worker says of a failed job, as the error of users.
 import * as Effect from "effect/Effect"
-import { type DatabaseError, fail, Unsupported } from "../../services/DatabaseError.ts"
+import type { DatabaseError } from "../../services/DatabaseError.ts"
 import { DiskError } from "../../services/Disk.ts"
 import { FormatError } from "../format/formatError.ts"
 import type { JobFailure } from "../structure/jobMessages.ts"
@@ -9,7 +9,11 @@ import { jobFilePath, missingFile } from "./jobFiles.ts"
 import type { JobParts } from "./jobSetup.ts"
 import { ofRead } from "./opening.ts"
 
-export const ofFailure = (parts: JobParts, failure: JobFailure): Effect.Effect<never, DatabaseError> => {
+/** Without its codecs nothing has failed: the job runs elsewhere. */
+export const ofFailure = (
+  parts: JobParts,
+  failure: Exclude<JobFailure, { readonly _tag: "Codecs" }>
+): Effect.Effect<never, DatabaseError> => {
   switch (failure._tag) {
     case "Disk": {
       const { code, file, offset, operation } = failure
@@ -24,8 +28,6 @@ export const ofFailure = (parts: JobParts, failure: JobFailure): Effect.Effect<n
         ofFormat(new FormatError(message, offset, { tampered, unsupported }), jobFilePath(parts, file))
       )
     }
-    case "Codecs":
-      return Effect.fail(fail(new Unsupported({ message: failure.message })))
     case "Cancelled":
       return Effect.interrupt
     case "Bug":

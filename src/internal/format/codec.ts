@@ -4,14 +4,15 @@
 //   0 none       1 zstd (zstd.ts)       2 lz4, 3 snappy (packageCodecs.ts)       64 … 255 the user's
 //
 // A body is only taken if it saves an eighth: what saves less costs every reader more than it spares the disk. How long
-// the plain bytes are is known to who decompresses, and was checked against a limit before.
+// the plain bytes are is known to who decompresses, and was checked against a limit before. What a user's codec returns
+// may be memory that its next call uses again, as that of WebAssembly is: it is copied first.
 import { FormatError, unsupported } from "./formatError.ts"
 
 export interface Codec {
   readonly id: number
   readonly name: string
   readonly compress: (plain: Uint8Array) => Uint8Array
-  /** Bytes of their own. Whatever it throws, and any other length than this, is a damaged body. */
+  /** Bytes of their own, but for users' codecs. What it throws, and any other length than this, is a damaged body. */
   readonly decompress: (body: Uint8Array, plainLength: number) => Uint8Array
 }
 
@@ -49,18 +50,27 @@ export class Codecs {
 /** The compressed bytes, if that saves enough. */
 export const compressed = (codec: Codec, plain: Uint8Array): Uint8Array | undefined => {
   if (plain.length < plainBytesMin) return undefined
+  if (isUsers(codec)) return compressedByUsers(codec, plain)
   const body = codec.compress(plain)
-  if (body.length > plain.length - plain.length / 8) return undefined
-  // Nobody has tried the user's but the user: what would not come back is stored as it is.
-  return codec.id < userCodecIdMin || comesBack(codec, body, plain) ? body : undefined
+  return isShort(body, plain) ? body : undefined
 }
 
-const comesBack = (codec: Codec, body: Uint8Array, plain: Uint8Array): boolean => {
+const isUsers = ({ id }: Codec): boolean => id >= userCodecIdMin
+
+const isShort = (body: Uint8Array, plain: Uint8Array): boolean => body.length <= plain.length - plain.length / 8
+
+/** Nobody has tried it but the user: what it throws for, and what would not come back, is stored as it is. */
+const compressedByUsers = (codec: Codec, plain: Uint8Array): Uint8Array | undefined => {
   try {
+    const made = codec.compress(plain)
+    if (!isShort(made, plain)) return undefined
+    // Before it is asked for anything else: this may be memory that it uses again.
+    const body = new Uint8Array(made)
     const again = codec.decompress(body, plain.length)
-    return again.length === plain.length && again.every((byte, index) => byte === plain[index])
+    const comesBack = again.length === plain.length && again.every((byte, index) => byte === plain[index])
+    return comesBack ? body : undefined
   } catch {
-    return false
+    return undefined
   }
 }
 
@@ -77,7 +87,7 @@ export const decompressed = (
   if (plain.length !== plainLength) {
     throw new FormatError(`a block says it has ${plainLength} bytes and has ${plain.length}`, offset)
   }
-  return own(plain)
+  return isUsers(codec) ? new Uint8Array(plain) : own(plain)
 }
 
 const runCodec = (

@@ -11,6 +11,8 @@ import type { RangeRemoval } from "../format/table.ts"
 export interface LevelCodecs {
   readonly upper: number
   readonly bottom: number
+  /** No table is written again because of its codec. */
+  readonly asFound?: boolean
 }
 
 type MetaField = "number" | "level" | "bytes" | "smallest" | "largest" | "entryCount" | "removeCount" | "sequenceMin"

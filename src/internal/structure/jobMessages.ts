@@ -47,6 +47,7 @@ export interface RunMessage {
   readonly directory: string
   readonly words: Int32Array
   readonly keys: ThreadKeys
+  /** That it may need. */
   readonly codecs: ReadonlyArray<CodecSource>
 }
 
@@ -72,7 +73,7 @@ export type JobFailure =
       readonly unsupported: boolean
       readonly tampered: boolean
     }
-  /** Its codecs cannot be loaded in a worker. */
+  /** Its codecs cannot be loaded in the worker, which has not begun with it. */
   | { readonly _tag: "Codecs"; readonly message: string }
   | { readonly _tag: "Cancelled" }
   | { readonly _tag: "Bug"; readonly message: string }

@@ -69,9 +69,10 @@ export class LevelShape<T extends WithMeta> {
     return codec === CodecId.none || codec === meta.codec
   }
 
-  /** Whether a table of the bottom level would be compressed otherwise if it were written now. */
+  /** Whether a table of the bottom level would be compressed otherwise if it were written now, and is to be. */
   isRecoded({ meta }: T): boolean {
-    return this.codecs !== undefined && this.codecs.bottom !== (meta.codec ?? CodecId.none)
+    if (this.codecs === undefined || this.codecs.asFound === true) return false
+    return this.codecs.bottom !== (meta.codec ?? CodecId.none)
   }
 
   isBusy({ meta }: T): boolean {

@@ -72,11 +72,23 @@ export const problemOf = (facts: ManifestFacts, edit: ManifestEdit): string | un
   if ((edit.keyringNumber ?? facts.keyringNumber) < facts.keyringNumber) {
     return `the keyring goes back from ${facts.keyringNumber} to ${edit.keyringNumber}`
   }
-  for (const { id, name } of edit.codecs ?? []) {
-    const other = facts.codecs.find((codec) => codec.id === id)
-    if (other !== undefined && other.name !== name) return `codec ${id} is "${other.name}" and "${name}"`
-  }
+  const codecsProblem = codecsProblemOf(facts, edit)
+  if (codecsProblem !== undefined) return codecsProblem
   return (edit.epoch ?? facts.epoch) < facts.epoch ? `epoch ${edit.epoch} follows ${facts.epoch}` : undefined
+}
+
+/** An id has one name for ever. */
+const codecsProblemOf = (facts: ManifestFacts, { codecs = [] }: ManifestEdit): string | undefined => {
+  const names = new Map(facts.codecs.map(({ id, name }) => [id, name]))
+  const added = new Set<number>()
+  for (const { id, name } of codecs) {
+    const other = names.get(id)
+    if (other !== undefined && other !== name) return `codec ${id} is "${other}" and "${name}"`
+    if (added.has(id)) return `codec ${id} is added twice`
+    names.set(id, name)
+    added.add(id)
+  }
+  return undefined
 }
 
 const valuesProblemOf = (facts: ManifestFacts, edit: ManifestEdit, next: number): string | undefined => {
@@ -151,10 +163,18 @@ export const applyEdit = (facts: ManifestFacts, edit: ManifestEdit): ManifestFac
     lsnDurable: Math.max(facts.lsnDurable, edit.lsnDurable ?? 0),
     historyFloor: edit.historyFloor ?? facts.historyFloor,
     quarantine: union(facts.quarantine, edit.quarantine),
-    codecs: [...facts.codecs, ...(edit.codecs ?? []).filter(({ id }) => !facts.codecs.some((row) => row.id === id))],
+    codecs: withRows(facts.codecs, edit.codecs),
     keyringNumber: edit.keyringNumber ?? facts.keyringNumber,
     cleanShutdown: edit.cleanShutdown
   }
+}
+
+const withRows = (
+  rows: ReadonlyArray<CodecRow>,
+  more: ReadonlyArray<CodecRow> | undefined
+): ReadonlyArray<CodecRow> => {
+  const added = (more ?? []).filter(({ id }) => !rows.some((row) => row.id === id))
+  return added.length === 0 ? rows : [...rows, ...added]
 }
 
 const union = <A>(all: ReadonlyArray<A>, more: ReadonlyArray<A> | undefined): ReadonlyArray<A> =>

@@ -4,8 +4,9 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { Database } from "../../services/Database.ts"
 import * as Flags from "../flags.ts"
-import { writeLines } from "../output.ts"
-import { entryJson, keyJson, printed } from "../text.ts"
+import { lines } from "../lineText.ts"
+import { write, writeLines } from "../output.ts"
+import { keyJson, printed } from "../text.ts"
 
 export const scan = Command.make(
   "scan",
@@ -29,13 +30,10 @@ export const scan = Command.make(
         input.json ? (key) => JSON.stringify(keyJson(key, notation)) : (key) => printed(key, notation)
       )
     }
-    yield* writeLines(
-      database.scan(range),
-      input.json
-        ? (entry) => JSON.stringify(entryJson(entry, notation))
-        : ({ key, value }) => `${printed(key, notation)}\t${printed(value, notation)}`
-    )
-  })
+    // A long value is looked up again, and is to be the one that was seen.
+    const snapshot = yield* database.snapshot
+    yield* write(lines(snapshot, snapshot.scanLazy(range), { notation, json: input.json }))
+  }, Effect.scoped)
 ).pipe(
   Command.withDescription("Print the entries of a range: key, tab, value, with control characters escaped"),
   Command.withExamples([

@@ -1,13 +1,14 @@
-// `strata set KEY [VALUE]`: the value from the command line or, with `-` or without one, from standard input.
+// `strata set KEY [VALUE]`: the value from the command line or, with `-` or without one, from standard input; a long
+// one is written while it comes.
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { Database } from "../../services/Database.ts"
+import { Database, type SetOptions, type WriteOptions } from "../../services/Database.ts"
 import * as Flags from "../flags.ts"
-import { readAll } from "../output.ts"
+import * as Input from "../input.ts"
 import { type Notation, utf8 } from "../text.ts"
 
 const units: Readonly<Record<string, Duration.Input>> = {
@@ -35,9 +36,14 @@ export const durationMillis = (text: string): Option.Option<number> => {
 const valueOf = Effect.fnUntraced(function* (given: Option.Option<string>, notation: Notation) {
   if (Option.isSome(given) && given.value !== "-") return yield* Flags.bytesOf(given.value, notation)
   const { options } = yield* Database
-  // Two digits a byte and a line feed, if it is hexadecimal.
-  const bytes = yield* readAll(notation === "hex" ? options.valueBytesMax * 2 + 2 : options.valueBytesMax)
-  return notation === "hex" ? yield* Flags.bytesOf((utf8(bytes) ?? "?").trim(), notation) : bytes
+  // What would not get a value file of its own as a whole, is not to get one for coming in pieces.
+  const wholeBytesMax = options.directValueBytesMin
+  if (notation === "text") return yield* Input.read({ bytesMax: options.valueBytesMax, wholeBytesMax })
+  // Two digits a byte and a line feed.
+  const input = yield* Input.read({ bytesMax: options.valueBytesMax * 2 + 2, wholeBytesMax: wholeBytesMax * 2 + 2 })
+  return input instanceof Uint8Array
+    ? yield* Flags.bytesOf((utf8(input) ?? "?").trim(), notation)
+    : Input.fromHex(input)
 })
 
 export const set = Command.make(
@@ -71,12 +77,15 @@ export const set = Command.make(
   Effect.fnUntraced(function* (input) {
     const database = yield* Database
     const notation = Flags.notationOf(input)
-    yield* database.set(yield* Flags.bytesOf(input.key, notation), yield* valueOf(input.value, notation), {
+    const key = yield* Flags.bytesOf(input.key, notation)
+    const value = yield* valueOf(input.value, notation)
+    const options: SetOptions & WriteOptions = {
       ttlMillis: Option.getOrUndefined(input.ttl),
       userMeta: Option.getOrUndefined(input.userMeta),
       durability: input.durability
-    })
-  })
+    }
+    yield* value instanceof Uint8Array ? database.set(key, value, options) : database.setStream(key, value, options)
+  }, Effect.scoped)
 ).pipe(
   Command.withDescription("Store a value; creates the database if there is none"),
   Command.withExamples([

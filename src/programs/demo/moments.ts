@@ -5,10 +5,10 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { crc32 } from "../../internal/format/checksum.ts"
 import { compareBytes } from "../../internal/format/compare.ts"
-import { Database, type Reader } from "../../services/Database.ts"
+import { Database, type LazyEntry, type Reader } from "../../services/Database.ts"
 import { bytesText, entriesText } from "../table.ts"
 import type { Checks } from "./checks.ts"
-import type { Source } from "./source.ts"
+import { isLong, type Source } from "./source.ts"
 
 // Of a package that is always there: a part to scan once, and a smaller one to scan again and again.
 const prefix = "effect/src/"
@@ -22,22 +22,35 @@ interface Seen {
   readonly isOrdered: boolean
 }
 
+/** The value added to what was seen, a long one piece by piece. */
+const seeValue = Effect.fnUntraced(function* (reader: Reader, entry: LazyEntry, seen: Seen) {
+  const add = (seen: Seen, piece: Uint8Array): Seen => ({
+    ...seen,
+    bytes: seen.bytes + piece.length,
+    checksum: crc32(piece, seen.checksum)
+  })
+  if (!isLong({ bytes: entry.valueBytes })) return add(seen, yield* entry.value)
+  const pieces = yield* reader.getStream(entry.key)
+  return yield* Stream.runFold(pieces ?? Stream.empty, () => seen, add)
+}, Effect.scoped)
+
 const see = Effect.fnUntraced(function* (reader: Reader, prefix: string) {
   let last: Uint8Array | undefined
   const start: Seen = { entries: 0, bytes: 0, checksum: 0, isOrdered: true }
-  return yield* Stream.runFold(
-    reader.scan({ prefix }),
+  return yield* Stream.runFoldEffect(
+    reader.scanLazy({ prefix }),
     () => start,
-    (seen, { key, value }): Seen => {
+    (seen, entry) => {
+      const { key } = entry
       const isOrdered = last === undefined || compareBytes(last, 0, last.length, key, 0, key.length) < 0
       // The copy: a scan's keys share the buffer of their chunk, which one kept key would hold.
       last = key.slice()
-      return {
+      return seeValue(reader, entry, {
         entries: seen.entries + 1,
-        bytes: seen.bytes + value.length,
-        checksum: crc32(value, crc32(key, seen.checksum)),
+        bytes: seen.bytes,
+        checksum: crc32(key, seen.checksum),
         isOrdered: seen.isOrdered && isOrdered
-      }
+      })
     }
   )
 })

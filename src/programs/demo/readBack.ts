@@ -1,16 +1,11 @@
 // Comparing the database with the disk.
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { compareBytes } from "../../internal/format/compare.ts"
 import { Database } from "../../services/Database.ts"
 import { entriesText, plural } from "../table.ts"
 import type { Acknowledged } from "./child.ts"
 import type { Checks } from "./checks.ts"
+import { compare } from "./comparison.ts"
 import type { Source } from "./source.ts"
-import { readSource } from "./store.ts"
-
-const equal = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && compareBytes(a, 0, a.length, b, 0, b.length) === 0
 
 /**
  * After the kill: every acknowledged file is there, and what is there is whole batches from the first on, none missing
@@ -48,20 +43,17 @@ export interface ReadBack {
   readonly millis: number
 }
 
-/** Gets every file and compares it with the disk, one in memory at a time. */
+/** Gets every file and compares it with the disk, one in memory at a time, and of a long one a piece. */
 export const checkReadBack = Effect.fnUntraced(function* (source: Source, checks: Checks) {
   const database = yield* Database
-  const clock = yield* Clock.Clock
   const getNanos = new Float64Array(source.files.length)
   const differing: Array<string> = []
   let bytes = 0
-  for (const [index, { path }] of source.files.entries()) {
-    const start = clock.monotonicTimeNanosUnsafe()
-    const value = yield* database.get(path)
-    getNanos[index] = Number(clock.monotonicTimeNanosUnsafe() - start)
-    const expected = yield* readSource(source, index)
-    if (value === undefined || !equal(value, expected)) differing.push(path)
-    bytes += value?.length ?? 0
+  for (const [index, file] of source.files.entries()) {
+    const compared = yield* compare(source, file)
+    getNanos[index] = compared.nanos
+    if (!compared.isEqual) differing.push(file.path)
+    bytes += compared.bytes
   }
   yield* checks.expect(
     "every file reads back byte for byte",

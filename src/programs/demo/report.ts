@@ -30,6 +30,7 @@ export const rateText = (bytes: number, millis: number): string =>
 
 const kinds: ReadonlyArray<readonly [extension: string, name: string]> = [
   [".sst", "tables"],
+  [".val", "values"],
   [".wal", "log"],
   [".man", "manifest"]
 ]

@@ -1,5 +1,10 @@
 // The demo's data: the files of the packages under node_modules, cut into batches. Parent and child list it for
 // themselves and get the same batches, so that a batch's number says what is in it.
+//
+//   batch := file{1,1000}   of at most 1 MiB each and 4 MiB together, in memory as a whole
+//          | file           of more than 1 MiB, in memory in pieces
+//
+// Each is one commit, the second kind too: so a batch's number also counts commits.
 import * as Effect from "effect/Effect"
 import * as Path from "effect/Path"
 import * as Stream from "effect/Stream"
@@ -28,15 +33,21 @@ export interface Source {
   readonly skipped: ReadonlyArray<SourceFile>
 }
 
-// A batch is in memory with its encoding in the log; a larger file is a batch of its own.
+// A batch is in memory with its encoding in the log.
 const batchBytesMax = 4 * 1024 * 1024
+
+/** The longest file, and the longest value, that the demo has in memory as a whole. */
+export const wholeBytesMax = 1024 * 1024
+
+export const isLong = ({ bytes }: { readonly bytes: number }): boolean => bytes > wholeBytesMax
 
 const cut = (files: ReadonlyArray<SourceFile>): ReadonlyArray<FileBatch> => {
   const batches: Array<FileBatch> = []
   let start = 0
   let bytes = 0
   for (const [index, file] of files.entries()) {
-    if (index > start && (bytes + file.bytes > batchBytesMax || index - start === batchOperationsMax)) {
+    const isFull = bytes + file.bytes > batchBytesMax || index - start === batchOperationsMax
+    if (index > start && (isFull || isLong(file) || isLong(files[start]!))) {
       batches.push({ start, end: index, bytes })
       start = index
       bytes = 0

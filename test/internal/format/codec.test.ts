@@ -49,6 +49,20 @@ const watched = (plain: Uint8Array, id = 200) => {
   return { codec, asked }
 }
 
+/** A codec that returns the same memory each time, as one of WebAssembly does. */
+const reusing = (length: number): Codec => {
+  const memory = new Uint8Array(length)
+  const returned = (bytes: Uint8Array): Uint8Array => {
+    memory.set(bytes)
+    return memory.subarray(0, bytes.length)
+  }
+  return {
+    ...runs,
+    compress: (plain) => returned(runs.compress(plain)),
+    decompress: (body, plainLength) => returned(runs.decompress(body, plainLength))
+  }
+}
+
 describe.each([checksumSealer, invertingSealer])("compressed blocks with tags of $tagBytes bytes", (plainSealer) => {
   const sealer = withCodecs(plainSealer, known)
 
@@ -174,6 +188,32 @@ describe("compressing", () => {
       expect(bodyOf(plain, broken(again))).toEqual({ bytes: plain, codec: 0, plainLength: 1000 })
     }
     expect(compressed(runs, plain)).toBeDefined()
+  })
+
+  it("stores as it is what a user's codec fails for, or answers with no bytes", () => {
+    const plain = repetitive(new Dice(7), 1000)
+    const fails = (): never => {
+      throw new Error("out of memory")
+    }
+    const promises = (() => Promise.resolve(plain)) as unknown as Codec["compress"]
+    for (const compress of [fails, promises]) {
+      expect(bodyOf(plain, { ...runs, compress })).toEqual({ bytes: plain, codec: 0, plainLength: 1000 })
+    }
+  })
+
+  it("keeps what a user's codec returned when its memory is used again", () => {
+    const codec = reusing(100_000)
+    const plain = [1, 2].map((seed) => repetitive(new Dice(seed), 1000))
+    const bodies = plain.map((one) => compressed(codec, one)!)
+    const own = new Codecs([codec])
+    const opened = bodies.map((bytes) => decompressed(own, { bytes, codec: codec.id, plainLength: 1000 }, 0))
+    expect(opened).toEqual(plain)
+    // As small as what is opened, so that nothing would be saved by a copy.
+    const small = reusing(1000)
+    const again = bodies.map((bytes) =>
+      decompressed(new Codecs([small]), { bytes, codec: small.id, plainLength: 1000 }, 0)
+    )
+    expect(again).toEqual(plain)
   })
 
   it("tries fewer blocks of a table the longer none gets shorter, and all of them again when one does", () => {

@@ -27,6 +27,25 @@ describe("the keyring's number of a manifest's state", () => {
   })
 })
 
+describe("the codecs of a manifest's state", () => {
+  const zstd = { id: 1, name: "zstd" }
+  const own = { id: 64, name: "own" }
+  const known = applyEdit(noFacts, { codecs: [zstd] })
+
+  it("stay, each once, and are in the edit that makes the state out of nothing", () => {
+    assert.deepStrictEqual(applyEdit(known, {}).codecs, [zstd])
+    const both = applyEdit(known, { codecs: [zstd, own] })
+    assert.deepStrictEqual(both.codecs, [zstd, own])
+    assert.deepStrictEqual(applyEdit(noFacts, snapshotOf(both)), both)
+  })
+
+  it("have one name for each id", () => {
+    assert.match(problemOf(known, { codecs: [{ id: 1, name: "other" }] }) ?? "", /codec 1 is "zstd" and "other"/)
+    assert.match(problemOf(known, { codecs: [own, { ...own, name: "x" }] }) ?? "", /codec 64 is "own" and "x"/)
+    assert.match(problemOf(known, { codecs: [own, own] }) ?? "", /codec 64 is added twice/)
+  })
+})
+
 describe("the value files of a manifest's state", () => {
   it("come and go, removals first, and are in the edit that makes the state out of nothing", () => {
     assert.deepStrictEqual(numbers({ addValueFiles: [valueFile(10, 10)] }), [4, 9, 10])

@@ -39,6 +39,12 @@ describe("tables that are not compressed as their level is", () => {
       choice: "merge 2 to 6 (manual)"
     },
     {
+      name: "are left alone by hand where they are to stay as they are found",
+      levels: "6 a..f:8 g..z:8 c2",
+      more: { codecs: { ...zstd.codecs, asFound: true }, manual: all },
+      choice: "nothing"
+    },
+    {
       name: "are left alone by hand beyond the range, and when all are as they must be",
       levels: "6 a..f:8 c1 g..z:8",
       more: { ...zstd, manual: { ...all, to: Uint8Array.of(0x67) } },

@@ -40,18 +40,20 @@ describe("the demo's source", () => {
     })
   )
 
-  it.live("is cut into batches that hold each file once, in order, and at most 4 MiB or one file", () =>
+  it.live("is cut into batches that hold each file once, in order, and at most 4 MiB or one file over 1 MiB", () =>
     Effect.gen(function* () {
-      const sizes = [1, 3, 0, 4, 5, 1, 2, 2, 1]
-      const root = packages(Object.fromEntries(sizes.map((size, index) => [`p/${index}`, size * mebibyte])))
+      const sizes = [0.5, 1, 1, 1, 0.5, 0, 1, 1.5, 4, 5, 0.5, 2, 1]
+      // In the order of their names.
+      const root = packages(Object.fromEntries(sizes.map((size, index) => [`p/${10 + index}`, size * mebibyte])))
       const { batches } = yield* listed(root)
+      const cut = [[0.5, 1, 1, 1, 0.5, 0], [1], [1.5], [4], [5], [0.5], [2], [1]]
       assert.deepStrictEqual(
         batches.map(({ end, start }) => sizes.slice(start, end)),
-        [[1, 3, 0], [4], [5], [1, 2], [2, 1]]
+        cut
       )
       assert.deepStrictEqual(
         batches.map(({ bytes }) => bytes / mebibyte),
-        [4, 4, 5, 3, 3]
+        cut.map((batch) => batch.reduce((sum, size) => sum + size, 0))
       )
     })
   )
