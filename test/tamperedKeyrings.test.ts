@@ -5,8 +5,8 @@
 //
 //   beside the newest    a keyring of a lower number is a leftover: the highest whole one counts
 //
-// Instead of the newest it is noticed, for the manifest knows the newest one's number. Only with an older manifest, too,
-// is it not: that is all of an older database, put back.
+// Instead of the newest it is noticed, for the manifest knows the newest one's number. Only with an older manifest
+// beside it is it not: that is all of an older database, put back.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"

@@ -1,6 +1,6 @@
 // Keyring files in a directory: which one is in force, and how one takes the place of another.
 //
-//   create keyring-(n+1) → append → sync → close → read back → sync directory → remove all lower ones → sync directory
+//   create keyring-(n+1) → append → sync → close → read back → sync directory → remove lower ones → sync directory
 //
 // The whole keyring with the highest number is in force. One that is not whole was torn by a crash before the directory
 // was synced, and until then the one before it was not removed: so it is passed over if there is a lower one that is
@@ -8,8 +8,8 @@
 //
 // The lower ones are removed only when the new one is durable and was read back: they are the one thing that the data
 // hangs on and that nothing else could mend. A higher one is never removed: a number is given out above all that are
-// there, so it is of a writer that came later. So at any moment, and after a power cut at any moment, the old keyring is there
-// or the new one, or both, and then the new one counts.
+// there, so it is of a writer that came later. So at any moment, and after a power cut at any moment, the old keyring
+// is there or the new one, or both, and then the new one counts.
 //
 // A keyring that was found beside others may have been found in the memory of a system that forgets it at the next
 // power cut: a writer died amid a change. Whoever seals by it must write it anew first (`DataKeys.persist`). One that
