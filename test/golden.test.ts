@@ -110,6 +110,7 @@ describe("the golden encrypted database", () => {
     assert.deepStrictEqual(named("cleanShutdown"), [{ lastLsn: 15, lastSequence: 9 }])
     assert.lengthOf(named("addTable"), 2)
     assert.deepStrictEqual(named("epochId"), ["c28a791535bbf64630c1378fc37ebdcd"])
+    assert.deepStrictEqual(named("keyringNumber"), [1])
     assert.deepStrictEqual(ofKind("table"), goldenTables)
     assert.deepStrictEqual(ofKind("value").flat(), goldenValues)
     const frames = ofKind<ReadonlyArray<Frame>>("log").flat()

@@ -8,6 +8,7 @@
  *
  * It guards against who has the disk, a backup or several of them over time. It does not guard a running machine, its
  * memory or its swap, and it does not notice when all the files of a database are put back together to what they were.
+ * A keyring that is put back alone it does: the manifest knows the number of the newest one.
  * The number, sizes and times of files are plain to see.
  *
  * Attaching to a place, which is done before anything else of it is read:

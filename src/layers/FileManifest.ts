@@ -20,8 +20,9 @@ import {
   compressionOf,
   withKnownCodecs
 } from "../internal/engine/compression.ts"
+import { checkKeyringNumber } from "../internal/engine/keyringNumber.ts"
 import { checkCreation, openDirectory } from "../internal/engine/openDirectory.ts"
-import { reasonsOf, searchManifest } from "../internal/engine/manifestReader.ts"
+import { reasonsOf, searchManifest, type TornMarker } from "../internal/engine/manifestReader.ts"
 import { ManifestWriter } from "../internal/engine/manifestWriter.ts"
 import { OlderFiles } from "../internal/engine/olderFiles.ts"
 import { randomBytes } from "../internal/engine/randomId.ts"
@@ -56,12 +57,16 @@ export const layer: Layer.Layer<Manifest, DatabaseError, Directory | Disk | Encr
     const provided = yield* compressionOf(yield* Compression)
     const place = { disk: yield* Disk, directory, readOnly }
     const { parents, state } = yield* openDirectory({ ...place, create })
-    const encryption = withKnownCodecs(yield* attachEncryption(place, state), provided.known)
+    const mayCreate = (torn: ReadonlyArray<TornMarker>) => checkCreation({ ...place, create }, state, torn)
+    const encryption = withKnownCodecs(yield* attachEncryption(place, state, mayCreate), provided.known)
     const parts = { ...place, encryption, manifestBytesMax }
     const { loaded, torn } = yield* searchManifest(parts, state)
-    if (loaded === undefined) yield* checkCreation({ ...place, create }, state, torn)
+    if (loaded === undefined) yield* mayCreate(torn)
     else if (torn.length > 0) yield* Effect.logInfo(`Strata: passed over unfinished markers: ${reasonsOf(torn)}`)
-    if (loaded !== undefined) yield* checkCodecs(provided, loaded.facts.codecs, directory)
+    if (loaded !== undefined) {
+      yield* checkKeyringNumber(parts, loaded.facts.keyringNumber)
+      yield* checkCodecs(provided, loaded.facts.codecs, directory)
+    }
     const compression = compressionFor(loaded?.facts.tables ?? [], provided)
     const ids = {
       databaseId: loaded?.databaseId ?? parts.encryption.databaseId ?? (yield* randomBytes(16)),

@@ -61,6 +61,7 @@ export const layer: Layer.Layer<Wal, never, Disk | Manifest> = Layer.effect(
       segment: () => started().segment().number,
       lastLsn: () => writer?.position.lsn ?? replayed?.position.lsn ?? 0,
       syncedLsn: () => writer?.synced ?? 0,
+      bytesWritten: () => writer?.counters.bytesWritten ?? 0,
       removeBelow: (segment) => started().removeBelow(segment),
       stats: () => writer?.stats() ?? { segments: 0, bytes: 0, bytesWritten: 0, syncs: 0 }
     })

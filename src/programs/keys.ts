@@ -5,7 +5,7 @@
 //   --passphrase-file F   the passphrase; a line's end behind it does not belong to it
 //   STRATA_KEY            64 hexadecimal digits
 //
-// A key that is given in two ways is an error: nobody could tell which was meant.
+// A key that is given in two ways is an error, and so is a new one: nobody could tell which was meant.
 import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -41,8 +41,20 @@ const fileBytesMax = 4096
 
 const environmentKey = Config.option(Config.Redacted("STRATA_KEY"))
 
+/** Whether a flag names a key. */
+export const isGiven = ({ keyFile, passphraseFile }: KeyInput): boolean =>
+  Option.isSome(keyFile) || Option.isSome(passphraseFile)
+
+/** The new key that the flags name; `undefined` if they name none. */
+export const newMasterKey = Effect.fnUntraced(function* (input: KeyInput) {
+  if (Option.isSome(input.keyFile) && Option.isSome(input.passphraseFile)) {
+    return yield* failed("the new key is given by --new-key-file and --new-passphrase-file; give it in one way")
+  }
+  return yield* keyOf(input)
+})
+
 /** The key that the flags name; `undefined` if they name none. */
-export const keyOf = Effect.fnUntraced(function* ({ keyFile, passphraseFile }: KeyInput) {
+const keyOf = Effect.fnUntraced(function* ({ keyFile, passphraseFile }: KeyInput) {
   if (Option.isSome(keyFile)) {
     return { _tag: "Raw", key: yield* keyIn(keyFile.value) } satisfies MasterKey
   }

@@ -67,6 +67,8 @@ export class Wal extends Context.Service<
     readonly segment: () => number
     readonly lastLsn: () => number
     readonly syncedLsn: () => number
+    /** Since the log was started. */
+    readonly bytesWritten: () => number
     /** Removes segments below the number. Failures are logged and left to the next open. */
     readonly removeBelow: (segment: number) => Effect.Effect<void>
     readonly stats: () => {

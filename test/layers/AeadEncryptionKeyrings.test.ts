@@ -19,6 +19,17 @@ import {
   writeFile
 } from "../support/keyChanges.ts"
 
+describe("keyrings that are replaced", () => {
+  it.live("are those of lower numbers: one of a higher number is of a writer that came later", () =>
+    Effect.gen(function* () {
+      const { allocate, disk, keys } = yield* begun(rawMaster(1))
+      yield* writeFile(disk, keyringFileName(9), yield* ringBytes(disk, keyringFileName(1)))
+      yield* rotated(keys, rawMaster(2), allocate)
+      assert.deepStrictEqual(yield* ringNames(disk), [keyringFileName(2), keyringFileName(9)])
+    })
+  )
+})
+
 describe("keyrings that are found", () => {
   it.live("none, where the marker says that there was one: Tampered", () =>
     Effect.gen(function* () {

@@ -165,6 +165,12 @@ describe("rotate", () => {
     isRefused(db(["rotate", "--master", "--full"], { env }), 1, /--full belongs to --data/)
     isRefused(db(["rotate", "--master"], { env }), 1, /needs the new key/)
     isRefused(db(["rotate", "--master", "--new-key-file", file("short", "ab")], { env }), 1, /neither/)
+    const [key, phrase] = [file("new", hexKey("b2")), file("phrase", "a passphrase")]
+    const twice = ["rotate", "--master", "--new-key-file", key, "--new-passphrase-file", phrase]
+    isRefused(db(twice, { env }), 1, /--new-key-file and --new-passphrase-file; give it in one way/)
+    isRefused(db(["rotate", "--data", "--new-key-file", key], { env }), 1, /belong to --master/)
+    isRefused(db(["rotate", "--data", "--full", "--new-passphrase-file", phrase], { env }), 1, /belong to --master/)
+    assert.match(db(["stats"], { env }).text, /opened by a key, data key 1$/m)
     assert.strictEqual(db(["get", "a"], { env }).text, "1")
   })
 })

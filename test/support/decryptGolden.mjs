@@ -182,7 +182,8 @@ const editFields = new Map([
   [26, ["historyFloor", number]],
   [28, ["epoch", number]],
   [30, ["addValueFile", valueFileMeta]],
-  [36, ["epochId", (fields) => fields.raw(16).toString("hex")]]
+  [36, ["epochId", (fields) => fields.raw(16).toString("hex")]],
+  [38, ["keyringNumber", number]]
 ])
 
 const manifestOf = (bytes, header, { open }) =>

@@ -41,7 +41,8 @@ export const orphansIn = ({
     const entries = yield* Effect.orDie(disk.list(directory))
     const state = directoryState(entries)
     const place = { disk, directory, readOnly: true }
-    const parts = { ...place, encryption: yield* Effect.provide(attachEncryption(place, state), encryption) }
+    const attached = attachEncryption(place, state, () => Effect.void)
+    const parts = { ...place, encryption: yield* Effect.provide(attached, encryption) }
     const { loaded, torn } = yield* searchManifest(parts, state)
     assert.deepStrictEqual(torn, [], "the newest marker is torn")
     assert.isDefined(loaded, "no marker is valid")

@@ -83,7 +83,7 @@ export class Collector {
   damageOf(number: number): DatabaseError | undefined {
     const { files, tables } = this.damaged
     const error = files.get(number)
-    if (error !== undefined || !this.left(this.files()).has(number)) return error
+    if (error !== undefined || tables.size === 0 || !this.left(this.files()).has(number)) return error
     return [...tables.values()][0]
   }
 

@@ -20,7 +20,7 @@ import type { KeyDerivation } from "../format/keyDerivation.ts"
 import { type DataKey, encodeKeyring, generationsMax, openKeyring, readKeyring } from "../format/keyring.ts"
 import { type Entropy, uniqueBytes } from "./entropy.ts"
 import { decoding } from "./diskErrors.ts"
-import { keyringInForce, type KeyringPlace, removeOtherKeyrings, writeKeyring } from "./keyringFiles.ts"
+import { keyringInForce, type KeyringPlace, removeOlderKeyrings, writeKeyring } from "./keyringFiles.ts"
 
 /** What wraps the data keys, and how it comes of the master key. */
 export interface KeyEncryptionKey {
@@ -68,7 +68,7 @@ export class DataKeys implements KeyControl {
   private readonly options: DataKeysOptions
   private ring: Ring
   private number: number
-  /** The keyring of this number is durable, and no other is there. */
+  /** The keyring of this number is durable, and none of a lower number is there. */
   private settled: boolean
   private readonly turn = Semaphore.makeUnsafe(1)
 
@@ -187,7 +187,7 @@ export class DataKeys implements KeyControl {
       yield* writeKeyring(place, number, bytes)
       this.ring = ring
       this.number = number
-      yield* removeOtherKeyrings(place, number)
+      yield* removeOlderKeyrings(place, number)
       this.settled = true
     },
     Effect.uninterruptible

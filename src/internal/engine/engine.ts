@@ -370,7 +370,7 @@ export class Engine {
       committer,
       use,
       files: new KeyedFiles(live, { tables: compactor, values: collector }),
-      committedBytes: () => wal.stats().bytesWritten + this.direct.bytesWritten,
+      committedBytes: () => wal.bytesWritten() + this.direct.bytesWritten,
       flush: (leaves) => this.flush(leaves),
       changed: () => this.rewritten()
     }

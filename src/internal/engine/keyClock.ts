@@ -45,14 +45,12 @@ export class KeyClock {
     })
   }
 
-  /** Whether enough was committed. */
+  /** Whether enough was committed. Asked after each group of commits: two numbers are compared, and nothing is made. */
   isSpent(): boolean {
     const { dataKeyBytesMax, dataKeyCommitsMax } = this.limits
-    if (this.key === undefined || (dataKeyBytesMax === undefined && dataKeyCommitsMax === undefined)) return false
-    return isKeyDue(
-      { ...this.committed(this.key), millis: 0, openMillis: 0 },
-      { ...this.limits, dataKeyAgeMillisMax: undefined }
-    )
+    if (this.key === undefined) return false
+    if (dataKeyCommitsMax !== undefined && this.commits(this.key) >= dataKeyCommitsMax) return true
+    return dataKeyBytesMax !== undefined && this.bytes() >= dataKeyBytesMax
   }
 
   readonly isDue: Effect.Effect<boolean> = Effect.suspend(() =>
@@ -73,14 +71,20 @@ export class KeyClock {
       const { key } = this
       if (key === undefined) return undefined
       const openMillis = Number(clock.monotonicTimeNanosUnsafe() - this.startNanos) / 1e6
-      return { ...this.committed(key), millis: clock.currentTimeMillisUnsafe() - key.createdMillis, openMillis }
+      return {
+        commits: this.commits(key),
+        bytes: this.bytes(),
+        millis: clock.currentTimeMillisUnsafe() - key.createdMillis,
+        openMillis
+      }
     })
   )
 
-  private committed({ createdSequence }: DataKeyFacts): Pick<KeyAge, "bytes" | "commits"> {
-    return {
-      commits: this.parts.oracle.assigned() - createdSequence,
-      bytes: this.bytesBefore + this.parts.committedBytes() - this.bytesAtStart
-    }
+  private commits({ createdSequence }: DataKeyFacts): number {
+    return this.parts.oracle.assigned() - createdSequence
+  }
+
+  private bytes(): number {
+    return this.bytesBefore + this.parts.committedBytes() - this.bytesAtStart
   }
 }

@@ -116,7 +116,11 @@ export class KeyRotation {
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
     this.stopped = true
     this.ended.wakeAll()
-    return this.fiber === undefined ? Effect.void : Fiber.interrupt(this.fiber)
+    if (this.fiber === undefined) return Effect.void
+    // A rotation of the master key runs in its caller's fiber. When its turn has ended, or was refused, so has the
+    // change before it: the lock must not go to another writer amid one, who would find two keyrings.
+    const turn = this.parts.manifest.changeKeys(() => Effect.void)
+    return Effect.andThen(Fiber.interrupt(this.fiber), Effect.ignore(turn))
   })
 
   /** Files have changed, or one was let go. */
@@ -126,9 +130,9 @@ export class KeyRotation {
     this.ended.wakeAll()
   }
 
-  /** Commits have entered. */
+  /** Commits have entered. They let no file go: what does tells of it. */
   committed(): void {
-    if (this.pending || this.clock.isSpent()) this.gate.wake()
+    if (this.clock.isSpent() && this.mayAdd()) this.gate.wake()
   }
 
   /** Whoever waits looks whether it is in vain. */
@@ -250,8 +254,12 @@ export class KeyRotation {
   )
 
   private readonly rest: Effect.Effect<void> = Effect.suspend(() => {
-    if (!this.pending) return this.clock.bounded(this.gate.wait)
-    const awake = Effect.timeoutOption(this.clock.bounded(this.gate.wait), lookMillis)
+    // Nothing is done any more, but for what waits to be told.
+    if (this.refusal() !== undefined) return this.gate.wait
+    // A key that is due and cannot be is due all the time.
+    const due = this.mayAdd() ? this.clock.bounded(this.gate.wait) : this.gate.wait
+    if (!this.pending) return due
+    const awake = Effect.timeoutOption(due, lookMillis)
     return Effect.andThen(awake, Effect.sleep(pauseMillis))
   })
 

@@ -49,12 +49,18 @@ export class KeyedFiles {
   /** Why the files of the oldest generation are not written again, if that is so of each. */
   damage(): DatabaseError | undefined {
     const generation = this.oldestLive()
-    const isOldest = ({ meta }: { readonly meta: KeyedFile }): boolean => meta.keyGeneration === generation
-    const damages = [
-      ...this.live.tables.filter(isOldest).map(({ meta }) => this.tables.damageOf(meta.number)),
-      ...this.live.valueFiles.filter(isOldest).map(({ meta }) => this.values.damageOf(meta.number))
-    ]
-    return damages.includes(undefined) ? undefined : damages[0]
+    const { tables, valueFiles } = this.live
+    let first: DatabaseError | undefined
+    // Asked for with every look, of all files that are left: the first that is whole is enough.
+    for (const [files, rewriter] of [[tables, this.tables] as const, [valueFiles, this.values] as const]) {
+      for (const { meta } of files) {
+        if (meta.keyGeneration !== generation) continue
+        const damage = rewriter.damageOf(meta.number)
+        if (damage === undefined) return undefined
+        first ??= damage
+      }
+    }
+    return first
   }
 
   /** Whether somebody reads the file, or will publish it: then it goes when that has ended. */

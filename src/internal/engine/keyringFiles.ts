@@ -1,22 +1,25 @@
 // Keyring files in a directory: which one is in force, and how one takes the place of another.
 //
-//   create keyring-(n+1) → append → sync → close → read back → sync directory → remove all others → sync directory
+//   create keyring-(n+1) → append → sync → close → read back → sync directory → remove lower ones → sync directory
 //
 // The whole keyring with the highest number is in force. One that is not whole was torn by a crash before the directory
 // was synced, and until then the one before it was not removed: so it is passed over if there is a lower one that is
 // whole. If there is none, that is no crash's work: every keyring was whole before the first file was sealed by it.
 //
-// The others are removed only when the new one is durable and was read back: they are the one thing that the data hangs
-// on and that nothing else could mend. So at any moment, and after a power cut at any moment, the old keyring is there
-// or the new one, or both, and then the new one counts.
+// The lower ones are removed only when the new one is durable and was read back: they are the one thing that the data
+// hangs on and that nothing else could mend. A higher one is never removed: a number is given out above all that are
+// there, so it is of a writer that came later. So at any moment, and after a power cut at any moment, the old keyring
+// is there or the new one, or both, and then the new one counts.
 //
 // A keyring that was found beside others may have been found in the memory of a system that forgets it at the next
 // power cut: a writer died amid a change. Whoever seals by it must write it anew first (`DataKeys.persist`). One that
 // is alone is durable.
 //
 // One under the name of another number counts as not whole: bytes of a removed file may turn up in one that was torn,
-// and whoever puts an old keyring back, to count as the newest, gains nothing. What is not whole and has none before it
-// is `Tampered`, and so is what is whole and wrong.
+// and whoever puts an old keyring back, to count as the newest, gains nothing. Nor does who puts it back instead of the
+// newest: the manifest records the number of the keyring that stood alone, sealed with a data key. One of a lower
+// number is `Tampered` (`checkKeyringNumber`); one of a higher number is that of a writer that died before it told the
+// manifest. What is not whole and has none before it is `Tampered`, and so is what is whole and wrong.
 import * as Effect from "effect/Effect"
 import { type DatabaseError, fail, Stale, Tampered } from "../../services/DatabaseError.ts"
 import type { DiskError, DiskService } from "../../services/Disk.ts"
@@ -119,19 +122,19 @@ const sameOrFail = (file: string, written: Uint8Array, found: Uint8Array | undef
   return same ? Effect.void : Effect.fail(tamperedWith(file, "the keyring is not what was written a moment ago"))
 }
 
-/** Only the keyring of this number is there when it returns, for good. */
-export const removeOtherKeyrings = Effect.fnUntraced(function* ({ directory, disk }: KeyringPlace, number: number) {
+/** No keyring of a lower number is there when it returns, for good. */
+export const removeOlderKeyrings = Effect.fnUntraced(function* ({ directory, disk }: KeyringPlace, number: number) {
   const entries = yield* fromDisk(disk.list(directory))
-  const others = entries.map(({ name }) => name).filter((name) => isOther(name, number))
-  for (const name of others) {
+  const older = entries.map(({ name }) => name).filter((name) => isOlder(name, number))
+  for (const name of older) {
     yield* fromDisk(Effect.catchIf(disk.remove(disk.join(directory, name)), isGone, () => Effect.void))
   }
-  if (others.length > 0) yield* fromDisk(disk.syncDirectory(directory))
+  if (older.length > 0) yield* fromDisk(disk.syncDirectory(directory))
 }, Effect.uninterruptible)
 
 const isGone = ({ code }: DiskError): boolean => code === "ENOENT"
 
-const isOther = (name: string, number: number): boolean => {
+const isOlder = (name: string, number: number): boolean => {
   const parsed = parseFileName(name)
-  return parsed?.kind === "keyring" && parsed.number !== number
+  return parsed?.kind === "keyring" && parsed.number < number
 }

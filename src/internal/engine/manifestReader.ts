@@ -67,7 +67,7 @@ export const searchManifest = Effect.fnUntraced(function* (parts: FileParts, sta
 /** The marker, or why it counts as torn. */
 const readMarker = Effect.fnUntraced(function* (parts: FileParts, { bytes: size, name, number }: OwnFile) {
   const file = parts.disk.join(parts.directory, name)
-  if (size > markerBytesMax) return tornBy(file, `${size} bytes are too many for a marker`)
+  if (size > markerBytesMax) return tornBy(file, tooLong(size))
   const bytes = yield* readWhole(parts, name)
   const header = yield* tornOr(file, () => decodeFileHeader(bytes, FileKind.marker))
   if (isTorn(header)) return header
@@ -97,6 +97,8 @@ const foreignMarker = (
 
 const tornBy = (file: string, reason: string): TornMarker => ({ file, reason: `${file}: ${reason}`, tampered: false })
 
+const tooLong = (size: number): string => `${size} bytes are too many for a marker`
+
 const isTorn = (found: object): found is TornMarker => "tampered" in found
 
 const tornOr = <A extends object>(file: string, decode: () => A): Effect.Effect<A | TornMarker, DatabaseError> =>
@@ -112,19 +114,27 @@ const tornOr = <A extends object>(file: string, decode: () => A): Effect.Effect<
 
 /**
  * How the newest marker is sealed that can be read so far: a whole one with checksums, or one that says that it is
- * encrypted, which takes the key to be sure of.
+ * encrypted, which takes the key to be sure of; and those that were passed over.
  */
 export const sealedWith = Effect.fnUntraced(function* (parts: DirectoryParts, { markers }: DirectoryState) {
-  for (const { bytes: size, name } of markers) {
-    if (size > markerBytesMax) continue
-    const bytes = yield* readWhole(parts, name)
-    const file = parts.disk.join(parts.directory, name)
-    const header = yield* tornOr(file, () => decodeFileHeader(bytes, FileKind.marker))
-    if (isTorn(header)) continue
-    if (header.tagBytes !== 4) return header.tagBytes
-    if (!isTorn(yield* tornOr(file, () => decodeMarker(bytes, () => checksumSealer)))) return header.tagBytes
+  const torn: Array<TornMarker> = []
+  for (const marker of markers) {
+    const header = yield* readHeader(parts, marker)
+    if (!isTorn(header)) return { tagBytes: header.tagBytes, torn }
+    torn.push(header)
   }
-  return undefined
+  return { tagBytes: undefined, torn }
+})
+
+/** The header of a marker that is whole as far as can be told without a key, or why it counts as torn. */
+const readHeader = Effect.fnUntraced(function* (parts: DirectoryParts, { bytes: size, name }: OwnFile) {
+  const file = parts.disk.join(parts.directory, name)
+  if (size > markerBytesMax) return tornBy(file, tooLong(size))
+  const bytes = yield* readWhole(parts, name)
+  const header = yield* tornOr(file, () => decodeFileHeader(bytes, FileKind.marker))
+  if (isTorn(header) || header.tagBytes !== 4) return header
+  const marker = yield* tornOr(file, () => decodeMarker(bytes, () => checksumSealer))
+  return isTorn(marker) ? marker : header
 })
 
 const loadManifest = Effect.fnUntraced(function* (parts: FileParts, marker: ValidMarker) {

@@ -4,6 +4,9 @@
 //   install   the whole state, as a new manifest with a new marker (stateFiles.ts)
 //             → remove older markers → sync directory → remove older manifests
 //
+// Every state and every edit names the keyring that is durable when it is made, and a change of the keys ends with such
+// an edit: a crash before it leaves a keyring with a higher number than the manifest names, and never a lower one.
+//
 // `begin` makes the keyring durable, if there is one, and installs, as a new epoch; `publish` appends, or installs when
 // the manifest has outgrown its limit or has torn bytes at its end (an append that the disk refused half-way: nothing
 // may ever follow them); `rewrite` installs what there is, for a new data key.
@@ -113,7 +116,8 @@ export class ManifestWriter {
       const install = Effect.suspend(() => {
         const { codecs, epochIdNext: epochId, epochNext: epoch } = this
         const own = { fileNumberNext: this.numberNext, epoch, epochId, codecs }
-        return this.install(applyEdit(this.facts, { ...change, encryptionName: encryption.name, ...own }))
+        const edit = { ...change, encryptionName: encryption.name, ...own, ...this.keyring() }
+        return this.install(applyEdit(this.facts, edit))
       })
       // What is published could not be opened without the keyring.
       return Effect.andThen(
@@ -124,44 +128,57 @@ export class ManifestWriter {
   }
 
   publish(change: ManifestChange): Effect.Effect<void, DatabaseError> {
-    return this.alone(() => {
-      const { open } = this
-      assert(open !== undefined, "a manifest is published to after it began")
-      if (!this.hasKeysOf(change)) return Effect.fail(forgotten())
-      const edit = { ...change, fileNumberNext: this.numberNext }
-      const next = applyEdit(this.facts, edit)
-      if (this.rewriteDue) return this.install(next)
-      const append = Effect.suspend(() =>
-        Effect.map(
-          Effect.andThen(
-            appendAll(open.file, open.frames.frame(edit), this.rules.unsure),
-            this.orPoison(open.file.sync)
-          ),
-          () => {
-            this.facts = next
-          }
-        )
-      ).pipe(Effect.tapError(() => Effect.sync(() => (this.rewriteDue = true))))
-      if (open.file.size() <= Math.max(this.parts.manifestBytesMax, 2 * open.snapshotBytes)) return append
-      // On a full disk the few bytes of an edit may fit where a whole manifest does not, and the edit may free space.
-      return Effect.catch(this.install(next), (error) => (this.poison === undefined ? append : Effect.fail(error)))
-    })
+    return this.alone(() => this.add(change))
+  }
+
+  private add(change: ManifestChange): Effect.Effect<void, DatabaseError> {
+    const { open } = this
+    assert(open !== undefined, "a manifest is published to after it began")
+    if (!this.hasKeysOf(change)) return Effect.fail(forgotten())
+    const edit = { ...change, fileNumberNext: this.numberNext, ...this.keyring() }
+    const next = applyEdit(this.facts, edit)
+    if (this.rewriteDue) return this.install(next)
+    const append = Effect.suspend(() =>
+      Effect.map(
+        Effect.andThen(appendAll(open.file, open.frames.frame(edit), this.rules.unsure), this.orPoison(open.file.sync)),
+        () => {
+          this.facts = next
+        }
+      )
+    ).pipe(Effect.tapError(() => Effect.sync(() => (this.rewriteDue = true))))
+    if (open.file.size() <= Math.max(this.parts.manifestBytesMax, 2 * open.snapshotBytes)) return append
+    // On a full disk the few bytes of an edit may fit where a whole manifest does not, and the edit may free space.
+    return Effect.catch(this.install(next), (error) => (this.poison === undefined ? append : Effect.fail(error)))
+  }
+
+  /** The number of the keyring in force, if it is not recorded yet. */
+  private keyring(): { readonly keyringNumber?: number } {
+    const { keys } = this.parts.encryption
+    const keyringNumber = keys?.facts().ringNumber ?? 0
+    return keyringNumber === this.facts.keyringNumber ? {} : { keyringNumber }
   }
 
   /** The same state in new files. */
   readonly rewrite: Effect.Effect<void, DatabaseError> = this.alone(() => {
     assert(this.open !== undefined, "a manifest is rewritten after it began")
-    return this.install(applyEdit(this.facts, { fileNumberNext: this.numberNext }))
+    return this.install(applyEdit(this.facts, { fileNumberNext: this.numberNext, ...this.keyring() }))
   })
 
-  /** In turn with all else. The keyring's own failures are its own: what is published needs the one that was there. */
+  /**
+   * In turn with all else. The keyring's own failures are its own: what is published needs the one that was there. What
+   * was changed is recorded; if that fails, the change was made.
+   */
   changeKeys<A>(
     change: (keys: KeyControl, allocate: Allocate) => Effect.Effect<A, DatabaseError>
   ): Effect.Effect<A, DatabaseError> {
     return this.alone(() => {
       const { keys } = this.parts.encryption
       assert(this.open !== undefined && keys !== undefined, "keys are changed where there are some")
-      return change(keys, () => this.allocate())
+      const record = Effect.suspend(() => (this.keyring().keyringNumber === undefined ? Effect.void : this.add({})))
+      return Effect.tap(
+        change(keys, () => this.allocate()),
+        () => record
+      )
     })
   }
 

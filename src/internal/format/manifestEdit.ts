@@ -13,6 +13,7 @@
 //   30 addValueFile*      valueFileMeta (valueFileMeta.ts)  32 removeValueFile*  varint, a file number
 //   34 codec*             id: varint  name, UTF-8, at most 255 bytes: blocks may have it from now on
 //   36 epochId            16 random bytes: the file ids of the epoch's log segments end with them
+//   38 keyringNumber      varint: the keyring of this number is durable, and none below it counts any more
 //
 // Tags never go down; only those with * repeat. An unknown even tag must be understood to use the database, so it is
 // `unsupported`; an unknown odd one is skipped. Canonical but for skipped fields.
@@ -40,7 +41,8 @@ export const EditTag = {
   addValueFile: 30,
   removeValueFile: 32,
   codec: 34,
-  epochId: 36
+  epochId: 36,
+  keyringNumber: 38
 } as const
 
 /** A codec (codec.ts) by its number in blocks and its name. */
@@ -66,6 +68,7 @@ export interface ManifestEdit {
   readonly historyFloor?: number | undefined
   readonly epoch?: number | undefined
   readonly epochId?: Uint8Array | undefined
+  readonly keyringNumber?: number | undefined
   readonly addValueFiles?: ReadonlyArray<ValueFileMeta> | undefined
   readonly removeValueFiles?: ReadonlyArray<number> | undefined
   readonly codecs?: ReadonlyArray<CodecRow> | undefined
@@ -125,6 +128,7 @@ export const encodeEdit = (edit: ManifestEdit): Uint8Array => {
     assert(epochId.length === epochIdBytes, "an epoch id is 16 bytes")
     out.field(EditTag.epochId, (value) => value.raw(epochId))
   }
+  out.number(EditTag.keyringNumber, edit.keyringNumber)
   return out.writer.finish()
 }
 
@@ -231,6 +235,9 @@ const readField = (edit: Mutable<ManifestEdit>, tag: number, value: ByteReader):
       return
     case EditTag.epochId:
       edit.epochId = value.raw(epochIdBytes)
+      return
+    case EditTag.keyringNumber:
+      edit.keyringNumber = value.varint()
       return
     case EditTag.codec:
       edit.codecs = append(edit.codecs, { id: value.varint(), name: readName(value) })

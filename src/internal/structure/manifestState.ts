@@ -2,7 +2,7 @@
 //
 //   removals come before additions; a removed table or value file must be there, an added one must not
 //   a logical value file is in one value file at most, and each that a table refers to is in one
-//   commitMillisMax, lsnDurable and fileNumberNext only grow, logNumberMin must not go back
+//   commitMillisMax, lsnDurable and fileNumberNext only grow, logNumberMin and keyringNumber must not go back
 //   a clean shutdown is the last thing that an epoch says: the next edit of any kind takes it back
 import { assert } from "../format/formatError.ts"
 import type { CodecRow, ManifestEdit } from "../format/manifestEdit.ts"
@@ -26,6 +26,8 @@ export interface ManifestFacts {
   readonly quarantine: ReadonlyArray<number>
   /** That blocks may have. */
   readonly codecs: ReadonlyArray<CodecRow>
+  /** Keyrings below this number were replaced; 0 without encryption. */
+  readonly keyringNumber: number
   readonly cleanShutdown: { readonly lastLsn: number; readonly lastSequence: number } | undefined
 }
 
@@ -45,6 +47,7 @@ export const noFacts: ManifestFacts = {
   historyFloor: 0,
   quarantine: [],
   codecs: [],
+  keyringNumber: 0,
   cleanShutdown: undefined
 }
 
@@ -65,6 +68,9 @@ export const problemOf = (facts: ManifestFacts, edit: ManifestEdit): string | un
   if (valuesProblem !== undefined) return valuesProblem
   if ((edit.logNumberMin ?? facts.logNumberMin) < facts.logNumberMin) {
     return `the first log segment goes back from ${facts.logNumberMin} to ${edit.logNumberMin}`
+  }
+  if ((edit.keyringNumber ?? facts.keyringNumber) < facts.keyringNumber) {
+    return `the keyring goes back from ${facts.keyringNumber} to ${edit.keyringNumber}`
   }
   const codecsProblem = codecsProblemOf(facts, edit)
   if (codecsProblem !== undefined) return codecsProblem
@@ -158,6 +164,7 @@ export const applyEdit = (facts: ManifestFacts, edit: ManifestEdit): ManifestFac
     historyFloor: edit.historyFloor ?? facts.historyFloor,
     quarantine: union(facts.quarantine, edit.quarantine),
     codecs: withRows(facts.codecs, edit.codecs),
+    keyringNumber: edit.keyringNumber ?? facts.keyringNumber,
     cleanShutdown: edit.cleanShutdown
   }
 }
@@ -190,5 +197,6 @@ export const snapshotOf = (facts: ManifestFacts): ManifestEdit => ({
   quarantine: facts.quarantine,
   historyFloor: facts.historyFloor,
   epoch: facts.epoch,
-  epochId: facts.epochId
+  epochId: facts.epochId,
+  keyringNumber: facts.keyringNumber === 0 ? undefined : facts.keyringNumber
 })

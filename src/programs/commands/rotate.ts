@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { type EncryptionStats, Maintenance, type RotationProgress } from "../../services/Maintenance.ts"
 import { failed } from "../failure.ts"
 import * as Flags from "../flags.ts"
-import { type KeyInput, keyOf, newKeyFlags } from "../keys.ts"
+import { isGiven, type KeyInput, newKeyFlags, newMasterKey } from "../keys.ts"
 import { writeJson, writeLine } from "../output.ts"
 import * as Progress from "../progress.ts"
 import { bytesText, plural } from "../table.ts"
@@ -20,7 +20,7 @@ const masterTexts: Record<EncryptionStats["masterKind"], string> = {
 }
 
 const master = Effect.fnUntraced(function* (input: { readonly json: boolean; readonly newKey: KeyInput }) {
-  const to = yield* keyOf(input.newKey)
+  const to = yield* newMasterKey(input.newKey)
   if (to === undefined) return yield* failed("--master needs the new key: --new-key-file or --new-passphrase-file")
   const maintenance = yield* Maintenance
   yield* maintenance.rotateMasterKey(to)
@@ -89,6 +89,9 @@ export const rotate = Command.make(
   Effect.fnUntraced(function* (input) {
     if (input.master === input.data) return yield* failed("rotate either the --master key or the --data key")
     if (input.full && input.master) return yield* failed("--full belongs to --data")
+    if (input.data && isGiven(input.newKey)) {
+      return yield* failed("--new-key-file and --new-passphrase-file belong to --master; a data key is made at random")
+    }
     yield* input.master ? master(input) : data(input)
   })
 ).pipe(

@@ -254,6 +254,25 @@ describe("a collection that fails", () => {
       })
     ))
 
+  it("is told of its file, and of none that is whole, without a look at the others", () =>
+    running([30, 100], (all) =>
+      Effect.gen(function* () {
+        all.state.failure = damageOf(`/db/${valueFileName(1)}`)
+        yield* Effect.sleep(50)
+        assert.strictEqual(all.collector.damageOf(1)?.reason._tag, "Corruption")
+        let looks = 0
+        const { valueFiles } = all.view
+        Object.defineProperty(all.view, "valueFiles", {
+          get: () => {
+            looks += 1
+            return valueFiles
+          }
+        })
+        assert.isUndefined(all.collector.damageOf(2))
+        assert.strictEqual(looks, 0)
+      })
+    ))
+
   it("leaves what a damaged table names, for as long as that is there", () =>
     running([30, 100, 100], (all) =>
       Effect.gen(function* () {

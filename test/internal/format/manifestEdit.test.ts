@@ -76,14 +76,15 @@ const full: ManifestEdit = {
     { id: 1, name: "zstd" },
     { id: 64, name: "x" }
   ],
-  epochId: new Uint8Array(16).fill(0xee)
+  epochId: new Uint8Array(16).fill(0xee),
+  keyringNumber: 300
 }
 
 const fullHex = `
   02 04 6e6f6e65  04 01 78  04 01 79  06 01 01  08 01 02  0a 02 ac02  0c 3d ${tableHex}  0e 01 07  0e 01 08
   10 03 09 ac02  12 08 000000000000f83f  14 00  16 01 0a  18 01 0b  1a 01 0c  1c 01 0d
   1e 31 ${valueFileHex}  20 01 0e  22 05 01 7a737464  22 02 40 78
-  24 10 ${"ee".repeat(16)}`
+  24 10 ${"ee".repeat(16)}  26 02 ac02`
 
 const randomTable = (dice: Dice): TableMeta => {
   const keys = [dice.bytes(dice.below(9)), dice.bytes(dice.below(9))].sort(Buffer.compare)
@@ -155,7 +156,8 @@ const randomEdit = (dice: Dice): ManifestEdit => {
     addValueFiles: list(dice, () => randomValueFile(dice)),
     removeValueFiles: list(dice, () => dice.whole()),
     codecs: list(dice, () => ({ id: dice.below(256), name: dice.pick(["zstd", "", "名"]) })),
-    epochId: dice.chance(0.5) ? dice.bytes(16) : undefined
+    epochId: dice.chance(0.5) ? dice.bytes(16) : undefined,
+    keyringNumber: dice.whole()
   }
   return Object.fromEntries(Object.entries(fields).filter(() => dice.chance(0.5)))
 }
@@ -177,7 +179,7 @@ describe("manifestEdit", () => {
 
   it("skips an unknown odd field and refuses an unknown even one as of a later version", () => {
     expect(decodeEdit(unhex("06 01 01  07 02 ffff  07 00  08 01 02"))).toEqual({ logNumberMin: 1, fileNumberNext: 2 })
-    expect(failure(() => decodeEdit(unhex("06 01 01  26 01 00"))).unsupported).toBe(true)
+    expect(failure(() => decodeEdit(unhex("06 01 01  28 01 00"))).unsupported).toBe(true)
     expect(failure(() => decodeEdit(unhex("00 00"))).unsupported).toBe(false)
   })
 

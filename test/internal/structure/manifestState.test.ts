@@ -16,6 +16,17 @@ const state = applyEdit(noFacts, {
 
 const numbers = (edit: ManifestEdit) => applyEdit(state, edit).valueFiles.map(({ number }) => number)
 
+describe("the keyring's number of a manifest's state", () => {
+  it("only grows, and is in the edit that makes the state out of nothing", () => {
+    assert.isUndefined(snapshotOf(state).keyringNumber)
+    const keyed = applyEdit(applyEdit(state, { keyringNumber: 7 }), {})
+    assert.strictEqual(snapshotOf(keyed).keyringNumber, 7)
+    assert.deepStrictEqual(applyEdit(noFacts, snapshotOf(keyed)), keyed)
+    assert.isUndefined(problemOf(keyed, { keyringNumber: 7 }))
+    assert.match(problemOf(keyed, { keyringNumber: 6 }) ?? "", /keyring goes back from 7 to 6/)
+  })
+})
+
 describe("the codecs of a manifest's state", () => {
   const zstd = { id: 1, name: "zstd" }
   const own = { id: 64, name: "own" }
