@@ -134,7 +134,7 @@ describe("manifestFrame", () => {
   })
 
   it("refuses an edit of a later version as such, naming the frame's place", () => {
-    const later = Uint8Array.of(0x26, 0, 0x27)
+    const later = Uint8Array.of(0x7e, 0, 0x7f)
     const sealer: Sealer = { ...checksumSealer, seal: (associated) => checksumSealer.seal(associated, later) }
     const writer = new ManifestFrameWriter({ header: testHeader({ kind: FileKind.manifest }), sealer })
     const error = failure(() => scan(concatBytes([writer.fileHeader, ...writer.frame({ epoch: 1 })])))
