@@ -26,7 +26,9 @@ const stepsOfJobs = [
   "remove current",
   "remove manifest",
   "remove log",
-  "remove table"
+  "remove table",
+  // The ballast asks before it is made.
+  "freeBytes db"
 ]
 
 describe("power loss", () => {
