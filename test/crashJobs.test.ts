@@ -3,7 +3,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { crashRun, jobsMostly, judgeAll, newCampaign } from "./support/crashRun.ts"
 
-const imagesMin = Number(process.env.STRATA_IMAGES ?? 20_000)
+const imagesMin = Number(process.env.STRATA_IMAGES ?? 8_000)
 const firstSeed = Number(process.env.STRATA_SEED ?? 1)
 
 /** The steps of flushes, compactions, installs and removals, in their order. */

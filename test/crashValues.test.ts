@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { crashRun, jobsMostly, judgeAll, newCampaign, withValues } from "./support/crashRun.ts"
 
-const imagesMin = Number(process.env.STRATA_IMAGES ?? 10_000)
+const imagesMin = Number(process.env.STRATA_IMAGES ?? 5_000)
 const firstSeed = Number(process.env.STRATA_SEED ?? 1)
 
 /** Of value files, in their order: made by a flush, a commit or a collection, read by collections, removed. */
