@@ -14,6 +14,7 @@ import {
   valueBallastOptions as options,
   valueOf
 } from "./support/ballastRun.ts"
+import type { Opened } from "./support/opened.ts"
 import { noOrphansSettled } from "./support/orphans.ts"
 import { type Body, crashOf, nothingKept, reasonOf, simulate, textOf, using } from "./support/scenario.ts"
 import { valueFileBytes, valueFilesOf } from "./support/valueKit.ts"
@@ -41,6 +42,13 @@ const kinds = [
   { kind: "flushed with their memtable", value: valueOf, count: 1000 },
   { kind: "written before their commit", value: longOf, count: 100 }
 ]
+
+/** A thousand values, of which every other is garbage. */
+const halfRemoved = Effect.fnUntraced(function* (opened: Opened) {
+  yield* filled(opened, 1000)
+  for (let index = 0; index < 1000; index += 2) yield* opened.database.remove(keyOf(index), { durability: "os" })
+  yield* opened.maintenance.compact()
+})
 
 describe("a full disk, with large values", () => {
   for (const { count, kind, value } of kinds) {
@@ -185,9 +193,7 @@ describe("the ballast", () => {
     const body: Body<void> = (opened) =>
       Effect.gen(function* () {
         const { database, maintenance } = opened
-        yield* filled(opened, 1000)
-        for (let index = 0; index < 1000; index += 2) yield* database.remove(keyOf(index), { durability: "os" })
-        yield* maintenance.compact()
+        yield* halfRemoved(opened)
         moment.isNext = true
         const { bytes } = yield* maintenance.collectValues()
         assert.isFalse(moment.isNext)
@@ -206,9 +212,7 @@ describe("the ballast", () => {
     run(device, (opened) =>
       Effect.gen(function* () {
         const { database, maintenance } = opened
-        yield* filled(opened, 1000)
-        for (let index = 0; index < 1000; index += 2) yield* database.remove(keyOf(index), { durability: "os" })
-        yield* maintenance.compact()
+        yield* halfRemoved(opened)
         moment.isNext = true
         const { bytes } = yield* maintenance.collectValues()
         assert.isAbove((yield* maintenance.stats).counters.collectionFailures, 0)

@@ -1,6 +1,6 @@
 // A database whose codecs change, are missing, or are not codecs.
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Stream } from "effect"
+import { Effect, Layer, Redacted, Stream } from "effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -22,7 +22,7 @@ import { Maintenance } from "../src/services/Maintenance.ts"
 import type { OptionsInput } from "../src/services/Options.ts"
 import { chain, compressions, runs, runsModule } from "./support/codecs.ts"
 import { runPlan } from "./support/databasePlan.ts"
-import { quiet } from "./support/opened.ts"
+import { built, quiet } from "./support/opened.ts"
 import { reasonOf } from "./support/scenario.ts"
 
 type Compression = Layer.Layer<never, DatabaseError>
@@ -36,15 +36,7 @@ const options: OptionsInput = {
 }
 
 const openAt = (directory: string, compression: Compression | undefined, more: OptionsInput = {}) =>
-  LsmDatabase.layer({ ...options, ...more, directory, compression }).pipe(
-    Layer.fresh,
-    Layer.build,
-    Effect.map((context) => ({
-      database: Context.get(context, Database),
-      maintenance: Context.get(context, Maintenance)
-    })),
-    quiet
-  )
+  quiet(built(LsmDatabase.layer({ ...options, ...more, directory, compression })))
 
 const inDirectory = Effect.acquireRelease(
   Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "strata-compression-"))),
@@ -346,10 +338,7 @@ const opener = (
   const database = LsmDatabase.layerWith({ ...given, directory: "/db" }).pipe(
     Layer.provide([layer, encryption, compression])
   )
-  return Effect.map(Layer.build(Layer.fresh(database)), (context) => ({
-    database: Context.get(context, Database),
-    maintenance: Context.get(context, Maintenance)
-  }))
+  return built(database)
 }
 
 describe("a random plan agrees with the model", () => {

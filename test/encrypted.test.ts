@@ -1,17 +1,16 @@
 // An encrypted database in a directory of the machine, with worker threads, from its creation to its copies.
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, type Scope, Stream } from "effect"
+import { Effect, Layer, Redacted, type Scope, Stream } from "effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import * as AeadEncryption from "../src/layers/AeadEncryption.ts"
 import * as LsmDatabase from "../src/layers/LsmDatabase.ts"
-import { Database, type Operation } from "../src/services/Database.ts"
+import type { Operation } from "../src/services/Database.ts"
 import type { DatabaseError, Reason } from "../src/services/DatabaseError.ts"
 import { KeyProvider } from "../src/services/KeyProvider.ts"
-import { Maintenance } from "../src/services/Maintenance.ts"
 import type { OptionsInput } from "../src/services/Options.ts"
-import { type Opened, quiet } from "./support/opened.ts"
+import { built, type Opened, quiet } from "./support/opened.ts"
 import { reasonOf } from "./support/scenario.ts"
 
 const keyOf = (byte: number) => Redacted.make(new Uint8Array(32).fill(byte))
@@ -31,15 +30,7 @@ const openAt = (
   encryption?: LsmDatabase.Location["encryption"],
   more: OptionsInput = {}
 ): Effect.Effect<Opened, DatabaseError, Scope.Scope> =>
-  LsmDatabase.layer({ ...options, ...more, directory, encryption }).pipe(
-    Layer.fresh,
-    Layer.build,
-    Effect.map((context) => ({
-      database: Context.get(context, Database),
-      maintenance: Context.get(context, Maintenance)
-    })),
-    quiet
-  )
+  quiet(built(LsmDatabase.layer({ ...options, ...more, directory, encryption })))
 
 const refusal = (...place: Parameters<typeof openAt>): Effect.Effect<Reason> =>
   reasonOf(Effect.scoped(Effect.asVoid(openAt(...place))))

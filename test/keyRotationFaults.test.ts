@@ -141,4 +141,22 @@ describe("a disk that is full", () => {
     })
     simulate(Effect.orDie(body))
   })
+
+  it("is not told to a rotation that is asked for when there is room again, before the next try", () => {
+    const keys = new SimKeys(4)
+    const device = SimDisk.make({ image: filled(keys) })
+    const body = Effect.gen(function* () {
+      const { maintenance } = yield* openSealed(device, keys.layer(1), options)
+      const bytes = [...visibleImage(device).values()].reduce((sum, content) => sum + content.length, 0)
+      device.setCapacity(bytes + 600)
+      const refused = yield* Effect.flip(maintenance.rotateDataKey({ full: true }))
+      assert.strictEqual(refused.reason._tag, "DiskFull")
+      yield* Effect.sleep(60_000)
+      device.setCapacity(2 ** 30)
+      assert.match((yield* maintenance.stats).state, /^DiskFull/)
+      assert.deepStrictEqual(yield* maintenance.rotateDataKey({ full: true }), { generation: 3 })
+      onlyGeneration(device, 3)
+    })
+    simulate(Effect.orDie(body))
+  })
 })

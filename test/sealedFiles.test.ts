@@ -1,7 +1,7 @@
 // That everything that a database writes is sealed, once, by the keys it was opened with, and that nothing else is
 // taken for its own. How well it is sealed is another matter: the encryption here is a weak one that counts.
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, type Scope, Stream } from "effect"
+import { Effect, Layer, type Scope, Stream } from "effect"
 import {
   decodeFileHeader,
   encodeFileHeader,
@@ -11,18 +11,16 @@ import {
 import * as LsmDatabase from "../src/layers/LsmDatabase.ts"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
 import * as NoEncryption from "../src/layers/NoEncryption.ts"
-import { Database } from "../src/services/Database.ts"
 import type { DatabaseError, Reason } from "../src/services/DatabaseError.ts"
 import type { ManifestService } from "../src/services/Manifest.ts"
 import { Disk, type DiskService } from "../src/services/Disk.ts"
 import { Encryption } from "../src/services/Encryption.ts"
-import { Maintenance } from "../src/services/Maintenance.ts"
 import { hex, invertingSealer } from "./internal/format/support.ts"
 import { encryptionWith, filesWith } from "./support/encryptions.ts"
 import { FakeEncryption } from "./support/fakeEncryption.ts"
 import { openFiles } from "./support/fileSession.ts"
 import { faultyDisk, replaceFile } from "./support/faultyDisk.ts"
-import { directory, type Opened, quiet, smallOptions } from "./support/opened.ts"
+import { built, directory, type Opened, quiet, smallOptions } from "./support/opened.ts"
 import { reasonOf } from "./support/scenario.ts"
 
 const options = { ...smallOptions, valueBytesMax: 1024 * 1024, valueThreshold: 512, directValueBytesMin: 1024 }
@@ -36,12 +34,7 @@ const openOn = (
 ): Effect.Effect<Opened, DatabaseError, Scope.Scope> =>
   LsmDatabase.layerWith({ ...options, directory, ...given }).pipe(
     Layer.provide([Layer.succeed(Disk, disk), encryption]),
-    Layer.fresh,
-    Layer.build,
-    Effect.map((context) => ({
-      database: Context.get(context, Database),
-      maintenance: Context.get(context, Maintenance)
-    })),
+    built,
     quiet
   )
 

@@ -37,19 +37,21 @@ export const smallOptions: OptionsInput = {
   flushBytes: 256
 }
 
+/** The database of a layer, for as long as the scope. */
+export const built = <E, R>(
+  layer: Layer.Layer<Database | Maintenance, E, R>
+): Effect.Effect<Opened, E, R | Scope.Scope> =>
+  Effect.map(Layer.build(Layer.fresh(layer)), (context) => ({
+    database: Context.get(context, Database),
+    maintenance: Context.get(context, Maintenance)
+  }))
+
 export const open = (
   disk: Layer.Layer<Disk>,
   { compression = Layer.empty, encryption = NoEncryption.layer, ...options }: OpenOptions,
   at: string = directory
 ): Effect.Effect<Opened, DatabaseError, Scope.Scope> =>
-  Effect.map(
-    Layer.build(
-      Layer.fresh(
-        LsmDatabase.layerWith({ ...options, directory: at }).pipe(Layer.provide([disk, encryption, compression]))
-      )
-    ),
-    (context) => ({ database: Context.get(context, Database), maintenance: Context.get(context, Maintenance) })
-  )
+  built(LsmDatabase.layerWith({ ...options, directory: at }).pipe(Layer.provide([disk, encryption, compression])))
 
 export const quiet = Effect.provide(Logger.layer([]))
 
