@@ -3,11 +3,12 @@
 // each codec at the bottom level, and reads them again in a process of their own, with next to no cache: what is cold
 // is Strata's cache, not that of the file system. It builds the package first, and measures that. Each
 // figure is the best of the rounds.
-import { spawn, spawnSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { answerOf } from "./answer.ts"
 import { report } from "./compression/report.ts"
 import type { Loaded, Read, Result, Task, Variant } from "./compression/settings.ts"
 
@@ -32,20 +33,7 @@ const variants: ReadonlyArray<Variant> = [
   { shape: "pieces", codec: "snappy", values: false }
 ]
 
-const run = <A>(task: Task): Promise<A> =>
-  new Promise((resolve, reject) => {
-    const script = join(import.meta.dirname, "compression", "child.ts")
-    const child = spawn(process.execPath, [script, JSON.stringify(task)], {
-      stdio: ["ignore", "inherit", "inherit", "pipe"]
-    })
-    let out = ""
-    child.stdio[3]!.on("data", (chunk) => (out += chunk))
-    child.on("error", reject)
-    child.on("close", (code) => {
-      if (code === 0) resolve(JSON.parse(out) as A)
-      else reject(new Error(`a process ended with ${code}`))
-    })
-  })
+const run = <A>(task: Task): Promise<A> => answerOf(join(import.meta.dirname, "compression", "child.ts"), task)
 
 const place = mkdtempSync(join(flags.directory, "strata-compression-"))
 const remove = (): void => rmSync(place, { recursive: true, force: true })

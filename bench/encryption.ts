@@ -13,11 +13,11 @@
 // What is looped has two figures: the time until it is done, of which the lower quartile counts, for other processes of
 // the machine are in the rest; and the processor time of the thread, for each, with its share of the garbage
 // collection.
-import { spawn } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { cpus, tmpdir, totalmem } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { answerOf } from "./answer.ts"
 import type { Figures, Settings } from "./encryption/settings.ts"
 
 const { values: flags } = parseArgs({
@@ -54,18 +54,9 @@ const measure = (sealed: boolean, pair: number): Promise<Figures> => {
   const profiling = flags.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${flags.profile}`]
   const named = flags.profile === undefined ? [] : [`--cpu-prof-name=${name}`]
   const script = join(import.meta.dirname, "encryption", "child.ts")
-  return new Promise<Figures>((resolve, reject) => {
-    const child = spawn(process.execPath, [...profiling, ...named, script, JSON.stringify(settings)], {
-      stdio: ["ignore", "inherit", "inherit", "pipe"]
-    })
-    let out = ""
-    child.stdio[3]!.on("data", (chunk) => (out += chunk))
-    child.on("error", reject)
-    child.on("close", (code) => {
-      if (code === 0) resolve(JSON.parse(out) as Figures)
-      else reject(new Error(`a process ended with ${code}`))
-    })
-  }).finally(() => rmSync(directory, { recursive: true, force: true }))
+  return answerOf<Figures>(script, settings, [...profiling, ...named]).finally(() =>
+    rmSync(directory, { recursive: true, force: true })
+  )
 }
 
 const pairs: Array<{ readonly plain: Figures; readonly sealed: Figures }> = []

@@ -3,11 +3,12 @@
 // with readers beside it, rests, and removes everything; another is the control, with spinning threads and no database.
 // It builds the package first, and measures that.
 // Prints each figure beside what is wanted of it; a figure that is not reached makes the exit code 1.
-import { spawn, spawnSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { answerOf } from "./answer.ts"
 import { report, wantedOf } from "./sustained/report.ts"
 import type { ControlResult, LoadResult, Settings } from "./sustained/settings.ts"
 
@@ -28,18 +29,7 @@ const scale = flags.quick
 
 /** Runs one of the processes, and returns what it wrote to its fourth descriptor. */
 const run = <A>(script: string, settings: Settings): Promise<A> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, "sustained", script), JSON.stringify(settings)], {
-      stdio: ["ignore", "inherit", "inherit", "pipe"]
-    })
-    let out = ""
-    child.stdio[3]!.on("data", (chunk) => (out += chunk))
-    child.on("error", reject)
-    child.on("close", (code) => {
-      if (code === 0) resolve(JSON.parse(out) as A)
-      else reject(new Error(`${script} ended with ${code}`))
-    })
-  })
+  answerOf(join(import.meta.dirname, "sustained", script), settings)
 
 const directory = mkdtempSync(join(flags.directory, "strata-sustained-"))
 const remove = (): void => rmSync(directory, { recursive: true, force: true })

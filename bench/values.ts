@@ -3,11 +3,12 @@
 // sets of keys drawn at random, rests, and removes every key; nobody calls for collection. It builds the package
 // first, and measures that. Prints each figure beside what is wanted of it; a figure that is not reached makes the
 // exit code 1.
-import { spawn, spawnSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { answerOf } from "./answer.ts"
 import { report, wantedOf } from "./values/report.ts"
 import type { Settings, ValuesResult } from "./values/settings.ts"
 
@@ -24,19 +25,7 @@ const { values: flags } = parseArgs({
 })
 
 const run = (settings: Settings): Promise<ValuesResult> =>
-  new Promise((resolve, reject) => {
-    const script = join(import.meta.dirname, "values", "load.ts")
-    const child = spawn(process.execPath, [script, JSON.stringify(settings)], {
-      stdio: ["ignore", "inherit", "inherit", "pipe"]
-    })
-    let out = ""
-    child.stdio[3]!.on("data", (chunk) => (out += chunk))
-    child.on("error", reject)
-    child.on("close", (code) => {
-      if (code === 0) resolve(JSON.parse(out) as ValuesResult)
-      else reject(new Error(`the load ended with ${code}`))
-    })
-  })
+  answerOf(join(import.meta.dirname, "values", "load.ts"), settings)
 
 const directory = mkdtempSync(join(flags.directory, "strata-values-"))
 const remove = (): void => rmSync(directory, { recursive: true, force: true })
