@@ -38,7 +38,8 @@ const writers = 3
 const sessions = 2
 const commitsPerWriter = 80
 const readsPerSession = 20
-const collectionsPerSession = 10
+/** Of one writer, between two collections of value files. */
+const commitsPerCollection = 8
 const keys = 300
 /** Between two kills. */
 const commitsApartMax = 25
@@ -196,7 +197,7 @@ class Run {
       const opened = yield* this.open(killer)
       yield* this.checkContents(opened)
       const writing = Array.from({ length: writers }, () => this.write(opened, killer))
-      const all = [...writing, this.read(opened), this.compact(opened), this.collect(opened)]
+      const all = [...writing, this.read(opened), this.compact(opened)]
       yield* Effect.all(all, { concurrency: "unbounded", discard: true })
       yield* this.count(opened)
       // No yield from here to the close.
@@ -236,16 +237,20 @@ class Run {
     })
   }
 
-  private write({ database }: Opened, killer: Killer) {
+  private write(opened: Opened, killer: Killer) {
     const one = Effect.suspend(() => {
       const writes = randomWritesOf(this.dice)
       const durability = this.dice.pick(["disk", "os", "os", "buffered", "buffered"] as const)
-      return Effect.map(this.again(database.write(writes.map(toOperation), { durability })), ({ sequence }) => {
+      return Effect.map(this.again(opened.database.write(writes.map(toOperation), { durability })), ({ sequence }) => {
         this.model.commit(sequence, writes)
         killer.commit()
       })
     })
-    return Effect.forEach(Array.from({ length: commitsPerWriter }), () => one, { discard: true })
+    return Effect.forEach(
+      Array.from({ length: commitsPerWriter }, (_, index) => index + 1),
+      (count) => (count % commitsPerCollection === 0 ? Effect.andThen(one, this.collect(opened)) : one),
+      { discard: true }
+    )
   }
 
   /** A caller is told of the first failure; the work itself is tried again. */
@@ -257,13 +262,9 @@ class Run {
     })
   }
 
-  /** Again and again: most value files have some garbage by then. */
   private collect({ maintenance }: Opened) {
-    const one = Effect.map(this.again(maintenance.collectValues({ garbageRatioMin: 0.1 })), ({ files }) => {
+    return Effect.map(this.again(maintenance.collectValues({ garbageRatioMin: 0.1 })), ({ files }) => {
       this.tally.collected += files
-    })
-    return Effect.forEach(Array.from({ length: collectionsPerSession }), () => Effect.andThen(Effect.yieldNow, one), {
-      discard: true
     })
   }
 
