@@ -14,6 +14,7 @@ import {
   type ToWorker
 } from "../internal/structure/jobMessages.ts"
 import type { NewFile } from "../internal/structure/jobRequest.ts"
+import { ThreadGate } from "../internal/structure/threadGate.ts"
 
 /**
  * How a job ended: as the worker says, or with the thread.
@@ -26,6 +27,27 @@ export type Outcome =
 
 /** What a job holds in JavaScript's heap is small: indexes and range removals. Buffers are outside of it. */
 const heapMegabytesMax = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 }
+
+/** Between two looks at a thread that is in a codec, where it spends some 50 microseconds for a block of 16 KiB. */
+const gateMillis = 1
+/** A process that exits waits no longer for a thread that does not come out of a codec. */
+const exitMillisMax = 200
+
+/** Node ends what runs when the process exits: before that, each of them has to be where it may be ended. */
+const running = new Set<JobThread>()
+const shutAll = (): void => {
+  for (const thread of running) thread.shutUnsafe()
+}
+
+const started = (thread: JobThread): void => {
+  if (running.size === 0) process.on("exit", shutAll)
+  running.add(thread)
+}
+
+const ended = (thread: JobThread): void => {
+  running.delete(thread)
+  if (running.size === 0) process.off("exit", shutAll)
+}
 
 interface ThreadJob {
   readonly outcome: Deferred.Deferred<Outcome>
@@ -47,6 +69,7 @@ export class JobThread {
   isLost = false
   readonly worker: Worker
   private readonly words = new Int32Array(new SharedArrayBuffer(4 * threadWords))
+  private readonly gate = new ThreadGate(this.words, ThreadWord.gate)
   private readonly jobs = new Map<number, ThreadJob>()
   private readonly onLost: (thread: JobThread) => void
   private reason: string | undefined
@@ -61,12 +84,14 @@ export class JobThread {
       execArgv: [],
       env: {}
     })
+    started(this)
     this.worker.unref()
     this.worker.on("message", (message: FromWorker) => this.hear(message))
     this.worker.on("error", (error: unknown) => {
       this.reason ??= error instanceof Error ? error.message : String(error)
     })
     this.worker.on("exit", (code) => {
+      ended(this)
       this.lose(`it exited with code ${code}`)
       Deferred.doneUnsafe(this.exited, Effect.void)
     })
@@ -92,10 +117,24 @@ export class JobThread {
     return outcome
   }
 
-  /** Ends it, whatever it does. */
-  terminate(reason: string): void {
-    this.reason ??= reason
+  /** Ends it as soon as it is in no codec. Completes when it was told to end. */
+  terminate(reason: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.reason ??= reason
+      if (!this.gate.shut()) return Effect.andThen(Effect.sleep(gateMillis), this.terminate(reason))
+      void this.worker.terminate()
+      return Effect.void
+    })
+  }
+
+  /** Ends it, wherever it is. */
+  terminateAnywhere(): void {
     void this.worker.terminate()
+  }
+
+  /** Blocks until it can be ended, and keeps it there. */
+  shutUnsafe(): void {
+    this.gate.shutUnsafe(exitMillisMax)
   }
 
   /** Nothing more is expected of it. */

@@ -158,14 +158,15 @@ class Pool {
 
   /** Completes when the thread has ended, or is given up. */
   private end(thread: JobThread, reason: string): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      thread.terminate(reason)
-      const limit = Effect.andThen(
-        Effect.sleep(exitMillisMax),
-        Effect.sync(() => thread.lose(reason))
-      )
-      return Effect.raceFirst(Effect.interruptible(Deferred.await(thread.exited)), Effect.interruptible(limit))
-    })
+    const limit = Effect.andThen(
+      Effect.sleep(exitMillisMax),
+      Effect.sync(() => {
+        thread.terminateAnywhere()
+        thread.lose(reason)
+      })
+    )
+    const ending = Effect.andThen(thread.terminate(reason), Deferred.await(thread.exited))
+    return Effect.raceFirst(Effect.interruptible(ending), Effect.interruptible(limit))
   }
 
   private runThere(thread: JobThread, job: Job): Effect.Effect<Merged, DatabaseError> {

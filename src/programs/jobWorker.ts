@@ -19,16 +19,18 @@ import {
   type ToWorker
 } from "../internal/structure/jobMessages.ts"
 import { isFlush } from "../internal/structure/jobWork.ts"
+import { ThreadGate } from "../internal/structure/threadGate.ts"
 import type { JobAnswer, JobFile, JobRequest, JobResult, Kernel, SealedFile } from "../internal/structure/jobRequest.ts"
 import { threadSealer } from "../internal/format/aead.ts"
 import type { Codecs } from "../internal/format/codec.ts"
 import { checksumOpener, checksumSealer, type Sealer, withCodecs } from "../internal/format/sealer.ts"
-import { workerCodecs } from "./workerCodecs.ts"
+import { WorkerCodecs } from "./workerCodecs.ts"
 
 type Asked<Tag extends JobRequest["_tag"]> = Extract<JobRequest, { readonly _tag: Tag }>
 
 const port = parentPort!
 const thread = workerData as Int32Array
+const workerCodecs = new WorkerCodecs(new ThreadGate(thread, ThreadWord.gate))
 const send = (message: FromWorker): void => port.postMessage(message)
 
 /** While a system call is under way, its thread shows so often that it lives. */
@@ -223,12 +225,11 @@ class RunningJob {
   private readonly kernel: Kernel
   private readonly words: Int32Array
   private readonly keys: ThreadKeys
-  private readonly codecs: Codecs | undefined
+  private readonly codecs: Codecs
   private answer: JobAnswer = undefined
   private asked = false
 
-  /** Without codecs, those that are built in. */
-  constructor(message: RunMessage, codecs: Codecs | undefined) {
+  constructor(message: RunMessage, codecs: Codecs) {
     this.id = message.id
     this.codecs = codecs
     this.isFlush = isFlush(message.work)
@@ -297,8 +298,7 @@ class RunningJob {
   }
 
   private sealerOf(file: SealedFile): Sealer {
-    const sealer = sealerOf(this.keys, file)
-    return this.codecs === undefined ? sealer : withCodecs(sealer, this.codecs)
+    return withCodecs(sealerOf(this.keys, file), this.codecs)
   }
 
   private publish(file: JobFile): void {
@@ -362,7 +362,7 @@ const work = (): void => {
   setImmediate(turn)
 }
 
-const begin = (message: RunMessage, codecs: Codecs | undefined): void => {
+const begin = (message: RunMessage, codecs: Codecs): void => {
   jobs.set(message.id, new RunningJob(message, codecs))
   work()
 }
@@ -374,8 +374,8 @@ const refuse = ({ id }: RunMessage, error: unknown): void => {
 
 port.on("message", (message: ToWorker) => {
   if (message._tag === "Files") return jobs.get(message.id)?.take(message.files)
-  if (message.codecs.length === 0) return begin(message, undefined)
-  void workerCodecs(message.codecs).then(
+  if (message.codecs.length === 0) return begin(message, workerCodecs.builtin)
+  void workerCodecs.with(message.codecs).then(
     (codecs) => begin(message, codecs),
     (error: unknown) => refuse(message, error)
   )

@@ -19,6 +19,7 @@ import { jobsSuite } from "../suites/jobsSuite.ts"
 import { invertingFiles } from "../support/encryptions.ts"
 import { type JobsUnderTest, manifestIds } from "../support/jobsKit.ts"
 import { output } from "../support/installedPackage.ts"
+import { killThread } from "../support/killThread.ts"
 import * as memoryManifest from "../support/memoryManifest.ts"
 import { jobOf, numbered, reasonOf } from "../support/tables.ts"
 
@@ -46,7 +47,7 @@ const under = (workers: number) =>
           Effect.provide(shared)
         ),
       threads: () => threads.filter(({ worker }) => worker.threadId > 0).length,
-      kill: () => void threads.at(-1)!.worker.terminate()
+      kill: () => killThread(threads.at(-1)!)
     }
   })
 

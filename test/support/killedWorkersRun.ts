@@ -29,6 +29,7 @@ import type { Encryption } from "../../src/services/Encryption.ts"
 import { Jobs } from "../../src/services/Jobs.ts"
 import { Maintenance } from "../../src/services/Maintenance.ts"
 import * as Options from "../../src/services/Options.ts"
+import { killThread } from "./killThread.ts"
 import { hex, Model, type ModelEntry, type ModelWrite, toModelEntry } from "./model.ts"
 import { contentsOf, type Opened, quiet } from "./opened.ts"
 import { assertNoOrphans } from "./orphans.ts"
@@ -111,7 +112,7 @@ class Killer {
     if (able.length === 0) return false
     const victim = this.dice.pick(able)
     this.killed.add(victim)
-    void victim.worker.terminate()
+    killThread(victim)
     return true
   }
 

@@ -9,15 +9,16 @@
 //   files    for that job
 //                                          done | failed        once for each job; its files are closed
 //
-// Shared memory of a thread: `progress` counts its answers. Shared memory of a job: `cancelled` is set by the owner and
-// looked at before each request; `created` counts the files, of whatever kind, that the job has begun to make, in the
-// order in which it was given them, so that the owner can remove them also after the worker's death.
+// Shared memory of a thread: `progress` counts its answers, `gate` says whether it may be ended (threadGate.ts). That
+// of a job: `cancelled` is set by the owner and looked at before each request; `created` counts the files, of whatever
+// kind, that the job has begun to make, in the order in which it was given them, so that the owner can remove them also
+// after the worker's death.
 import type { JobFile, JobResult, NewFile } from "./jobRequest.ts"
 import type { AnyWork, JobSetup } from "./jobWork.ts"
 
 /** Places in the shared memory of a thread. */
-export const ThreadWord = { progress: 0 } as const
-export const threadWords = 1
+export const ThreadWord = { progress: 0, gate: 1 } as const
+export const threadWords = 2
 
 /** Places in the shared memory of a job. */
 export const JobWord = { cancelled: 0, created: 1 } as const
