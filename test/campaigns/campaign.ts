@@ -1,0 +1,50 @@
+// What `npm run torture` is made of: campaigns, each of which can go on for ever in rounds of some seconds.
+//
+// A round with the same seed does the same, unless the campaign says that it leaves the simulation. What it looked at is
+// counted in the tally, by names that the final table shows; rare situations that it came through are reached there.
+import type { Situation } from "./situations.ts"
+
+/** The counts of the final table. A campaign may count by names of its own beside them. */
+export type CountName = "images" | "faultRuns" | "kills" | "histories" | "transactions" | "plans" | (string & {})
+
+export class Tally {
+  readonly counts = new Map<CountName, number>()
+  readonly reached = new Map<Situation, number>()
+  /** Of each image with what was acknowledged before it: equal ones count once. */
+  private readonly images = new Set<string>()
+
+  add(name: CountName, count = 1): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + count)
+  }
+
+  reach(situation: Situation, count = 1): void {
+    this.reached.set(situation, (this.reached.get(situation) ?? 0) + count)
+  }
+
+  /** True if it is a new one. */
+  addImage(hash: string): boolean {
+    if (this.images.has(hash)) return false
+    this.images.add(hash)
+    this.add("images")
+    return true
+  }
+
+  /** What another one counted, of images that this one cannot have seen. */
+  merge(other: Tally): void {
+    for (const [name, count] of other.counts) this.add(name, count)
+    for (const [situation, count] of other.reached) this.reach(situation, count)
+  }
+}
+
+export interface Campaign {
+  readonly name: string
+  /** One line of the help text. */
+  readonly about: string
+  /** Of the time that there is, compared with the others. */
+  readonly weight: number
+  /**
+   * Rejects with what went wrong; the message says how to do the round again. `until` is when it should have ended, on
+   * the clock of `performance.now()`: for rounds that can be cut short.
+   */
+  readonly round: (seed: number, tally: Tally, until: number) => Promise<void>
+}
