@@ -1,7 +1,19 @@
 // Rare situations that campaigns must come through: one that is never reached is a failing report. Each says in a word
 // where bugs like to be; whoever reaches one calls `tally.reach`.
 export const situations = [
-  "a crash inside recovery"
+  "a crash inside recovery",
+  "a flush inside a history",
+  "a compaction inside a history",
+  "a collection inside a history",
+  "a writer that waits inside a history",
+  "a write skew that snapshot isolation allows",
+  "a write skew of single keys",
+  "a phantom that snapshot isolation allows",
+  "both isolation levels in one history",
+  "a history over a power cut that took commits",
+  "a history that ended with lost commits",
+  "a commit that nobody was told of and that is there",
+  "a commit that nobody was told of and that is gone"
 ] as const
 
 export type Situation = (typeof situations)[number]

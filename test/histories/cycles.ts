@@ -48,7 +48,9 @@ const components = (arcs: Arcs): ReadonlyArray<ReadonlySet<number>> => {
   const found: Array<ReadonlySet<number>> = []
   let count = 0
   const enter = (point: number) => {
-    index[point] = low[point] = count++
+    index[point] = count
+    low[point] = count
+    count += 1
     stack.push(point)
     onStack[point] = 1
     return { point, next: 0 }
