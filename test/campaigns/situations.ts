@@ -13,7 +13,20 @@ export const situations = [
   "a history over a power cut that took commits",
   "a history that ended with lost commits",
   "a commit that nobody was told of and that is there",
-  "a commit that nobody was told of and that is gone"
+  "a commit that nobody was told of and that is gone",
+  "an append that is lost",
+  "an append that is misdirected",
+  "an append that is copied",
+  "an append that is duplicated",
+  "a bit that flips at rest",
+  "a lie that an opening finds",
+  "a lie that a read finds",
+  "a lie that verify finds",
+  "a lie that background work finds",
+  "a lie about the end of the log",
+  "a commit on a slow device",
+  "a clock that is set ahead",
+  "a clock that is set back"
 ] as const
 
 export type Situation = (typeof situations)[number]

@@ -6,7 +6,7 @@ import type { FaultRule } from "../../src/layers/SimFaults.ts"
 import { faultRun } from "./faultRun.ts"
 import type { Workload } from "./faultSession.ts"
 
-const codes = ["EIO", "ENOSPC", "EMFILE", "EACCES", "EROFS"] as const
+const codes = ["EIO", "ENOSPC", "EMFILE", "EACCES", "EROFS", "EDQUOT"] as const
 
 type Variant = Pick<FaultRule, "bytesAccepted" | "syncModel">
 export type FaultCase = FaultRule & { readonly at: number }
@@ -25,13 +25,17 @@ const casesOf = (
   allCodes: boolean
 ): ReadonlyArray<FaultCase> => {
   const variants = variantsOf(operation, path)
+  // A read that gives less than it should, though the file is longer.
+  const short = operation === "read" ? [{ at, code: "ESHORT", sticky: false }] : []
   if (allCodes) {
-    return codes.flatMap((code) =>
+    const failures = codes.flatMap((code) =>
       [false, true].flatMap((sticky) => variants.map((variant) => ({ at, code, sticky, ...variant })))
     )
+    return [...failures, ...short]
   }
   const code = (turn: number) => codes[(at + turn) % codes.length]!
   return [
+    ...short,
     ...variants.map((variant, turn) => ({ at, code: code(turn), sticky: false, ...variant })),
     { at, code: code(3), sticky: true, ...variants[at % variants.length] }
   ]
