@@ -1,7 +1,43 @@
 // Rare situations that campaigns must come through: one that is never reached is a failing report. Each says in a word
 // where bugs like to be; whoever reaches one calls `tally.reach`.
 export const situations = [
-  "a crash inside recovery"
+  "a crash inside recovery",
+  "a crash in a recovery from a crash in a recovery",
+  "a crash with a table that is empty",
+  "a crash with a table that is cut off",
+  "a crash between the sync of a table and its publication",
+  "a crash between an edit of the manifest and its sync",
+  "a crash right after an edit of the manifest was synced",
+  "a crash while a manifest is written anew",
+  "a crash with a marker that is not synced",
+  "a crash between the sync of a marker and that of its name",
+  "a crash among the removals of what an old manifest named",
+  "a crash among the removals of old tables",
+  "a crash among the removals of old log segments",
+  "a crash among the removals of old value files",
+  "a crash with a log segment that is not begun",
+  "a crash with a log that was not synced",
+  "a crash between the sync of a value file and its publication",
+  "a crash with a value file that is cut off",
+  "a group given up on a full disk, before a power cut",
+  "a crash while a log is recovered",
+  "a crash while a manifest is recovered",
+  "a power cut after a failed sync of a manifest",
+  "a crash while a keyring takes another's place",
+  "a crash while it is open which master key holds",
+  "a crash behind a checkpoint",
+  "a crash with a checkpoint in part",
+  "a checkpoint that fails on an error of the disk",
+  "a checkpoint that is interrupted",
+  "an open that the disk refuses",
+  "a failed sync that somebody waited for",
+  "an append that was cut short",
+  "a disk that is full from some call on",
+  "damage in the tail of a log, which is dropped and told",
+  "an open that refuses damaged files",
+  "a read that meets damage",
+  "a worker thread killed in its job",
+  "a call that was told of a dead worker"
 ] as const
 
 export type Situation = (typeof situations)[number]
