@@ -44,7 +44,7 @@ export const commandOf = (seed: number, { campaign, round }: Pick<Failure, "camp
   `npm run torture -- --only ${campaign} --seed ${seed} --round ${round}`
 
 export const failureText = (seed: number, failure: Failure): string =>
-  `\nFAILED ${failure.campaign}, round ${failure.round}; again with\n  ${commandOf(seed, failure)}\n${failure.message}\n`
+  [`\nFAILED ${failure.campaign}, again with`, `  ${commandOf(seed, failure)}`, failure.message, ""].join("\n")
 
 export interface Verdict {
   readonly lines: ReadonlyArray<string>

@@ -1,5 +1,5 @@
-// An error of the disk at every call of two workloads, with every code, once and from then on, and for appends and syncs
-// with each of what may have become of the bytes (`support/faultRun.ts`).
+// An error of the disk at every call of two workloads, with every code, once and from then on, and for appends and
+// syncs with each of what may have become of the bytes (`support/faultRun.ts`).
 //
 // The seed of a round says which workload, and which share of its faults: a sweep of some rounds strikes all of them
 // once, with a seed of the workload that is the next in the next sweep.

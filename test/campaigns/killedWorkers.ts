@@ -1,5 +1,5 @@
-// Worker threads that are killed while they flush, compact and collect (`support/killedWorkersRun.ts`), every other time
-// in an encrypted database. A round is one run. It is on real threads: what happens when is not the seed's alone.
+// Worker threads that are killed while they flush, compact and collect (`support/killedWorkersRun.ts`), every other
+// time in an encrypted database. A round is one run. It is on real threads: what happens when is not the seed's alone.
 import { Effect } from "effect"
 import { killedWorkersRun, newTally } from "../support/killedWorkersRun.ts"
 import { sealedBy } from "../support/nonceLedger.ts"

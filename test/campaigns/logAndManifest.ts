@@ -1,6 +1,6 @@
 // Power loss after every device call of runs of the log alone, and of the manifest alone; of the manifest also with a
-// sync that fails. A round is the runs of some seeds, each of which has a few hundred images. They are counted apart: an
-// image of two kinds of files is opened in a tenth of the time.
+// sync that fails. A round is the runs of some seeds, each of which has a few hundred images. They are counted apart:
+// an image of two kinds of files is opened in a tenth of the time.
 import * as Manifests from "../support/manifestCrash.ts"
 import * as Logs from "../support/walCrash.ts"
 import type { Campaign } from "./campaign.ts"

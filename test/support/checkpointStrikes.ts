@@ -1,5 +1,5 @@
-// Checkpoints that a power cut, an error of the disk or an interruption stops, each at one of the calls that a checkpoint
-// makes of its disk, and the judgement of what is left.
+// Checkpoints that a power cut, an error of the disk or an interruption stops, each at one of the calls that a
+// checkpoint makes of its disk, and the judgement of what is left.
 import { assert } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
