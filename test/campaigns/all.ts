@@ -5,6 +5,7 @@ import { clock, latency, lies } from "./devices.ts"
 import { faults } from "./faults.ts"
 import { histories } from "./histories.ts"
 import { killedWorkers } from "./killedWorkers.ts"
+import { kills } from "./kills.ts"
 import { log, manifest } from "./logAndManifest.ts"
 import { powerCuts } from "./powerCuts.ts"
 import { rotation } from "./rotation.ts"
@@ -19,6 +20,7 @@ export const campaigns: ReadonlyArray<Campaign> = [
   faults,
   tampering,
   killedWorkers,
+  kills,
   histories,
   lies,
   latency,
