@@ -3,6 +3,7 @@ import type { Campaign } from "./campaign.ts"
 import { checkpoints } from "./checkpoints.ts"
 import { clock, latency, lies } from "./devices.ts"
 import { faults } from "./faults.ts"
+import { fullDisk } from "./fullDisk.ts"
 import { histories } from "./histories.ts"
 import { killedWorkers } from "./killedWorkers.ts"
 import { kills } from "./kills.ts"
@@ -21,6 +22,7 @@ export const campaigns: ReadonlyArray<Campaign> = [
   tampering,
   killedWorkers,
   kills,
+  fullDisk,
   histories,
   lies,
   latency,

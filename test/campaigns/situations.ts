@@ -74,7 +74,10 @@ export const situations = [
   "a process killed between a sync and its acknowledgement",
   "a process killed while it publishes",
   "a process killed while it removes files",
-  "a process killed at the sync of a table"
+  "a process killed at the sync of a table",
+  "a full disk on which others make room",
+  "a full disk on which removals make room",
+  "writing that goes on within a second of room"
 ] as const
 
 export type Situation = (typeof situations)[number]
