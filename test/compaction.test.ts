@@ -1,6 +1,6 @@
 // What compaction promises to users: that nobody notices it, but for the space that comes back.
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, type Scope, Stream } from "effect"
+import { Effect, Fiber, Option, type Scope, Stream } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import type { DatabaseService, Reader } from "../src/services/Database.ts"
 import type { DatabaseError } from "../src/services/DatabaseError.ts"
@@ -52,12 +52,13 @@ const run = <A>(
     parts: { readonly database: DatabaseService; readonly maintenance: MaintenanceService },
     device: SimDisk.SimDisk
   ) => Effect.Effect<A, DatabaseError, Scope.Scope>,
-  options = tiny
+  options = tiny,
+  seed = 1
 ): A => {
   const device = SimDisk.make()
   return simulate(
     using(device, (parts) => body(parts, device), options),
-    {}
+    { seed }
   )
 }
 
@@ -169,6 +170,32 @@ describe("compaction", () => {
         }),
       { ...tiny, level0TablesMin: 64, level0TablesSlow: 100, level0TablesStop: 200 }
     ))
+
+  it.each(["compact", "collectValues"] as const)("several callers of %s are all told when it is done", (name) => {
+    for (let seed = 1; seed <= 10; seed++) {
+      run(
+        ({ database, maintenance }) =>
+          Effect.gen(function* () {
+            const call = name === "compact" ? maintenance.compact() : maintenance.collectValues({ garbageRatioMin: 0 })
+            yield* fill(database, { keys: 40, round: 0 })
+            yield* maintenance.flush
+            yield* fill(database, { keys: 30, round: 1 })
+            yield* maintenance.compact()
+            yield* fill(database, { keys: 20, round: 2 })
+            // Nothing else is left to do, whose end would have them look again.
+            yield* Effect.sleep("10 minutes")
+            const told = Effect.timeoutOption(call, "1 hour")
+            const all = yield* Effect.all(
+              Array.from({ length: 8 }, () => told),
+              { concurrency: "unbounded" }
+            )
+            assert.isTrue(all.every(Option.isSome), `seed ${seed}`)
+          }),
+        { ...tiny, valueThreshold: 16, valueFileBytesMax: 1024 },
+        seed
+      )
+    }
+  })
 
   it("holds writers up when it is behind, and never fails them", () =>
     run(

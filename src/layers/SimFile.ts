@@ -8,7 +8,7 @@ import type { SimulatedFile } from "../internal/structure/simulatedFiles.ts"
 import { type AppendFile, DiskError, type ReadFile } from "../services/Disk.ts"
 import { checkRead, placed } from "./MemoryDisk.ts"
 import type { SimDevice } from "./SimDisk.ts"
-import type { FaultRule } from "./SimFaults.ts"
+import type { FaultRule, LieRule } from "./SimFaults.ts"
 
 /**
  * A handle that is open.
@@ -66,6 +66,8 @@ export class SimAppendFile implements AppendFile {
       () => {
         this.#checkUsable("append")
         const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+        const lie = this.#device.lieOf(this.path)
+        if (lie !== undefined) return this.#pretend(chunks, lie)
         const free = this.#device.freeBytes
         const accepted = this.#take(chunks, Math.min(bytes, free))
         if (accepted < bytes) throw this.#error("append", "ENOSPC", accepted)
@@ -88,6 +90,25 @@ export class SimAppendFile implements AppendFile {
     }
     this.#size += taken
     return taken
+  }
+
+  /** Whoever appends believes that all of it is there. */
+  #pretend(chunks: ReadonlyArray<Uint8Array>, rule: LieRule): void {
+    const { lie } = rule
+    for (const chunk of chunks) {
+      const isThere = lie === "copied" || lie === "duplicated"
+      this.#device.files.append(this.#file, isThere ? chunk : new Uint8Array(chunk.length))
+      this.#size += chunk.length
+    }
+    if (lie === "duplicated") for (const chunk of chunks) this.#device.files.append(this.#file, chunk)
+    if (lie !== "misdirected" && lie !== "copied") return
+    const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
+    let at = 0
+    for (const chunk of chunks) {
+      whole.set(chunk, at)
+      at += chunk.length
+    }
+    this.#device.stray(whole, rule)
   }
 
   #sync(): void {

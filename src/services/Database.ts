@@ -232,7 +232,8 @@ export interface Reader {
 
 /**
  * What a set may carry beside the value. `ttlMillis` counts from the commit's time, `expiresAt` is Unix milliseconds;
- * at most one of them.
+ * at most one of them. The wall clock decides, but what had expired when something was committed does not come back if
+ * the clock is set back later.
  *
  * @since 0.1.0
  * @category models

@@ -1,7 +1,7 @@
 // What `npm run torture` is made of: campaigns, each of which can go on for ever in rounds of some seconds.
 //
-// A round with the same seed does the same, unless the campaign says that it leaves the simulation. What it looked at is
-// counted in the tally, by names that the final table shows; rare situations that it came through are reached there.
+// A round with the same seed does the same, unless the campaign says that it leaves the simulation. What it looked at
+// is counted in the tally, by names that the final table shows; rare situations that it came through are reached there.
 import type { Situation } from "./situations.ts"
 
 /** The counts of the final table. A campaign may count by names of its own beside them. */
@@ -47,4 +47,6 @@ export interface Campaign {
    * the clock of `performance.now()`: for rounds that can be cut short.
    */
   readonly round: (seed: number, tally: Tally, until: number) => Promise<void>
+  /** Of the campaign that has plans: does the plan of the file again, and rejects with what went wrong. */
+  readonly replay?: (file: string) => Promise<void>
 }

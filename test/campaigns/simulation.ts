@@ -1,7 +1,7 @@
 // Random plans, each run twice: judged as it goes along and at every power cut, and once more for its trace alone,
 // which must be the same.
 import { generate } from "../simulation/generate.ts"
-import { keepFailing } from "../simulation/replay.ts"
+import { keepFailing, replay } from "../simulation/replay.ts"
 import { runPlan } from "../simulation/run.ts"
 import type { Campaign } from "./campaign.ts"
 
@@ -18,5 +18,6 @@ export const simulation: Campaign = {
       throw new Error(`plan of seed ${seed}: ${String(error)}\n${keepFailing(plan)}`, { cause: error })
     }
     tally.add("plans")
-  }
+  },
+  replay: async (file) => replay(file)
 }

@@ -3,10 +3,10 @@
 import { assert } from "@effect/vitest"
 import type * as SimDisk from "../../src/layers/SimDisk.ts"
 import type { FaultRule } from "../../src/layers/SimFaults.ts"
-import { faultRun } from "./faultRun.ts"
+import { type FaultRun, faultRun } from "./faultRun.ts"
 import type { Workload } from "./faultSession.ts"
 
-const codes = ["EIO", "ENOSPC", "EMFILE", "EACCES", "EROFS"] as const
+const codes = ["EIO", "ENOSPC", "EMFILE", "EACCES", "EROFS", "EDQUOT"] as const
 
 type Variant = Pick<FaultRule, "bytesAccepted" | "syncModel">
 export type FaultCase = FaultRule & { readonly at: number }
@@ -20,18 +20,23 @@ const variantsOf = (operation: string, path: string): ReadonlyArray<Variant> => 
   return (["dropped", "reverted", "written"] as const).map((syncModel) => ({ syncModel }))
 }
 
-const casesOf = (
+/** What is struck of a call: each kind once with codes by turns, or all codes, once and from then on. */
+export const casesOf = (
   { index: at, operation, path }: SimDisk.OperationRecord,
   allCodes: boolean
 ): ReadonlyArray<FaultCase> => {
   const variants = variantsOf(operation, path)
+  // A read that gives less than it should, though the file is longer.
+  const short = operation === "read" ? [{ at, code: "ESHORT", sticky: false }] : []
   if (allCodes) {
-    return codes.flatMap((code) =>
+    const failures = codes.flatMap((code) =>
       [false, true].flatMap((sticky) => variants.map((variant) => ({ at, code, sticky, ...variant })))
     )
+    return [...failures, ...short]
   }
   const code = (turn: number) => codes[(at + turn) % codes.length]!
   return [
+    ...short,
     ...variants.map((variant, turn) => ({ at, code: code(turn), sticky: false, ...variant })),
     { at, code: code(3), sticky: true, ...variants[at % variants.length] }
   ]
@@ -43,6 +48,23 @@ export interface Strikes {
   readonly selection: "all" | number
   /** Of the calls that the workload has struck, these. Default: all. */
   readonly only?: (call: SimDisk.OperationRecord) => boolean
+}
+
+/** Runs the workload with the fault at one of the calls of the run that had none. */
+export const strike = (
+  workload: Workload,
+  rule: FaultCase,
+  { clean, seed }: { readonly clean: FaultRun; readonly seed: number }
+): FaultRun => {
+  const { operation, path } = clean.log[rule.at]!
+  try {
+    const run = faultRun(seed, rule, workload)
+    assert.strictEqual(run.log[rule.at]?.operation, operation, "the runs part before the fault")
+    return run
+  } catch (error) {
+    const told = JSON.stringify({ ...rule, bytesAccepted: `${rule.bytesAccepted}` })
+    throw new Error(`seed ${seed}: ${operation} ${path} ${told}`, { cause: error })
+  }
 }
 
 /** Runs the workload without a fault, twice, and then once for each. */
@@ -58,17 +80,6 @@ export const strikeAll = (workload: Workload, { only = () => true, seed, selecti
     .flatMap((call) => casesOf(call, isAll))
     .filter((_, index) => index % stride === 0)
   let noticed = 0
-  for (const rule of cases) {
-    const { operation, path } = clean.log[rule.at]!
-    const told = JSON.stringify({ ...rule, bytesAccepted: `${rule.bytesAccepted}` })
-    const name = `seed ${seed}: ${operation} ${path} ${told}`
-    try {
-      const run = faultRun(seed, rule, workload)
-      assert.strictEqual(run.log[rule.at]?.operation, operation, "the runs part before the fault")
-      if (run.failures.length > 0) noticed += 1
-    } catch (error) {
-      throw new Error(name, { cause: error })
-    }
-  }
+  for (const rule of cases) if (strike(workload, rule, { seed, clean }).failures.length > 0) noticed += 1
   console.log(`calls: ${clean.log.length}; faults: ${cases.length}, of which ${noticed} were noticed by the caller`)
 }

@@ -13,7 +13,7 @@ import type { Durability } from "../../src/services/Options.ts"
 import { bytes, hex, lastOf, Model, type ModelEntry, type ModelWrite } from "./model.ts"
 
 /** What happened to the disk between the last acknowledgement and the state that is found. */
-export type Survival = "live" | "closed" | "processCrash" | "powerCut"
+export type Survival = "live" | "closed" | "processCrash" | "powerCut" | "lostTail"
 
 export interface Submitted {
   readonly id: number
@@ -33,7 +33,9 @@ const levels: Readonly<Record<Survival, ReadonlyArray<Durability>>> = {
   live: ["disk", "os", "buffered"],
   closed: ["disk", "os", "buffered"],
   processCrash: ["disk", "os"],
-  powerCut: ["disk"]
+  powerCut: ["disk"],
+  // The device had lost the end of the log, and the opening said that it is missing.
+  lostTail: []
 }
 
 export class Ledger {

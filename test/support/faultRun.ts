@@ -14,7 +14,7 @@ import * as SimScheduler from "../../src/layers/SimScheduler.ts"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
 import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import { Ledger, type Survival } from "./faultLedger.ts"
-import { attempted, canonical, Session, type Weather, type Workload } from "./faultSession.ts"
+import { attempted, blames, canonical, Session, type Weather, type Workload } from "./faultSession.ts"
 import { contentsOf, open, quiet, visibleImage } from "./opened.ts"
 import { Dice, toOperation } from "./randomPlan.ts"
 
@@ -93,7 +93,11 @@ const isOutcomeUnknown = (rule: FaultRule | undefined, operation: SimOperation):
   operation === "sync" ||
   operation === "syncDirectory" ||
   operation === "closeAppend" ||
+  rule?.code === "ESHORT" ||
   (operation === "append" && rule?.bytesAccepted === Number.POSITIVE_INFINITY)
+
+/** A file that ends before its end is damaged, as far as anybody can see: that lasts until it is opened again. */
+const shortBlames = new Set([...blames, "Corruption"] as const)
 
 export interface FaultRun {
   readonly log: ReadonlyArray<SimDisk.OperationRecord>
@@ -144,12 +148,14 @@ export const faultRun = (seed: number, rule: FaultRule | undefined, workload: Wo
   const left: Array<Left> = []
   const struck = () => device.log.some(({ code }) => isFault(code))
   const isSound = () => !doubtful(device.log, rule, sessions.at(-1)!)
-  const weather: Weather = { isOver: () => rule === undefined || (rule.sticky !== true && struck()), isSound }
+  const isShort = rule?.code === "ESHORT"
+  const isOver = () => rule === undefined || (rule.sticky !== true && struck())
+  const weather: Weather = { isOver: () => !isShort && isOver(), isSound, blames: isShort ? shortBlames : undefined }
   const runSession = Effect.fnUntraced(function* (number: number, { options, script }: Workload["scripts"][number]) {
     sessions.push(device.log.length)
-    const [wasStruck, mustOpen] = [struck(), weather.isOver()]
+    const [wasStruck, mustOpen] = [struck(), isOver()]
     const scope = yield* Scope.make()
-    const opened = yield* attempted(`open ${number}`, Scope.provide(open(device.layer, options), scope))
+    const opened = yield* attempted(`open ${number}`, Scope.provide(open(device.layer, options), scope), weather)
     if (opened._tag === "Success") {
       const session = new Session(opened.value, { ledger, dice, weather })
       yield* script(session)

@@ -15,10 +15,16 @@ const besideMarks = (bounds: Bounds): Bounds =>
   inRange([{ key: markOf(1) }], bounds).length === 0 ? bounds : { ...bounds, from: bytes("22"), fromExclusive: false }
 
 /** What a step may fail with: the disk's fault, or its consequence. `Corruption` of a sound file would be a lie. */
-const blames: ReadonlySet<Reason["_tag"]> = new Set(["DiskFull", "Io", "Poisoned", "CommitOutcomeUnknown", "Closed"])
+export const blames: ReadonlySet<Reason["_tag"]> = new Set([
+  "DiskFull",
+  "Io",
+  "Poisoned",
+  "CommitOutcomeUnknown",
+  "Closed"
+])
 
 /** Virtual time that a step may take: many times what any retry waits. */
-const patience = "60 seconds"
+const patienceMillis = 60_000
 
 /** How the disk is at the moment. */
 export interface Weather {
@@ -26,6 +32,10 @@ export interface Weather {
   readonly isOver: () => boolean
   /** Since the session began, nothing failed after which the outcome of a write is not known. */
   readonly isSound: () => boolean
+  /** What a step may fail with. Default: the disk's fault, or its consequence. */
+  readonly blames?: ReadonlySet<Reason["_tag"]> | undefined
+  /** Virtual time that a step may take. */
+  readonly patienceMillis?: number | undefined
 }
 
 /** The steps of one session, each checked. */
@@ -45,7 +55,7 @@ export class Session {
 
   /** Runs a step to its end. `undefined` if it failed as it may. */
   step<A>(name: string, effect: Effect.Effect<A, DatabaseError>): Effect.Effect<A | undefined> {
-    return Effect.map(attempted(name, effect), (ended) => {
+    return Effect.map(attempted(name, effect, this.weather), (ended) => {
       if (ended._tag === "Success") return ended.value
       this.failures.push(`${name}: ${ended.error.reason._tag}`)
       return undefined
@@ -217,7 +227,7 @@ export class Session {
     effect: Effect.Effect<{ readonly sequence: number }, DatabaseError>
   ): Effect.Effect<void> {
     const name = `commit ${commit.id} (${commit.durability})`
-    return Effect.map(attempted(name, effect), (ended) => {
+    return Effect.map(attempted(name, effect, this.weather), (ended) => {
       if (ended._tag === "Success") {
         this.ledger.acknowledge(commit, ended.value.sequence)
         return
@@ -233,21 +243,27 @@ type Ended<A> =
   | { readonly _tag: "Failure"; readonly error: DatabaseError }
 
 /** Dies unless the effect succeeds, or fails with a reason that it may. */
-export const attempted = <A>(name: string, effect: Effect.Effect<A, DatabaseError>): Effect.Effect<Ended<A>> =>
-  Effect.flatMap(Effect.exit(Effect.timeoutOption(effect, patience)), (exit): Effect.Effect<Ended<A>> => {
+export const attempted = <A>(
+  name: string,
+  effect: Effect.Effect<A, DatabaseError>,
+  weather: Pick<Weather, "blames" | "patienceMillis"> = {}
+): Effect.Effect<Ended<A>> => {
+  const patience = weather.patienceMillis ?? patienceMillis
+  return Effect.flatMap(Effect.exit(Effect.timeoutOption(effect, patience)), (exit): Effect.Effect<Ended<A>> => {
     if (Exit.isSuccess(exit)) {
       if (Option.isSome(exit.value)) return Effect.succeed({ _tag: "Success", value: exit.value.value })
-      return Effect.die(new Error(`${name} waits for more than ${patience}`))
+      return Effect.die(new Error(`${name} waits for more than ${patience} ms`))
     }
     const error = Cause.squash(exit.cause)
     const [reason] = exit.cause.reasons
     if (exit.cause.reasons.length !== 1 || reason?._tag !== "Fail" || !(error instanceof DatabaseError)) {
       return Effect.die(new Error(`${name} ended with a defect: ${Cause.pretty(exit.cause)}`, { cause: error }))
     }
-    if (!blames.has(error.reason._tag))
+    if (!(weather.blames ?? blames).has(error.reason._tag))
       return Effect.die(new Error(`${name} failed with ${error.message}`, { cause: error }))
     return Effect.succeed({ _tag: "Failure", error })
   })
+}
 
 /** What one session does between its opening and its close. */
 export type Script = (session: Session) => Effect.Effect<void>

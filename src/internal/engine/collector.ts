@@ -150,7 +150,8 @@ export class Collector {
       this.ended.wakeAll()
       return undefined
     }
-    for (const wanted of this.wanted) {
+    // Of a copy: who is told that it is done runs in this step, and takes itself out of the list.
+    for (const wanted of this.wanted.slice()) {
       if (wanted.outcome !== "waiting") continue
       const work = this.chooseFor(wanted)
       if (work !== undefined) return work

@@ -215,7 +215,8 @@ export class Compactor {
 
   /** Of what there may be room for. */
   private nextSmall(): Work | undefined {
-    for (const wanted of this.wanted) {
+    // Of a copy: who is told that it is done runs in this step, and takes itself out of the list.
+    for (const wanted of this.wanted.slice()) {
       if (wanted.done) continue
       const work = this.choose(wanted.manual)
       if (work !== undefined) return work

@@ -159,4 +159,10 @@ export class GrowingBytes {
   view(from: number, to: number): Uint8Array {
     return this.#bytes.subarray(from, to)
   }
+
+  /** Lays the bytes over what is there. Views that were given out before stay as they are. */
+  overwrite(at: number, bytes: Uint8Array): void {
+    this.#bytes = this.#bytes.slice()
+    this.#bytes.set(bytes, at)
+  }
 }

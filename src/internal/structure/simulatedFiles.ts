@@ -143,6 +143,17 @@ export class SimulatedFiles {
     return this.#tree.file(path)
   }
 
+  /** Every file that has a name, in the order of the names. */
+  all(): ReadonlyArray<{ readonly path: string; readonly file: SimulatedFile }> {
+    const found: Array<{ readonly path: string; readonly file: SimulatedFile }> = []
+    const visit = (node: Node, path: string): void => {
+      if (node.kind === "file") found.push({ path, file: node.file })
+      else for (const name of [...node.names.keys()].sort()) visit(node.names.get(name)!, `${path}/${name}`)
+    }
+    visit(this.#tree.root, "")
+    return found
+  }
+
   create(path: string): SimulatedFile {
     const file = new SimulatedFile()
     this.#note(this.#tree.create(path, file))

@@ -1,0 +1,209 @@
+// A history from one simulated database: 8 to 32 clients on a simulated disk, under a seeded scheduler and clock, with
+// options so small that flushes, compactions and collections run between their steps. The database is opened one to
+// four times; an opening ends when it is closed, or at a power cut after any call of the device.
+//
+// The same seed gives the same history.
+import { Effect, Exit, type Layer, Random, type Scope } from "effect"
+import * as Clock from "effect/Clock"
+import { SeededRandom } from "../../src/internal/structure/random.ts"
+import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
+import { SimClock } from "../../src/layers/SimClock.ts"
+import * as SimDisk from "../../src/layers/SimDisk.ts"
+import { Deadlock, SimScheduler } from "../../src/layers/SimScheduler.ts"
+import type { Isolation } from "../../src/services/Database.ts"
+import type { DatabaseError } from "../../src/services/DatabaseError.ts"
+import type { Disk } from "../../src/services/Disk.ts"
+import type { Counters } from "../../src/services/Maintenance.ts"
+import type { OptionsInput } from "../../src/services/Options.ts"
+import { randomOptions } from "../support/crashRun.ts"
+import { valueRunOptions } from "../support/crashValues.ts"
+import { open, type Opened, quiet } from "../support/opened.ts"
+import { Dice } from "../support/randomPlan.ts"
+import { type Event, Recorder } from "./events.ts"
+import { type Anomaly, check } from "./checker.ts"
+import { Timeline } from "./timeline.ts"
+import { contentsOf, foundIn, type Load, work } from "./workload.ts"
+
+/** The database under test; tests of the test break it. */
+export type Open = (disk: Layer.Layer<Disk>, options: OptionsInput) => Effect.Effect<Opened, DatabaseError, Scope.Scope>
+
+export interface SimulatedOptions {
+  readonly seed: number
+  /** Default: as the seed says, one of the two for all or for each transaction its own. */
+  readonly isolation?: Isolation | undefined
+  readonly committedEnough?: number | undefined
+  readonly open?: Open | undefined
+}
+
+export interface Simulated {
+  readonly timeline: Timeline
+  /** What breaks a promise, in the history and in those that ended with lost commits. */
+  readonly violations: ReadonlyArray<Anomaly>
+  /** What is no violation only because snapshot isolation allows it. */
+  readonly allowed: ReadonlyArray<Anomaly>
+  readonly isolation: Isolation | undefined
+  readonly openings: number
+  readonly cuts: number
+  readonly committed: number
+  readonly aborted: number
+  /** The sums of all openings that were closed. */
+  readonly counters: Pick<Counters, CounterName>
+  /** Of all events. */
+  readonly trace: string
+}
+
+const counterNames = ["flushes", "compactions", "moves", "drops", "collections", "conflicts", "stalls"] as const
+type CounterName = (typeof counterNames)[number]
+
+const historyOptions = (dice: Dice): OptionsInput => ({
+  ...randomOptions(dice),
+  ...(dice.chance(60) ? valueRunOptions(dice) : { valueBytesMax: 8192 }),
+  conflictBytesMax: dice.pick([1024, 64 * 1024, 32 * 1024 * 1024]),
+  transactionBytesMax: dice.pick([4096, 16 * 1024 * 1024])
+})
+
+interface Cut {
+  readonly image: ReadonlyMap<string, Uint8Array>
+}
+
+/** Runs the effect until it ends, or until `stop` says so after a step; then nothing of it runs any more. */
+const pump = <A, E>(
+  effect: Effect.Effect<A, E>,
+  { seed, stop }: { readonly seed: number; readonly stop: () => boolean }
+): Exit.Exit<A, E> | undefined => {
+  const scheduler = new SimScheduler({ seed, yieldProbability: 0.02 })
+  const clock = new SimClock()
+  const simulated = effect.pipe(Effect.provideService(Clock.Clock, clock), Random.withSeed(seed))
+  const fiber = Effect.runFork(simulated, { scheduler })
+  for (let exit = fiber.pollUnsafe(); exit === undefined; exit = fiber.pollUnsafe()) {
+    if (stop()) return undefined
+    if (scheduler.step() || clock.advance()) continue
+    throw new Deadlock(scheduler.waiting(), { seed, steps: scheduler.steps })
+  }
+  return fiber.pollUnsafe()
+}
+
+class Run {
+  readonly timeline = new Timeline()
+  readonly counters = Object.fromEntries(counterNames.map((name) => [name, 0])) as Record<CounterName, number>
+  readonly recorder: Recorder
+  readonly isolation: Isolation | undefined
+  openings = 0
+  cuts = 0
+  private readonly options: SimulatedOptions
+  private readonly dice: Dice
+  private readonly load: Omit<Load, "committedEnough">
+  private readonly databaseOptions: OptionsInput
+  private events: Array<Event> = []
+  private wasCut = false
+  private device: SimDisk.SimDisk = SimDisk.make()
+  readonly trace: Array<string> = []
+
+  constructor(options: SimulatedOptions) {
+    this.options = options
+    const dice = new Dice(options.seed)
+    this.dice = dice
+    this.isolation = options.isolation ?? dice.pick(["serializable", "serializable", "snapshot", undefined])
+    this.recorder = new Recorder(0, (event) => this.events.push(event))
+    const { isolation, recorder } = this
+    const [lists, groups, clients] = [dice.pick([4, 8, 16, 32]), 1 + dice.below(4), 8 + dice.below(25)]
+    this.load = { recorder, isolation, lists, groups, clients, triedMax: 4000 }
+    this.databaseOptions = historyOptions(dice)
+  }
+
+  /** All openings, and at last one that looks. */
+  go(): void {
+    const { committedEnough = 540 } = this.options
+    const openings = 1 + this.dice.below(4)
+    for (let opening = 1; opening <= openings; opening++) {
+      this.opening(Math.floor((committedEnough * opening) / openings), opening < openings && this.dice.chance(70))
+    }
+    this.look()
+  }
+
+  private opening(committedEnough: number, isCut: boolean): void {
+    const cut = isCut ? this.dice.below(committedEnough) + 1 : Number.POSITIVE_INFINITY
+    let later = this.dice.below(30)
+    let taken: Cut | undefined = undefined
+    const random = new SeededRandom(this.options.seed * 8 + this.openings)
+    const onOperation = () => {
+      if (taken !== undefined || this.recorder.committed < cut || later-- > 0) return
+      const image = this.device.files.crash(this.dice.pick(outcomes), random)
+      taken = { image: new Map([...image].map(([path, content]) => [path, content.slice()])) }
+    }
+    this.watch = onOperation
+    const program = this.use(({ database, maintenance }) =>
+      Effect.gen({ self: this as Run }, function* (this: Run) {
+        yield* this.takeUp({ database, maintenance })
+        const seeds = this.dice.below(1e9)
+        const dice = (client: number) => new Dice(seeds + client)
+        yield* work({ database, maintenance }, { load: { ...this.load, committedEnough }, dice })
+        const { counters } = yield* maintenance.stats
+        for (const name of counterNames) this.counters[name] += counters[name]
+      })
+    )
+    this.pump(program, () => taken !== undefined)
+    this.watch = () => {}
+    if (taken === undefined) return
+    this.cuts += 1
+    this.wasCut = true
+    this.renew((taken as Cut).image)
+  }
+
+  private look(): void {
+    const program = this.use((opened) =>
+      Effect.gen({ self: this as Run }, function* (this: Run) {
+        yield* this.takeUp(opened)
+        const operations = yield* contentsOf(opened.database, this.dice)
+        const { damage } = yield* opened.maintenance.verify
+        if (damage.length > 0) throw new Error(`damage: ${damage[0]!.file}: ${damage[0]!.message}`)
+        this.timeline.seen(this.recorder.newId(), operations)
+      })
+    )
+    this.pump(program, () => false)
+  }
+
+  private watch: () => void = () => {}
+
+  private renew(image: ReadonlyMap<string, Uint8Array>): void {
+    this.device = SimDisk.make({ image, onOperation: () => this.watch() })
+  }
+
+  /** What was said in the opening before, held against what is there. */
+  private takeUp({ database }: Opened) {
+    return Effect.map(foundIn(database), (found) => {
+      const { events, wasCut } = this
+      this.trace.push(JSON.stringify(events), JSON.stringify([...found]))
+      this.events = []
+      this.wasCut = false
+      this.timeline.end(events, { found, survives: (durability) => !wasCut || durability === "disk" })
+    })
+  }
+
+  private use(body: (opened: Opened) => Effect.Effect<void, DatabaseError>): Effect.Effect<void, DatabaseError> {
+    const { open: openIt = open } = this.options
+    const opened = Effect.suspend(() => openIt(this.device.layer, this.databaseOptions))
+    return quiet(Effect.scoped(Effect.flatMap(opened, body)))
+  }
+
+  private pump(program: Effect.Effect<void, DatabaseError>, stop: () => boolean): void {
+    if (this.openings === 0) this.renew(new Map())
+    this.openings += 1
+    const exit = pump(program, { seed: this.options.seed + this.openings, stop })
+    if (exit !== undefined && Exit.isFailure(exit)) {
+      throw new Error(`opening ${this.openings} failed`, { cause: exit.cause })
+    }
+  }
+}
+
+/** Runs the seed's clients and checks what they saw. Throws if a commit is lost, or anything fails. */
+export const simulate = (options: SimulatedOptions): Simulated => {
+  const run = new Run(options)
+  run.go()
+  const { counters, cuts, isolation, openings, recorder, timeline } = run
+  const { aborted, committed } = recorder
+  const violations = [timeline.happened, ...timeline.branches].flatMap((history) => check(history))
+  const allowed = violations.length > 0 || isolation === "serializable" ? [] : check(timeline.happened, "serializable")
+  const trace = run.trace.join("\n")
+  return { timeline, violations, allowed, isolation, openings, cuts, committed, aborted, counters, trace }
+}

@@ -1,0 +1,125 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, ConfigProvider, Effect, Exit } from "effect"
+import * as Database from "../../src/services/Database.ts"
+import * as SimDatabase from "../../src/layers/SimDatabase.ts"
+import type { Durability } from "../../src/services/Options.ts"
+
+const accounts = ["a", "b", "c"]
+const numberOf = (value: Uint8Array | undefined): number => Number(new TextDecoder().decode(value))
+
+/** Moves money between accounts and promises each transfer; `together`: in one transaction. */
+const transfers = (options: {
+  readonly together: boolean
+  readonly durability: Durability
+}): SimDatabase.CrashTest<number, unknown> => ({
+  setup: Effect.gen(function* () {
+    const db = yield* Database.Database
+    for (const account of accounts) yield* db.set(account, "100")
+  }),
+  program: (promise) =>
+    Effect.gen(function* () {
+      const db = yield* Database.Database
+      for (let id = 1; id <= 5; id++) {
+        const [from, to] = [accounts[id % 3]!, accounts[(id + 1) % 3]!]
+        const taken = String(numberOf(yield* db.get(from)) - id)
+        const given = String(numberOf(yield* db.get(to)) + id)
+        if (options.together) {
+          yield* db.transaction(
+            (tx) =>
+              Effect.gen(function* () {
+                yield* tx.set(from, taken)
+                yield* tx.set(to, given)
+                yield* tx.set(`transfer ${id}`, "done")
+              }),
+            { durability: options.durability }
+          )
+        } else {
+          yield* db.set(from, taken)
+          yield* db.set(to, given)
+          yield* db.set(`transfer ${id}`, "done")
+        }
+        yield* promise(id)
+      }
+    }),
+  check: (promised) =>
+    Effect.gen(function* () {
+      const db = yield* Database.Database
+      const values = yield* db.getMany(accounts)
+      assert.strictEqual(
+        values.reduce((sum, value) => sum + numberOf(value), 0),
+        300,
+        "money was lost or made"
+      )
+      for (const id of promised) assert.isTrue(yield* db.has(`transfer ${id}`), `transfer ${id} is lost`)
+    })
+})
+
+const failureOf = (test: SimDatabase.CrashTest<number, unknown>) =>
+  Effect.map(Effect.flip(SimDatabase.crashTest(test)), (error) => {
+    assert.instanceOf(error, SimDatabase.CrashTestFailed)
+    return error as SimDatabase.CrashTestFailed
+  })
+
+describe("a crash test of an application", () => {
+  it.effect("passes what keeps its promises, and says what it went through", () =>
+    Effect.gen(function* () {
+      const test = { ...transfers({ together: true, durability: "disk" }), runs: 2 }
+      const report = yield* SimDatabase.crashTest(test)
+      assert.strictEqual(report.runs, 2)
+      assert.isAbove(report.calls, 40)
+      assert.isAbove(report.images, 60)
+      assert.deepStrictEqual(yield* SimDatabase.crashTest(test), report, "the same seed is the same run")
+    })
+  )
+
+  it.effect("finds writes that should have been one", () =>
+    Effect.gen(function* () {
+      const failure = yield* failureOf(transfers({ together: false, durability: "disk" }))
+      assert.match(failure.message, /money was lost or made/)
+      assert.match(failure.message, /STRATA_REPLAY=1:\d+:\d+/)
+    })
+  )
+
+  it.effect("finds promises that were made too early", () =>
+    Effect.gen(function* () {
+      const failure = yield* failureOf(transfers({ together: true, durability: "os" }))
+      assert.match(failure.message, /transfer \d is lost/)
+    })
+  )
+
+  it.effect("does a failure again, by option or by the environment", () =>
+    Effect.gen(function* () {
+      const test = transfers({ together: false, durability: "disk" })
+      const failure = yield* failureOf({ ...test, seed: 7 })
+      const again = yield* failureOf({ ...test, replay: failure.replay })
+      const told = ({ call, message, outcome, seed }: SimDatabase.CrashTestFailed) => ({ call, message, outcome, seed })
+      assert.deepStrictEqual(told(again), told(failure))
+      const environment = ConfigProvider.layer(ConfigProvider.fromUnknown({ STRATA_REPLAY: failure.replay }))
+      assert.deepStrictEqual(told(yield* Effect.provide(failureOf(test), environment)), told(failure))
+    })
+  )
+
+  it.effect("fails as the program fails", () =>
+    Effect.gen(function* () {
+      const broken = { program: () => Effect.fail("out of stock"), check: () => Effect.void }
+      assert.strictEqual(yield* Effect.flip(SimDatabase.crashTest(broken)), "out of stock")
+    })
+  )
+
+  it.effect("cuts a program on a disk that fails, which may fail too", () =>
+    Effect.gen(function* () {
+      const faults = [{ operation: "sync", pathPart: "/log-", skip: 4, code: "EIO" }] as const
+      const report = yield* SimDatabase.crashTest({ ...transfers({ together: true, durability: "disk" }), faults })
+      assert.isAbove(report.images, 10)
+    })
+  )
+
+  it.effect("says that a program waits for what is not simulated", () =>
+    Effect.gen(function* () {
+      const waits = { program: () => Effect.promise(() => Promise.resolve(1)), check: () => Effect.void }
+      const exit = yield* Effect.exit(SimDatabase.crashTest(waits))
+      assert.isTrue(Exit.isFailure(exit))
+      if (Exit.isFailure(exit)) assert.match(Cause.pretty(exit.cause), /deadlock/)
+    })
+  )
+})
