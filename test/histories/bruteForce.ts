@@ -50,8 +50,10 @@ class Search {
 
   from(state: ReadonlyMap<Key, List>): boolean {
     if (this.waiting.size === 0 && this.reading.size === 0) return true
-    for (const transaction of [...this.waiting]) if (this.begins(transaction, state)) return true
-    for (const placed of [...this.reading.values()]) if (this.commits(placed, state)) return true
+    // Copies: both change meanwhile.
+    const [waiting, reading] = [[...this.waiting], [...this.reading.values()]]
+    for (const transaction of waiting) if (this.begins(transaction, state)) return true
+    for (const placed of reading) if (this.commits(placed, state)) return true
     return false
   }
 

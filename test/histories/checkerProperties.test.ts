@@ -9,7 +9,7 @@ import { carelessHistory, serialHistory, withOtherRead } from "./randomHistory.t
 const seedsOf = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
 
 /** Each of one kind of transactions. */
-const checks = Number(process.env.STRATA_CHECKS ?? 1000)
+const checks = Number(process.env.STRATA_CHECKS ?? 500)
 
 const explained = (history: Parameters<typeof check>[0], seed: number) =>
   [`seed ${seed}`, ...check(history).map(({ explanation }) => explanation)].join("\n")
