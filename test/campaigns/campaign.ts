@@ -47,4 +47,6 @@ export interface Campaign {
    * the clock of `performance.now()`: for rounds that can be cut short.
    */
   readonly round: (seed: number, tally: Tally, until: number) => Promise<void>
+  /** Of the campaign that has plans: does the plan of the file again, and rejects with what went wrong. */
+  readonly replay?: (file: string) => Promise<void>
 }

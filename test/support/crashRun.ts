@@ -40,6 +40,8 @@ export type Image = ReadonlyMap<string, Uint8Array>
 /** A disk after a power cut, and what was promised before it. */
 export interface Cut {
   readonly image: Image
+  /** Of the image and of what was promised before it. */
+  readonly key: string
   /** The device call after which the power failed, and what the cut left. */
   readonly where: string
   /** The highest sequence acknowledged as durable. */
@@ -58,6 +60,8 @@ export interface Campaign {
   readonly imagesAfter: Map<string, number>
   /** What ran in the background of the runs. */
   readonly jobs: { flushes: number; compactions: number; moves: number; drops: number; collections: number }
+  /** Is told of each image that was judged, by its key. */
+  readonly judged?: (key: string) => void
 }
 
 export const newCampaign = (): Campaign => ({
@@ -253,12 +257,13 @@ const cutter = (
         // A third of the kinds after each call, so that a campaign sees three times as many runs.
         if (random.below(3) > 0) continue
         const image = device().files.crash(outcome, random)
-        const hash = hashOf(image)
-        if (campaign.seen.has(hash)) continue
-        campaign.seen.add(hash)
-        count(campaign.imagesAfter, name)
         const { durable, told } = options.promised
-        cuts.push({ image: copyOf(image), where: `call ${index} (${name}), ${outcome.name}`, durable, told })
+        // Of equal images the one that must hold more is another one.
+        const key = `${hashOf(image)} ${durable} ${told}`
+        if (campaign.seen.has(key)) continue
+        campaign.seen.add(key)
+        count(campaign.imagesAfter, name)
+        cuts.push({ image: copyOf(image), key, where: `call ${index} (${name}), ${outcome.name}`, durable, told })
       }
     }
   return { cuts, onOperation }
@@ -409,6 +414,7 @@ export const judgeAll = (
     const { disk } = MemoryDisk.fromImage(cut.image)
     const exit = runOrThrow(judge(cut, disk, run), { seed: seed + index, where: cut.where })
     if (Exit.isFailure(exit)) throw new Error(`seed ${seed}, cut after ${cut.where}`, { cause: exit.cause })
+    campaign.judged?.(cut.key)
     if (level > levelMax || index % nestedEvery !== nestedEvery - 1) return
     const nested = recoveryRun(cut, run, campaign, { seed: seed + index, level })
     judgeAll(nested, campaign, { seed: seed + index, nestedEvery: Math.max(1, nested.cuts.length), level: level + 1 })

@@ -33,6 +33,8 @@ import { Dice, toOperation } from "./randomPlan.ts"
 
 interface Cut {
   readonly image: ReadonlyMap<string, Uint8Array>
+  /** Of the image and of what was promised before it. */
+  readonly key: string
   readonly where: string
   readonly durable: number
 }
@@ -156,10 +158,10 @@ export const directRun = (
         const image = new Map(
           [...device.files.crash(outcome, random)].map(([path, content]) => [path, content.slice()])
         )
-        const hash = hashOf(image)
-        if (campaign.seen.has(hash)) continue
-        campaign.seen.add(hash)
-        cuts.push({ image, where: `call ${index} (${name}), ${outcome.name}`, durable: history.durable })
+        const key = `${hashOf(image)} ${history.durable}`
+        if (campaign.seen.has(key)) continue
+        campaign.seen.add(key)
+        cuts.push({ image, key, where: `call ${index} (${name}), ${outcome.name}`, durable: history.durable })
       }
     }
   })

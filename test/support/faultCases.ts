@@ -3,7 +3,7 @@
 import { assert } from "@effect/vitest"
 import type * as SimDisk from "../../src/layers/SimDisk.ts"
 import type { FaultRule } from "../../src/layers/SimFaults.ts"
-import { faultRun } from "./faultRun.ts"
+import { type FaultRun, faultRun } from "./faultRun.ts"
 import type { Workload } from "./faultSession.ts"
 
 const codes = ["EIO", "ENOSPC", "EMFILE", "EACCES", "EROFS", "EDQUOT"] as const
@@ -20,7 +20,8 @@ const variantsOf = (operation: string, path: string): ReadonlyArray<Variant> => 
   return (["dropped", "reverted", "written"] as const).map((syncModel) => ({ syncModel }))
 }
 
-const casesOf = (
+/** What is struck of a call: each kind once with codes by turns, or all codes, once and from then on. */
+export const casesOf = (
   { index: at, operation, path }: SimDisk.OperationRecord,
   allCodes: boolean
 ): ReadonlyArray<FaultCase> => {
@@ -49,6 +50,23 @@ export interface Strikes {
   readonly only?: (call: SimDisk.OperationRecord) => boolean
 }
 
+/** Runs the workload with the fault at one of the calls of the run that had none. */
+export const strike = (
+  workload: Workload,
+  rule: FaultCase,
+  { clean, seed }: { readonly clean: FaultRun; readonly seed: number }
+): FaultRun => {
+  const { operation, path } = clean.log[rule.at]!
+  try {
+    const run = faultRun(seed, rule, workload)
+    assert.strictEqual(run.log[rule.at]?.operation, operation, "the runs part before the fault")
+    return run
+  } catch (error) {
+    const told = JSON.stringify({ ...rule, bytesAccepted: `${rule.bytesAccepted}` })
+    throw new Error(`seed ${seed}: ${operation} ${path} ${told}`, { cause: error })
+  }
+}
+
 /** Runs the workload without a fault, twice, and then once for each. */
 export const strikeAll = (workload: Workload, { only = () => true, seed, selection }: Strikes): void => {
   const clean = faultRun(seed, undefined, workload)
@@ -62,17 +80,6 @@ export const strikeAll = (workload: Workload, { only = () => true, seed, selecti
     .flatMap((call) => casesOf(call, isAll))
     .filter((_, index) => index % stride === 0)
   let noticed = 0
-  for (const rule of cases) {
-    const { operation, path } = clean.log[rule.at]!
-    const told = JSON.stringify({ ...rule, bytesAccepted: `${rule.bytesAccepted}` })
-    const name = `seed ${seed}: ${operation} ${path} ${told}`
-    try {
-      const run = faultRun(seed, rule, workload)
-      assert.strictEqual(run.log[rule.at]?.operation, operation, "the runs part before the fault")
-      if (run.failures.length > 0) noticed += 1
-    } catch (error) {
-      throw new Error(name, { cause: error })
-    }
-  }
+  for (const rule of cases) if (strike(workload, rule, { seed, clean }).failures.length > 0) noticed += 1
   console.log(`calls: ${clean.log.length}; faults: ${cases.length}, of which ${noticed} were noticed by the caller`)
 }

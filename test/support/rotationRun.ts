@@ -37,6 +37,8 @@ export interface KeyPromise {
 
 export interface RotationCut extends Readonly<KeyPromise> {
   readonly image: Image
+  /** Of the image and of what was promised before it. */
+  readonly key: string
   readonly where: string
   readonly durable: number
 }
@@ -75,7 +77,7 @@ class Cutter {
   readonly cuts: Array<RotationCut> = []
   on = false
   private readonly campaign: RotationCampaign
-  private readonly promised: () => Omit<RotationCut, "image" | "where">
+  private readonly promised: () => Omit<RotationCut, "image" | "key" | "where">
   private readonly random: SeededRandom
   private readonly level: string
 
@@ -98,11 +100,12 @@ class Cutter {
       const image: Image = new Map(
         [...device.files.crash(outcome, this.random)].map(([at, bytes]) => [at, bytes.slice()])
       )
-      const hash = hashOf(image)
-      if (this.campaign.seen.has(hash)) continue
-      this.campaign.seen.add(hash)
+      const promised = this.promised()
+      const key = `${hashOf(image)} ${promised.durable} ${promised.masters.join()} ${promised.generationMin}`
+      if (this.campaign.seen.has(key)) continue
+      this.campaign.seen.add(key)
       this.campaign.after.set(name, (this.campaign.after.get(name) ?? 0) + 1)
-      this.cuts.push({ image, where: `${this.level}call ${index} (${name}), ${outcome.name}`, ...this.promised() })
+      this.cuts.push({ image, key, where: `${this.level}call ${index} (${name}), ${outcome.name}`, ...promised })
     }
   }
 }

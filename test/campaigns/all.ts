@@ -1,0 +1,28 @@
+// All campaigns, in the order of the final table; one a line, to merge easily.
+import type { Campaign } from "./campaign.ts"
+import { checkpoints } from "./checkpoints.ts"
+import { clock, latency, lies } from "./devices.ts"
+import { faults } from "./faults.ts"
+import { histories } from "./histories.ts"
+import { killedWorkers } from "./killedWorkers.ts"
+import { log, manifest } from "./logAndManifest.ts"
+import { powerCuts } from "./powerCuts.ts"
+import { rotation } from "./rotation.ts"
+import { simulation } from "./simulation.ts"
+import { tampering } from "./tampering.ts"
+
+export const campaigns: ReadonlyArray<Campaign> = [
+  simulation,
+  powerCuts,
+  log,
+  manifest,
+  rotation,
+  checkpoints,
+  faults,
+  tampering,
+  killedWorkers,
+  histories,
+  lies,
+  latency,
+  clock
+]

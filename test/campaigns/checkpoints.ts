@@ -1,0 +1,72 @@
+// Checkpoints that a power cut, an error of the disk or an interruption stops (`support/checkpointStrikes.ts`), with
+// options at their extremes. A round has one checkpoint, and a share of what can happen to it.
+import { createHash } from "node:crypto"
+import { Exit } from "effect"
+import type { OptionsInput } from "../../src/services/Options.ts"
+import {
+  codes,
+  cutCheckpoint,
+  interruptedAt,
+  judgeCut,
+  strikeCheckpoint,
+  struckAt,
+  variantsOf
+} from "../support/checkpointStrikes.ts"
+import { smallOptions } from "../support/opened.ts"
+import { Dice } from "../support/randomPlan.ts"
+import type { Cut } from "../support/scenario.ts"
+import { valueOptions } from "../support/valueKit.ts"
+import type { Campaign, Tally } from "./campaign.ts"
+import { sample } from "./sample.ts"
+
+const imagesPerRound = 80
+const strikesPerRound = 12
+const interruptionsPerRound = 6
+
+const optionsOf = (dice: Dice): OptionsInput => ({
+  ...smallOptions,
+  ...(dice.chance(50) ? {} : { ...valueOptions, directValueBytesMin: dice.pick([41, 1000]) }),
+  arenaBytes: dice.pick([1024, 2048, 4096]),
+  blockBytes: dice.pick([64, 1024]),
+  manifestBytesMax: dice.pick([256, 1024 * 1024]),
+  flushOnCloseBytesMin: dice.pick([0, 1024 * 1024])
+})
+
+const keyOf = ({ image, promised }: Cut): string => {
+  const hash = createHash("sha1").update(`${promised}`)
+  for (const path of [...image.keys()].sort()) hash.update(`${path} `).update(image.get(path)!)
+  return hash.digest("base64")
+}
+
+const cutAll = (options: OptionsInput, seed: number, tally: Tally): void => {
+  const { before, images } = cutCheckpoint(options, seed)
+  for (const cut of sample(images, imagesPerRound, seed)) {
+    const isWhole = judgeCut(cut, before)
+    tally.addImage(keyOf(cut))
+    tally.reach(isWhole ? "a crash behind a checkpoint" : "a crash with a checkpoint in part")
+  }
+}
+
+export const checkpoints: Campaign = {
+  name: "checkpoints",
+  about: "checkpoints stopped by power cuts, errors of the disk and interruptions",
+  weight: 2,
+  round: async (seed, tally) => {
+    const dice = new Dice(seed)
+    const options = optionsOf(dice)
+    cutAll(options, seed, tally)
+    const { exit, first, last, log } = struckAt(undefined, () => false, options)
+    if (Exit.isFailure(exit)) throw new Error(`seed ${seed}: a checkpoint failed`, { cause: exit.cause })
+    const calls = log.slice(first, last)
+    for (let count = 0; count < strikesPerRound; count++) {
+      const { index, operation } = dice.pick(calls)
+      const rule = { ...dice.pick(variantsOf(operation)), at: index, code: dice.pick(codes) }
+      if (strikeCheckpoint(rule, options)) tally.reach("a checkpoint that fails on an error of the disk")
+      tally.add("faultRuns")
+    }
+    for (let count = 0; count < interruptionsPerRound; count++) {
+      if (interruptedAt(dice.pick(calls).index, options)) tally.reach("a checkpoint that is interrupted")
+      tally.add("interruptions")
+    }
+  }
+}
