@@ -4,7 +4,6 @@
 //   histories       on the simulated disk, over power cuts: the same seed is the same round
 //   histories-real  in processes on the real disk with worker threads, of which most are killed: the seed says what is
 //                   tried, and not what happens when
-import { inspect } from "node:util"
 import type { Anomaly } from "../histories/checker.ts"
 import { type Real, realHistory } from "../histories/real.ts"
 import { simulate, type Simulated } from "../histories/simulated.ts"
@@ -52,24 +51,14 @@ const countReal = ({ kills, timeline }: Real, tally: Tally): void => {
   if (timeline.counts.lost > 0) tally.reach("a kill inside a history that took buffered commits")
 }
 
-/** What went wrong, with the command that does it again. */
-const failed = (name: string, seed: number, error: unknown): Error =>
-  new Error(`${inspect(error, { depth: 6 })}\nagain: npm run torture -- --only ${name} --seed ${seed}`, {
-    cause: error
-  })
-
 export const histories: Campaign = {
   name: "histories",
   about: "simulated clients, power cuts between; what they saw is checked for isolation anomalies",
   weight: 4,
   round: async (seed, tally) => {
-    try {
-      const result = simulate({ seed })
-      judge(result, tally)
-      countSimulated(result, tally)
-    } catch (error) {
-      throw failed("histories", seed, error)
-    }
+    const result = simulate({ seed })
+    judge(result, tally)
+    countSimulated(result, tally)
   }
 }
 
@@ -78,12 +67,8 @@ export const historiesReal: Campaign = {
   about: "the same in processes on the real disk, killed in between",
   weight: 1,
   round: async (seed, tally) => {
-    try {
-      const result = await realHistory({ seed })
-      judge(result, tally)
-      countReal(result, tally)
-    } catch (error) {
-      throw failed("histories-real", seed, error)
-    }
+    const result = await realHistory({ seed })
+    judge(result, tally)
+    countReal(result, tally)
   }
 }
