@@ -1,5 +1,5 @@
-// Clients in a process of their own, on the real disk with worker threads, which may be killed at any moment. Writes one
-// line of JSON to a file for each thing that it says, before it goes on:
+// Clients in a process of their own, on the real disk with worker threads, which may be killed at any moment. Writes
+// one line of JSON to a file for each thing that it says, before it goes on:
 //
 //   {"type":"found",…}   once it is open: the markers that are there
 //   events               as in events.ts
