@@ -3,7 +3,7 @@ import type { Campaign } from "./campaign.ts"
 import { checkpoints } from "./checkpoints.ts"
 import { clock, latency, lies } from "./devices.ts"
 import { faults } from "./faults.ts"
-import { histories } from "./histories.ts"
+import { histories, historiesReal } from "./histories.ts"
 import { killedWorkers } from "./killedWorkers.ts"
 import { log, manifest } from "./logAndManifest.ts"
 import { powerCuts } from "./powerCuts.ts"
@@ -22,6 +22,7 @@ export const campaigns: ReadonlyArray<Campaign> = [
   tampering,
   killedWorkers,
   histories,
+  historiesReal,
   lies,
   latency,
   clock
