@@ -4,15 +4,17 @@ import { checkpoints } from "./checkpoints.ts"
 import { clock, latency, lies } from "./devices.ts"
 import { faults } from "./faults.ts"
 import { fullDisk } from "./fullDisk.ts"
-import { histories } from "./histories.ts"
+import { histories, historiesReal } from "./histories.ts"
 import { killedWorkers } from "./killedWorkers.ts"
 import { kills } from "./kills.ts"
 import { log, manifest } from "./logAndManifest.ts"
 import { powerCuts } from "./powerCuts.ts"
 import { rotation } from "./rotation.ts"
+import { simulation } from "./simulation.ts"
 import { tampering } from "./tampering.ts"
 
 export const campaigns: ReadonlyArray<Campaign> = [
+  simulation,
   powerCuts,
   log,
   manifest,
@@ -24,6 +26,7 @@ export const campaigns: ReadonlyArray<Campaign> = [
   kills,
   fullDisk,
   histories,
+  historiesReal,
   lies,
   latency,
   clock

@@ -1,0 +1,248 @@
+// Plans out of a seed. Each throws the dice over its options first (swarm testing: what is on all the time hides what
+// it is not on for), then over its actors, so that a plan has much of some things and nothing of others.
+import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
+import type { SimOperation } from "../../src/layers/SimFaults.ts"
+import type { OptionsInput } from "../../src/services/Options.ts"
+import { randomOptions } from "../support/crashRun.ts"
+import { valueRunOptions } from "../support/crashValues.ts"
+import { Dice, randomKey } from "../support/randomPlan.ts"
+import type {
+  End,
+  Op,
+  Plan,
+  PlanBounds,
+  PlanFault,
+  PlanOptions,
+  PlanRange,
+  PlanValue,
+  PlanWrite,
+  Read,
+  Session,
+  Step
+} from "./plan.ts"
+
+/** At, below and above the thresholds of value files and memtables. */
+const lengths = [0, 1, 16, 17, 40, 63, 64, 100, 199, 200, 300, 500, 1023, 1024, 3000]
+
+/** What the actors of one plan do, by weights: half of the kinds are left out of half of the plans. */
+const kinds = [
+  ["write", 30],
+  ["stream", 4],
+  ["transaction", 18],
+  ["snapshot", 8],
+  ["read", 10],
+  ["slow", 4],
+  ["sync", 3],
+  ["flush", 6],
+  ["compact", 5],
+  ["collect", 5],
+  ["checkpoint", 1],
+  ["verify", 1],
+  ["sleep", 6],
+  ["rotateMaster", 3],
+  ["rotateData", 4],
+  ["stats", 1]
+] as const
+
+type Kind = (typeof kinds)[number][0]
+
+class Generator {
+  readonly dice: Dice
+  private readonly bag: Array<Kind> = []
+  private readonly long: boolean
+  private readonly encrypted: boolean
+  private readonly interrupts: boolean
+
+  constructor(seed: number) {
+    this.dice = new Dice(seed)
+    this.long = this.dice.chance(75)
+    this.encrypted = this.dice.chance(25)
+    this.interrupts = this.dice.chance(30)
+    const isSwarm = this.dice.chance(50)
+    for (const [kind, weight] of kinds) {
+      if (kind.startsWith("rotate") && !this.encrypted) continue
+      if (isSwarm && kind !== "write" && this.dice.chance(50)) continue
+      for (let count = 0; count < weight; count++) this.bag.push(kind)
+    }
+  }
+
+  options(): PlanOptions {
+    const { dice } = this
+    const database: OptionsInput = {
+      ...randomOptions(dice),
+      ...valueRunOptions(dice),
+      ...(dice.chance(30) ? { arenaBytes: 1024, baseLevelBytes: 1024, levelRatio: 2, tableBytesMax: 1024 } : {}),
+      ...(dice.chance(20) ? { level0TablesMin: 1, level0TablesSlow: 2, level0TablesStop: 3 } : {}),
+      ...(dice.chance(20) ? { commitsPendingMax: dice.pick([1, 2]) } : {}),
+      ...(dice.chance(20) ? { conflictBytesMax: 1024 } : {}),
+      ...(this.encrypted && dice.chance(20) ? { dataKeyCommitsMax: dice.pick([5, 20]) } : {})
+    }
+    return {
+      database,
+      encrypted: this.encrypted,
+      compression: dice.pick(["default", "default", "none", "runs", "delta+deflate"]),
+      synchronousReads: dice.chance(30),
+      yieldProbability: dice.pick([0, 0.05, 0.05, 0.3])
+    }
+  }
+
+  value(): PlanValue {
+    const { dice } = this
+    return [dice.below(256), this.long ? dice.pick(lengths) : dice.chance(10) ? dice.below(300) : dice.below(25)]
+  }
+
+  bounds(): PlanBounds {
+    const { dice } = this
+    if (dice.chance(30)) return { prefix: randomKey(dice).slice(0, 6) }
+    const [from, to] = [randomKey(dice), randomKey(dice)].sort() as [string, string]
+    const open = dice.below(10)
+    return {
+      ...(open === 0 ? {} : { from, fromExclusive: dice.chance(50) }),
+      ...(open === 1 ? {} : { to, toInclusive: dice.chance(50) })
+    }
+  }
+
+  range(): PlanRange {
+    const { dice } = this
+    return {
+      ...(dice.chance(30) ? {} : this.bounds()),
+      ...(dice.chance(10) ? { suffix: randomKey(dice).slice(0, 2) } : {}),
+      ...(dice.chance(40) ? { reverse: true } : {}),
+      ...(dice.chance(20) ? { limit: dice.below(6) } : {})
+    }
+  }
+
+  write(): PlanWrite {
+    const { dice } = this
+    if (dice.chance(8)) return { removeRange: this.bounds() }
+    const key = randomKey(dice)
+    return dice.chance(25) ? { remove: key } : { set: key, value: this.value() }
+  }
+
+  writes(): ReadonlyArray<PlanWrite> {
+    const count = this.dice.chance(60) ? 1 : 1 + this.dice.below(8)
+    return Array.from({ length: count }, () => this.write())
+  }
+
+  read(): Read {
+    const { dice } = this
+    if (dice.chance(50)) return { read: dice.pick(["get", "get", "entry", "has", "stream"]), key: randomKey(dice) }
+    if (dice.chance(15)) return { read: "many", keys: [randomKey(dice), randomKey(dice), randomKey(dice)] }
+    return this.rangeRead(dice.pick(["scan", "scan", "lazy", "keys", "count", "cursor"]))
+  }
+
+  private rangeRead(read: Extract<Read, { readonly range: PlanRange }>["read"]): Read {
+    const { limit, ...whole } = this.range()
+    // A cursor has no end but that of its bounds.
+    return { read, range: limit === undefined || read === "cursor" ? whole : { ...whole, limit } }
+  }
+
+  steps(writesPercent: number): ReadonlyArray<Step> {
+    const { dice } = this
+    return Array.from({ length: 1 + dice.below(6) }, () => {
+      if (dice.chance(20)) return { sleep: dice.pick([0, 1, 30, 500]) }
+      return dice.chance(writesPercent) ? this.write() : this.read()
+    })
+  }
+
+  op(): Op {
+    const op = this.plainOp()
+    if (!this.interrupts || !this.dice.chance(15)) return op
+    return { ...op, interruptAfter: this.dice.pick([0, 1, 2, 5, 10, 30]) }
+  }
+
+  private plainOp(): Op {
+    const { dice } = this
+    const durability = dice.pick(["disk", "disk", "os", "buffered"] as const)
+    const kind = dice.pick(this.bag)
+    switch (kind) {
+      case "write":
+        return { op: kind, durability, writes: this.writes() }
+      case "stream":
+        return { op: kind, durability, value: this.value(), pieces: [1 + dice.below(100), 1 + dice.below(1000)] }
+      case "transaction": {
+        const isolation = dice.pick(["serializable", "serializable", "snapshot"] as const)
+        const steps = this.steps(dice.pick([0, 40, 40, 70]))
+        return { op: kind, isolation, durability, steps, ends: dice.chance(85) ? "commit" : "discard" }
+      }
+      case "snapshot":
+        return { op: kind, steps: this.steps(0) as ReadonlyArray<Read> }
+      case "read":
+        return { op: kind, ask: this.read() }
+      case "slow":
+        return { op: "read", ask: this.rangeRead(dice.pick(["slow", "cursor"])) }
+      case "compact":
+        return dice.chance(50) ? { op: kind } : { op: kind, range: { prefix: randomKey(dice).slice(0, 2) } }
+      case "collect":
+        return { op: kind, garbageRatioMin: dice.pick([0, 0.2, 0.5]) }
+      case "sleep":
+        return { op: kind, millis: dice.pick([1, 50, 200, 200, 6000, 120_000]) }
+      case "rotateData":
+        return { op: kind, full: dice.chance(50) }
+      default:
+        return { op: kind }
+    }
+  }
+
+  fault(): PlanFault {
+    const { dice } = this
+    if (dice.chance(20)) return { fullAt: dice.below(120), freeBytes: dice.below(2000), calls: 5 + dice.below(100) }
+    const [operation, of] = dice.pick(strikes)
+    return {
+      operation,
+      of,
+      nth: dice.below(12),
+      code: dice.pick(["EIO", "EIO", "ENOSPC", "EMFILE", "EACCES", "EROFS", "EDQUOT"]),
+      ...(dice.chance(15) ? { sticky: true } : {}),
+      ...(operation === "append" && dice.chance(50) ? { bytesAccepted: dice.pick([1, 20, 1e9]) } : {}),
+      ...(operation.startsWith("sync") ? { syncModel: dice.pick(["dropped", "reverted", "written"]) } : {})
+    }
+  }
+
+  end(isLast: boolean): End {
+    const { dice } = this
+    if (dice.chance(isLast ? 70 : 45)) return { by: "close" }
+    const atCall = dice.below(dice.pick([30, 100, 300]))
+    return dice.chance(30) ? { by: "kill", atCall } : { by: "power", atCall, outcome: dice.below(outcomes.length) }
+  }
+
+  session(isLast: boolean, hasFaults: boolean): Session {
+    const { dice } = this
+    const actors = Array.from({ length: 1 + dice.below(4) }, () =>
+      Array.from({ length: 3 + dice.below(8) }, () => this.op())
+    )
+    const faults = hasFaults ? Array.from({ length: dice.below(3) }, () => this.fault()) : []
+    return { actors, faults, end: this.end(isLast) }
+  }
+}
+
+/** Calls that a fault may strike, the ones that matter most often. */
+const strikes: ReadonlyArray<readonly [SimOperation, string]> = [
+  ...(["create", "append", "append", "sync", "sync", "closeAppend"] as const).flatMap((operation) =>
+    ["log", "table", "value", "manifest", "current", "keyring"].map((of) => [operation, of] as const)
+  ),
+  ["syncDirectory", "db"],
+  ["syncDirectory", "db"],
+  ["list", "db"],
+  ["lock", "db"],
+  ["freeBytes", "db"],
+  ["append", "log"],
+  ["append", "log"],
+  ["sync", "log"],
+  ["append", "manifest"],
+  ["sync", "manifest"],
+  ["append", "table"],
+  ...(["open", "read", "remove"] as const).flatMap((operation) =>
+    ["table", "value", "log", "manifest"].map((of) => [operation, of] as const)
+  )
+]
+
+/** How many images a run gives: `share` of a thousand of what each call could leave. */
+export const generate = (seed: number, crash: Plan["crash"] = { share: 25, nestedEvery: 40 }): Plan => {
+  const generator = new Generator(seed)
+  const options = generator.options()
+  const hasFaults = generator.dice.chance(35)
+  const count = 1 + generator.dice.below(4)
+  const sessions = Array.from({ length: count }, (_, index) => generator.session(index === count - 1, hasFaults))
+  return { seed, options, sessions, crash }
+}

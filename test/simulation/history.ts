@@ -1,0 +1,177 @@
+// What was asked of the database and what it answered, over all sessions, and whether a state that is found agrees.
+//
+// Every commit writes a key of its own, its mark, that nothing removes: so a state tells which commits are in it.
+//
+//   acknowledged   in every state found later, unless a crash may have taken it; with the sequence it was told
+//   failed         in no state
+//   unknown        in or out, wholly (also: interrupted, or under way when the power failed)
+//
+// A state that is found when a session opens settles what was in doubt: what is not there must never come back.
+import { assert } from "@effect/vitest"
+import type { Durability } from "../../src/services/Options.ts"
+import { markOf } from "../support/faultLedger.ts"
+import { bytes, hex, inRange, type ModelRemoval, type ModelWrite } from "../support/model.ts"
+import { type State, Timeline } from "./timeline.ts"
+
+export interface Submitted {
+  readonly id: number
+  readonly session: number
+  readonly writes: ReadonlyArray<ModelWrite>
+  readonly durability: Durability
+  state: "pending" | "acknowledged" | "failed" | "unknown"
+  /** 0 until it is known. */
+  sequence: number
+}
+
+/** What is due of a state that is found: sequences up to which nothing may be missing. */
+export interface Promised {
+  readonly session: number
+  readonly durable: number
+  /** The highest sequence that anybody was told of. */
+  readonly told: number
+  /** Commits of higher ids were not submitted yet. */
+  readonly submitted: number
+}
+
+const markPrefix = hex(new TextEncoder().encode("!"))
+const idOf = (mark: string): number => Number(new TextDecoder().decode(bytes(mark)).slice(1))
+
+/** The removal, but for marks: they are below all else that bounds over them cover. */
+const besideMarks = ({ removed }: ModelRemoval): ModelRemoval =>
+  inRange([{ key: markOf(1) }], removed).length === 0
+    ? { removed }
+    : { removed: { ...removed, from: bytes("22"), fromExclusive: false } }
+
+/** Of what was acknowledged: all, what was given to the system, what is durable. */
+export type Survived = "all" | "given" | "durable"
+
+const survivals: ReadonlyArray<Survived> = ["all", "given", "durable"]
+
+export class History {
+  readonly commits: Array<Submitted> = []
+  session = 0
+  /** Nothing that comes after the power was cut counts. */
+  isFrozen = false
+  /** The highest sequences acknowledged: of any durability, of `os` and `disk`, of `disk` (or synced). */
+  told = 0
+  given = 0
+  durable = 0
+
+  /** What the way in which the session before ended may have taken, while nothing is settled since. */
+  private survived: Survived = "all"
+
+  begin(session: number): void {
+    this.session = session
+    this.isFrozen = false
+  }
+
+  /** The session ended so. */
+  ended(survived: Survived): void {
+    if (survivals.indexOf(survived) > survivals.indexOf(this.survived)) this.survived = survived
+  }
+
+  submit(writes: ReadonlyArray<ModelWrite>, durability: Durability, markValue = ""): Submitted {
+    const id = this.commits.length + 1
+    const spared = writes.map((write) => ("removed" in write ? besideMarks(write) : write))
+    const commit: Submitted = {
+      id,
+      session: this.session,
+      writes: [...spared, { key: markOf(id), value: markValue }],
+      durability,
+      state: "pending",
+      sequence: 0
+    }
+    if (!this.isFrozen) this.commits.push(commit)
+    return commit
+  }
+
+  acknowledge(commit: Submitted, sequence: number): void {
+    if (this.isFrozen) return
+    commit.state = "acknowledged"
+    commit.sequence = sequence
+    this.told = Math.max(this.told, sequence)
+    if (commit.durability !== "buffered") this.given = Math.max(this.given, sequence)
+    if (commit.durability === "disk") this.durable = Math.max(this.durable, sequence)
+  }
+
+  gaveUp(commit: Submitted, state: "failed" | "unknown"): void {
+    if (!this.isFrozen) commit.state = state
+  }
+
+  /** Every commit that was acknowledged up to the sequence is durable. The sequence may be one that no commit has. */
+  synced(sequence: number): void {
+    if (this.isFrozen) return
+    for (const commit of this.commits) {
+      if (commit.state !== "acknowledged" || commit.sequence > sequence) continue
+      this.durable = Math.max(this.durable, commit.sequence)
+      this.given = Math.max(this.given, commit.sequence)
+    }
+  }
+
+  promised(): Promised {
+    const { durable, session, told } = this
+    return { session, durable, told, submitted: this.commits.length }
+  }
+
+  /** What is due when a session opens. */
+  promisedAtOpening(): Promised {
+    const { durable, given, told } = this
+    return { ...this.promised(), durable: { all: told, given, durable }[this.survived] }
+  }
+
+  /** Commits of which it is not known whether they are in. */
+  get doubtful(): ReadonlyArray<Submitted> {
+    return this.commits.filter(({ state }) => state === "pending" || state === "unknown")
+  }
+
+  timeline(): Timeline {
+    return new Timeline(this.commits.filter(({ state }) => state === "acknowledged"))
+  }
+
+  /** The sequence of each commit whose mark is in the state. */
+  marksIn(found: State): ReadonlyMap<number, number> {
+    return new Map(found.flatMap(({ key, sequence }) => (key.startsWith(markPrefix) ? [[idOf(key), sequence]] : [])))
+  }
+
+  /** Fails unless the whole content of a database is what the promise allows. */
+  judge(found: State, promised: Promised, timeline: Timeline = this.timeline()): void {
+    const marks = this.marksIn(found)
+    const last = found.reduce((highest, { sequence }) => Math.max(highest, sequence), 0)
+    assert.isAtLeast(last, promised.durable, "an acknowledged commit is lost")
+    const inside: Array<{ readonly sequence: number; readonly writes: ReadonlyArray<ModelWrite> }> = []
+    let isKnown = true
+    for (const [id, sequence] of marks) {
+      const commit = this.commits[id - 1]
+      assert.isTrue(commit !== undefined && id <= promised.submitted, `commit ${id} is there before it was submitted`)
+      assert.notStrictEqual(commit!.state, "failed", `commit ${id}, which failed or was lost before, is there`)
+      if (commit!.state === "acknowledged") assert.strictEqual(sequence, commit!.sequence, `sequence of commit ${id}`)
+      else isKnown = false
+      inside.push({ sequence, writes: commit!.writes })
+    }
+    for (const { id, sequence, state } of this.commits) {
+      if (state !== "acknowledged" || sequence > last || marks.has(id)) continue
+      assert.fail(`commit ${id} (${sequence}) is missing, and a later one (${last}) is there: a hole`)
+    }
+    const expected = isKnown ? timeline.at(last) : new Timeline(inside).at(last)
+    assert.deepStrictEqual(found, expected, `not the state after commit ${last}`)
+  }
+
+  /** From now on what was found is what the database holds. `isOpening`: what was not found is lost for ever. */
+  settle(found: State, isOpening: boolean): void {
+    if (isOpening) this.survived = "all"
+    const marks = this.marksIn(found)
+    for (const commit of this.commits) {
+      const sequence = marks.get(commit.id)
+      if (sequence === undefined) {
+        if (isOpening) this.gaveUp(commit, "failed")
+        continue
+      }
+      if (commit.state !== "acknowledged") {
+        commit.state = "acknowledged"
+        commit.sequence = sequence
+      }
+      this.told = Math.max(this.told, sequence)
+      if (isOpening) this.synced(sequence)
+    }
+  }
+}

@@ -1,0 +1,224 @@
+// One session of a plan: opens, settles what was in doubt, lets the actors loose, and is closed or cut off.
+//
+// A session that is cut off is not ended: its fibers are left where they are, and nothing that they have done since
+// counts.
+import { Effect, Exit } from "effect"
+import type { Scheduler } from "effect/Scheduler"
+import type * as SimDisk from "../../src/layers/SimDisk.ts"
+import type { FaultRule, SimOperation } from "../../src/layers/SimFaults.ts"
+import type { SimulatedFiles } from "../../src/internal/structure/simulatedFiles.ts"
+import type { Tally } from "../campaigns/campaign.ts"
+import type { Image } from "../support/crashRun.ts"
+import { contentsOf } from "../support/opened.ts"
+import { Cutter, cutOf } from "./cuts.ts"
+import type { History } from "./history.ts"
+import type { Opening } from "./judge.ts"
+import type { Keys } from "./keys.ts"
+import { type CallFault, kindOf, type Plan, type Session } from "./plan.ts"
+import type { Sights } from "./sights.ts"
+import { type Copy, Stage } from "./stage.ts"
+import { judgeAt, judgeCommitted, judgeLive, type Timeline } from "./timeline.ts"
+
+export interface SessionOptions {
+  readonly plan: Plan
+  readonly session: Session
+  readonly index: number
+  readonly device: SimDisk.SimDisk
+  readonly sights: Sights
+  readonly history: History
+  readonly keys: Keys
+  readonly copies: Array<Copy>
+  readonly tally: Tally
+  readonly opening: Opening
+  readonly note: (line: string) => void
+}
+
+/** Faults after which what was given to the system may be gone. */
+const doubtful: ReadonlySet<SimOperation> = new Set(["sync", "syncDirectory", "closeAppend"])
+
+const roomy = 2 ** 40
+
+export class SessionRun {
+  readonly cutter: Cutter
+  /** What it left. */
+  image: Image = new Map()
+  private readonly options: SessionOptions
+  private stage: Stage | undefined
+  private calls = 0
+  private hasStruck = false
+  private isDoubtful = false
+  private isOver = false
+  private finish: (exit: Exit.Exit<void>) => void = () => {}
+
+  constructor(options: SessionOptions) {
+    this.options = options
+    const { copies, device, history, index, keys, plan, session, sights } = options
+    this.cutter = new Cutter({
+      plan,
+      place: { session: index, calls: [] },
+      due: () => ({ promised: history.promised(), keys: keys.promise, copy: copies.at(-1) }),
+      sights: (operation, path) => sights.atCut(operation, path)
+    })
+    device.clearFaults()
+    device.setCapacity(roomy)
+    for (const fault of session.faults) if ("operation" in fault) device.addFault(ruleOf(fault))
+    sights.begin(index === 0)
+  }
+
+  /** Ends when the session is closed, or cut off. */
+  program(): Effect.Effect<void> {
+    return Effect.gen({ self: this as SessionRun }, function* (this: SessionRun) {
+      const over = this.over
+      yield* Effect.forkDetach(Effect.onExit(this.whole, (exit) => Effect.sync(() => this.ends(exit))))
+      yield* Effect.flatten(over)
+    })
+  }
+
+  /** A call of the device has been served. */
+  after(operation: SimOperation, path: string, code: string | undefined): void {
+    const { device, session } = this.options
+    const call = this.calls++
+    if (this.isOver) return
+    if (code !== undefined && code !== "ENOENT") {
+      this.hasStruck = true
+      if (doubtful.has(operation) || takesAll(session, operation)) this.isDoubtful = true
+    }
+    for (const fault of session.faults) {
+      if (!("fullAt" in fault)) continue
+      if (call === fault.fullAt) device.setCapacity(device.files.bytes + fault.freeBytes)
+      if (call === fault.fullAt + fault.calls) device.setCapacity(roomy)
+    }
+    this.cutter.after(device, call, [operation, path])
+    if (session.end.by !== "close" && call >= session.end.atCall) this.ends(Exit.void)
+  }
+
+  /** Holds what was read, and what transactions did, against the order of the commits. */
+  judgeReads(timeline: Timeline): void {
+    const { history, tally } = this.options
+    if (this.stage === undefined) return
+    const { committed, fixed, live } = this.stage
+    // What was in doubt may have been seen.
+    const doubtFrom = history.doubtful.reduce((least, { id }) => Math.min(least, id), Number.POSITIVE_INFINITY)
+    const isSure = ({ submitted }: { readonly submitted: number }) => submitted < doubtFrom
+    for (const asked of live) if (isSure(asked)) judgeLive(timeline, asked)
+    for (const asked of fixed) {
+      if (!isSure(asked)) continue
+      judgeAt(timeline, asked, asked.at, `at ${asked.at}`)
+      if (asked.own !== undefined) tally.reach("a transaction that reads its own writes")
+      else if (timeline.isOverwritten(asked)) tally.reach("a snapshot that reads what was overwritten since")
+    }
+    for (const transaction of committed) {
+      tally.add("transactions")
+      if (!transaction.asked.every(isSure)) continue
+      if (judgeCommitted(timeline, transaction).isSkewed) tally.reach("a write skew under snapshot isolation")
+    }
+  }
+
+  /** Waits until `finish` is called, through the scheduler. */
+  private get over(): Effect.Effect<Exit.Exit<void>> {
+    const begin = (scheduler: Scheduler, resume: (ended: Effect.Effect<Exit.Exit<void>>) => void): void => {
+      const dispatcher = scheduler.makeDispatcher()
+      this.finish = (exit) => dispatcher.scheduleTask(() => resume(Effect.succeed(exit)), 0)
+      if (this.early !== undefined) this.finish(this.early)
+    }
+    return Effect.callback<Exit.Exit<void>>(function (this: Scheduler, resume) {
+      begin(this, resume)
+    })
+  }
+
+  private early: Exit.Exit<void> | undefined
+
+  private ends(exit: Exit.Exit<void>): void {
+    if (this.isOver) return
+    this.isOver = true
+    const { device, history, index, plan, session } = this.options
+    const { end } = session
+    history.isFrozen = true
+    if (end.by === "power") {
+      this.image = cutOf(device.files, end.outcome, plan.seed * 16 + index)
+      history.ended("durable")
+    } else {
+      this.image = visibleIn(device.files)
+      const isGiven = end.by === "kill" || this.hasStruck
+      history.ended(this.isDoubtful ? "durable" : isGiven ? "given" : "all")
+    }
+    this.early = exit
+    this.finish(exit)
+  }
+
+  private get whole(): Effect.Effect<void> {
+    const { device, opening, plan, sights } = this.options
+    return Effect.scoped(
+      Effect.gen({ self: this as SessionRun }, function* (this: SessionRun) {
+        const opened = yield* Effect.result(opening(device.layer, plan.options.database))
+        if (opened._tag === "Failure") {
+          if (!this.hasStruck) return yield* Effect.die(opened.failure)
+          this.options.note(`open ${opened.failure.reason._tag}`)
+          return sights.reach("an opening that the disk fails")
+        }
+        const { database, maintenance, master } = opened.success
+        this.options.keys.settled(master)
+        sights.opened(database.recovery)
+        const found = yield* Effect.result(contentsOf(database))
+        if (found._tag === "Failure") {
+          if (!this.hasStruck) return yield* Effect.die(found.failure)
+          return this.options.note(`settle ${found.failure.reason._tag}`)
+        }
+        this.settle(found.success)
+        const stage = this.newStage(opened.success)
+        yield* Effect.all(
+          this.options.session.actors.map((ops) => stage.actor(ops)),
+          { concurrency: "unbounded", discard: true }
+        )
+        const last = yield* Effect.result(contentsOf(database))
+        if (last._tag === "Success" && !this.isOver) this.options.history.settle(last.success, false)
+        sights.counted(yield* maintenance.stats)
+        sights.closing()
+      })
+    )
+  }
+
+  private settle(found: Parameters<History["settle"]>[0]): void {
+    const { history } = this.options
+    if (this.isOver) return
+    history.judge(found, history.promisedAtOpening())
+    history.settle(found, true)
+  }
+
+  private newStage(opened: ConstructorParameters<typeof Stage>[0]): Stage {
+    const { copies, history, keys, note, session, sights } = this.options
+    const hasFaults = session.faults.length > 0
+    this.stage = new Stage(opened, { history, keys, sights, hasFaults, note, copies })
+    return this.stage
+  }
+}
+
+/** An append that fails after all was taken. */
+const takesAll = ({ faults }: Session, operation: SimOperation): boolean =>
+  operation === "append" && faults.some((fault) => "operation" in fault && (fault.bytesAccepted ?? 0) > 1e6)
+
+const ruleOf = ({ nth, of, operation, ...how }: CallFault): FaultRule => {
+  let seen = 0
+  return {
+    ...how,
+    match: (called, path) => {
+      if (called !== operation || kindOf(path) !== of) return false
+      seen += 1
+      return seen > nth
+    }
+  }
+}
+
+/** What the process that comes next sees: all directories. */
+const visibleIn = (files: SimulatedFiles, directory = "/"): Image => {
+  const image = new Map<string, Uint8Array>()
+  for (const { kind, name } of files.list(directory)) {
+    const path = directory === "/" ? `/${name}` : `${directory}/${name}`
+    if (kind === "directory") for (const [inside, bytes] of visibleIn(files, path)) image.set(inside, bytes)
+    else {
+      const file = files.file(path)
+      image.set(path, file.content.view(0, file.visibleSize))
+    }
+  }
+  return image
+}
