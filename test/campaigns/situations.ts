@@ -187,7 +187,8 @@ export const situations = [
   "a process killed at the sync of a table",
   "a full disk on which others make room",
   "a full disk on which removals make room",
-  "writing that goes on within a second of room"
+  "writing that goes on within a second of room",
+  "ten thousand abandoned, and nothing left behind"
 ] as const
 
 export type Situation = (typeof situations)[number]
