@@ -171,7 +171,9 @@ export const situations = [
   "an open that refuses damaged files",
   "a read that meets damage",
   "a worker thread killed in its job",
-  "a call that was told of a dead worker"
+  "a call that was told of a dead worker",
+  "a database that is opened for reading alone",
+  "a reader that comes before there is a database"
 ] as const
 
 export type Situation = (typeof situations)[number]

@@ -52,12 +52,14 @@ class Generator {
   private readonly long: boolean
   private readonly encrypted: boolean
   private readonly interrupts: boolean
+  private readonly hasWeather: boolean
 
   constructor(seed: number) {
     this.dice = new Dice(seed)
     this.long = this.dice.chance(75)
     this.encrypted = this.dice.chance(25)
     this.interrupts = this.dice.chance(30)
+    this.hasWeather = this.dice.chance(40)
     const isSwarm = this.dice.chance(50)
     for (const [kind, weight] of kinds) {
       if (kind.startsWith("rotate") && !this.encrypted) continue
@@ -75,7 +77,8 @@ class Generator {
       ...(dice.chance(20) ? { level0TablesMin: 1, level0TablesSlow: 2, level0TablesStop: 3 } : {}),
       ...(dice.chance(20) ? { commitsPendingMax: dice.pick([1, 2]) } : {}),
       ...(dice.chance(20) ? { conflictBytesMax: 1024 } : {}),
-      ...(this.encrypted && dice.chance(20) ? { dataKeyCommitsMax: dice.pick([5, 20]) } : {})
+      ...(this.encrypted && dice.chance(20) ? { dataKeyCommitsMax: dice.pick([5, 20]) } : {}),
+      ...(this.encrypted && dice.chance(20) ? { dataKeyAgeMillisMax: 5000 } : {})
     }
     return {
       database,
@@ -184,6 +187,24 @@ class Generator {
     }
   }
 
+  /** Nobody may notice. */
+  private weather(): ReadonlyArray<PlanFault> {
+    const { dice } = this
+    const faults: Array<PlanFault> = []
+    for (let count = dice.below(4); count > 0; count--) {
+      const [operation, of] = dice.pick(strikes)
+      const sticky = dice.chance(70)
+      const delayMillis = [0, sticky ? dice.pick([1, 20, 300]) : 30_000] as const
+      faults.push({ operation, of, nth: dice.below(6), sticky, delayMillis })
+    }
+    if (dice.chance(30)) {
+      const [operation, of] = dice.pick(strikes)
+      const years = 365 * 24 * 3600 * 1000
+      faults.push({ operation, of, nth: dice.below(12), jumpMillis: dice.pick([-10 * years, 10 * years, -5000, 5000]) })
+    }
+    return faults
+  }
+
   fault(): PlanFault {
     const { dice } = this
     if (dice.chance(20)) return { fullAt: dice.below(120), freeBytes: dice.below(2000), calls: 5 + dice.below(100) }
@@ -208,10 +229,15 @@ class Generator {
 
   session(isLast: boolean, hasFaults: boolean): Session {
     const { dice } = this
+    if (dice.chance(6)) {
+      const ops = Array.from({ length: 5 }, (): Op => ({ op: "read", ask: this.read() }))
+      return { readOnly: true, actors: [ops, [{ op: "verify" }]], faults: [], end: { by: "close" } }
+    }
     const actors = Array.from({ length: 1 + dice.below(4) }, () =>
       Array.from({ length: 3 + dice.below(8) }, () => this.op())
     )
     const faults = hasFaults ? Array.from({ length: dice.below(3) }, () => this.fault()) : []
+    if (this.hasWeather) faults.push(...this.weather())
     return { actors, faults, end: this.end(isLast) }
   }
 }
