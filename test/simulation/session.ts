@@ -2,6 +2,7 @@
 //
 // A session that is cut off is not ended: its fibers are left where they are, and nothing that they have done since
 // counts.
+import { assert } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import type { Scheduler } from "effect/Scheduler"
 import type * as SimDisk from "../../src/layers/SimDisk.ts"
@@ -17,7 +18,7 @@ import type { Keys } from "./keys.ts"
 import { type FullDisk, isFailing, kindOf, type Plan, type PlanFault, type Session } from "./plan.ts"
 import type { Sights } from "./sights.ts"
 import { type Copy, Stage } from "./stage.ts"
-import { judgeAt, judgeCommitted, judgeLive, type Timeline } from "./timeline.ts"
+import { answerOf, judgeAt, judgeCommitted, judgeLive, type State, type Timeline } from "./timeline.ts"
 
 export interface SessionOptions {
   readonly plan: Plan
@@ -44,6 +45,8 @@ export class SessionRun {
   image: Image = new Map()
   private readonly options: SessionOptions
   private stage: Stage | undefined
+  /** What who only reads has found: nothing changes it, and nothing is settled by it. */
+  private unchanging: State | undefined
   private calls = 0
   private hasStruck = false
   private isDoubtful = false
@@ -100,6 +103,10 @@ export class SessionRun {
     // What was in doubt may have been seen.
     const doubtFrom = history.doubtful.reduce((least, { id }) => Math.min(least, id), Number.POSITIVE_INFINITY)
     const isSure = ({ submitted }: { readonly submitted: number }) => submitted < doubtFrom
+    if (this.unchanging !== undefined) {
+      for (const { answer, ask } of live) assert.strictEqual(answer, answerOf(ask, this.unchanging), "of a reader")
+      return
+    }
     for (const asked of live) if (isSure(asked)) judgeLive(timeline, asked)
     for (const asked of fixed) {
       if (!isSure(asked)) continue
@@ -184,12 +191,12 @@ export class SessionRun {
     )
   }
 
-  private settle(found: Parameters<History["settle"]>[0]): void {
+  private settle(found: State): void {
     const { history } = this.options
     if (this.isOver) return
     history.judge(found, history.promisedAtOpening())
-    // Who only reads keeps nothing.
-    if (this.options.session.readOnly !== true) history.settle(found, true)
+    if (this.options.session.readOnly === true) this.unchanging = found
+    else history.settle(found, true)
   }
 
   private newStage(opened: ConstructorParameters<typeof Stage>[0]): Stage {
