@@ -2,7 +2,8 @@
 //
 // The library's JavaScript is one chunk behind an entry of a line for each module that users may import. Node takes
 // about half a millisecond to find, read and link a file: as 115 files `import("effect-strata")` took 1.43 times the
-// time of the Effect modules that it uses, as one it takes 1.2.
+// time of the Effect modules that it uses, as one it takes 1.2. The simulation is a chunk of its own: who does not test
+// with it does not load it.
 import { spawnSync } from "node:child_process"
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -34,6 +35,9 @@ const { dependencies, peerDependencies } = JSON.parse(readFileSync(inRoot("packa
 }
 const packages = [...Object.keys(dependencies), ...Object.keys(peerDependencies)]
 
+const inLibrary = /\/src\/(?:services|layers|internal)\//
+const inSimulation = /\/src\/(?:layers\/Sim|internal\/structure\/(?:simulatedFiles|crashOutcome)\.)/
+
 const bundle = await rolldown({
   input: Object.fromEntries(entries.map((entry) => [entry, inRoot(`src/${entry}.ts`)])),
   external: (id) => id.startsWith("node:") || packages.some((name) => id === name || id.startsWith(`${name}/`)),
@@ -43,7 +47,13 @@ await bundle.write({
   dir: inRoot("dist"),
   sourcemap: true,
   chunkFileNames: "chunks/[name].js",
-  codeSplitting: { groups: [{ name: "strata", test: /\/src\/(?:services|layers|internal)\// }] }
+  codeSplitting: {
+    groups: [
+      // A group takes along whatever its modules import: the simulation comes last, for it imports the rest.
+      { name: "strata", priority: 1, test: (id) => inLibrary.test(id) && !inSimulation.test(id) },
+      { name: "simulation", test: inSimulation }
+    ]
+  }
 })
 
 // A worker loads no more than it needs: its program is one file of its own, without Effect.

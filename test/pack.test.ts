@@ -1,5 +1,5 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { installPackage, output, type Project, root, version } from "./support/installedPackage.ts"
 
@@ -30,6 +30,33 @@ const layer: Layer.Layer<Database.Database, unknown> = LsmDatabase.layer({ direc
 console.log(Layer.isLayer(layer), Database.Database.key)
 `
 
+const simulation = `
+import { Effect, Layer } from "effect"
+import { Database, MemoryDisk } from "effect-strata"
+import { SimClock } from "effect-strata/layers/SimClock"
+import * as SimDatabase from "effect-strata/layers/SimDatabase"
+import * as SimDisk from "effect-strata/layers/SimDisk"
+import type { DeviceRule } from "effect-strata/layers/SimFaults"
+import * as SimScheduler from "effect-strata/layers/SimScheduler"
+
+const faults: ReadonlyArray<DeviceRule> = [{ operation: "sync", sticky: true, delayMillis: [1000, 30_000] }]
+const clock = new SimClock()
+const device = SimDisk.make({ faults, clock })
+const program = Effect.gen(function* () {
+  const db = yield* Database.Database
+  yield* db.set("disk", "1")
+  yield* db.set("os", "1", { durability: "os" })
+  return device.powerCut(0, 1)
+})
+const run = <A, E>(body: Effect.Effect<A, E, Database.Database>, disk: SimDisk.SimDisk["layer"]) =>
+  SimScheduler.run(Effect.provide(body, SimDatabase.layer(disk)), { seed: 1, clock })
+const cut = run(program, device.layer)
+if (cut._tag === "Failure") throw new Error(String(cut.cause))
+const found = run(Effect.flatMap(Database.Database, (db) => db.count()), MemoryDisk.fromImage(cut.value).layer)
+console.log(found._tag === "Success" && found.value, SimDisk.outcomes.length, device.strikes.length > 0)
+console.log(Layer.isLayer(device.layer), clock.monotonicTimeNanosUnsafe() > 1_000_000_000n)
+`
+
 const internals = `
 const closed = await import("effect-strata/internal/format/varint").then(() => "open", (error) => error.code)
 console.log(closed)
@@ -54,12 +81,22 @@ await Effect.runPromise(Effect.provide(program, LsmDatabase.layer({ directory: "
 console.log(events.join(" "))
 `
 
+const crashSection = "## Crash-test your own code"
+
+/** The same example with a bug: two writes that should be one. */
+const withoutTransaction = (example: string): string => {
+  const [head, rest] = example.split("  yield* db.transaction((tx) =>\n")
+  const body = /^    Effect\.gen\(function\* \(\) \{\n([^]*?)^    \}\)\n  \)\n/m
+  return head! + rest!.replace(body, (_, lines: string) => lines.replaceAll("tx.", "db."))
+}
+
 const measuredRuns = 7
 
-/** The first fenced block of a language in the README. */
-const block = (language: string): string => {
+/** The first fenced block of a language in the README, or in one of its sections. */
+const block = (language: string, section = ""): string => {
   const fence = new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, "m")
-  const found = fence.exec(readFileSync(join(root, "README.md"), "utf8"))
+  const readme = readFileSync(join(root, "README.md"), "utf8")
+  const found = fence.exec(readme.slice(Math.max(0, readme.indexOf(section))))
   assert.isNotNull(found, `the README has no ${language} block`)
   return found![1]!
 }
@@ -84,6 +121,9 @@ describe("the package", () => {
   beforeAll(async () => {
     project = await installPackage()
     project.write("example.ts", block("ts"))
+    project.write("crashTest.ts", block("ts", crashSection))
+    project.write("crashTestFails.ts", withoutTransaction(block("ts", crashSection)))
+    project.write("simulation.ts", simulation)
     project.write("subpaths.ts", subpaths)
     project.write("tsconfig.json", JSON.stringify(strict))
   })
@@ -103,7 +143,7 @@ describe("the package", () => {
     assert.include(project.files, "dist/index.d.ts")
   })
 
-  it("type-checks strictly, with the README's first example", async () => {
+  it("type-checks strictly, with the README's examples", async () => {
     await node(join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.json")
   })
 
@@ -111,6 +151,31 @@ describe("the package", () => {
     assert.strictEqual(await node("example.ts"), block("text"))
     // And again, on the database of the first run.
     assert.strictEqual(await node("example.ts"), block("text"))
+  })
+
+  it("crash-tests an application, as the README does", async () => {
+    assert.strictEqual(await node("crashTest.ts"), block("text", crashSection))
+    const failure = await node("crashTestFails.ts").catch(String)
+    assert.match(failure, /after a power cut behind call \d+ .*: stock and orders differ/)
+    const [, replay] = /STRATA_REPLAY=(\d+:\d+:\d+) and the same command/.exec(failure) ?? []
+    assert.isDefined(replay)
+    const env = { ...process.env, STRATA_REPLAY: replay }
+    const again = await output(process.execPath, { args: ["crashTestFails.ts"], cwd: project.folder, env }).catch(
+      String
+    )
+    assert.include(again, `STRATA_REPLAY=${replay}`)
+  })
+
+  it("gives the parts of the simulation", async () => {
+    assert.include(await node("simulation.ts"), "1 21 true\ntrue true\n")
+  })
+
+  it("loads the simulation only for who imports it", async () => {
+    const dist = join(project.folder, "node_modules/effect-strata/dist")
+    assert.isTrue(existsSync(join(dist, "chunks/simulation.js")))
+    for (const file of ["index.js", "chunks/strata.js"]) {
+      assert.notInclude(readFileSync(join(dist, file), "utf8"), "simulation.js", file)
+    }
   })
 
   it("opens services and layers by path, and no internals", async () => {

@@ -51,18 +51,18 @@ export type Simulated = Database | Maintenance | Scope.Scope
  * @since 0.1.0
  * @category models
  */
-export interface CrashTest<Promise, E> {
+export interface CrashTest<Promised, E> {
   /**
-   * What the application does. Whenever it would tell somebody that something is done, it calls `promise` with what that
-   * is. It must not wait for timers, promises or threads of the machine; `Clock`, `Random` and `Effect.sleep` are
+   * What the application does. Whenever it would tell somebody that something is done, it calls `promise` with what
+   * that is. It must not wait for timers, promises or threads of the machine; `Clock`, `Random` and `Effect.sleep` are
    * simulated.
    */
-  readonly program: (promise: (what: Promise) => Effect.Effect<void>) => Effect.Effect<unknown, E, Simulated>
+  readonly program: (promise: (what: Promised) => Effect.Effect<void>) => Effect.Effect<unknown, E, Simulated>
   /**
    * Fails, or dies, if the database that was opened after a power cut is not as it should be. `promised` is what the
    * program had promised before the cut, in order; more than that may be there, too.
    */
-  readonly check: (promised: ReadonlyArray<Promise>) => Effect.Effect<unknown, unknown, Simulated>
+  readonly check: (promised: ReadonlyArray<Promised>) => Effect.Effect<unknown, unknown, Simulated>
   /** What is there when the program begins; the power is not cut before that. */
   readonly setup?: Effect.Effect<unknown, E, Simulated> | undefined
   /** Decides the order of fibers, and what the cuts leave. Default 1. */
@@ -219,12 +219,12 @@ class Cuts {
 }
 
 /** Runs the program once and takes the cuts: after each call, and whenever more was promised. */
-const cutProgram = <Promise, E>(
-  test: CrashTest<Promise, E>,
+const cutProgram = <Promised, E>(
+  test: CrashTest<Promised, E>,
   cuts: Cuts,
   run: { readonly seed: number; readonly start: ReadonlyMap<string, Uint8Array> }
 ) => {
-  const promised: Array<Promise> = []
+  const promised: Array<Promised> = []
   const clock = new SimClock()
   const take = () => cuts.take(device, promised.length)
   const device: SimDisk.SimDisk = SimDisk.make({ image: run.start, clock, faults: test.faults, onOperation: take })
@@ -239,8 +239,8 @@ const cutProgram = <Promise, E>(
 }
 
 /** One run of the program, and a check of every disk that its cuts left. */
-const runOnce = Effect.fnUntraced(function* <Promise, E>(
-  test: CrashTest<Promise, E>,
+const runOnce = Effect.fnUntraced(function* <Promised, E>(
+  test: CrashTest<Promised, E>,
   seed: number,
   seen: Set<string>
 ): Effect.fn.Return<{ readonly calls: number; readonly images: number }, CrashTestFailed | E | DatabaseError> {
@@ -304,8 +304,8 @@ const runOnce = Effect.fnUntraced(function* <Promise, E>(
  * @since 0.1.0
  * @category running
  */
-export const crashTest = Effect.fnUntraced(function* <Promise, E>(
-  test: CrashTest<Promise, E>
+export const crashTest = Effect.fnUntraced(function* <Promised, E>(
+  test: CrashTest<Promised, E>
 ): Effect.fn.Return<CrashReport, CrashTestFailed | E | DatabaseError> {
   const replay = test.replay ?? Option.getOrUndefined(yield* Effect.orDie(replayed))
   const first = replay === undefined ? (test.seed ?? 1) : Number(replay.split(":")[0])

@@ -3,8 +3,10 @@ import type { Campaign } from "./campaign.ts"
 import { checkpoints } from "./checkpoints.ts"
 import { clock, latency, lies } from "./devices.ts"
 import { faults } from "./faults.ts"
-import { histories } from "./histories.ts"
+import { fullDisk } from "./fullDisk.ts"
+import { histories, historiesReal } from "./histories.ts"
 import { killedWorkers } from "./killedWorkers.ts"
+import { kills } from "./kills.ts"
 import { log, manifest } from "./logAndManifest.ts"
 import { powerCuts } from "./powerCuts.ts"
 import { rotation } from "./rotation.ts"
@@ -21,7 +23,10 @@ export const campaigns: ReadonlyArray<Campaign> = [
   faults,
   tampering,
   killedWorkers,
+  kills,
+  fullDisk,
   histories,
+  historiesReal,
   lies,
   latency,
   clock

@@ -116,10 +116,11 @@ export const situations = [
   "a collection inside a history",
   "a writer that waits inside a history",
   "a write skew that snapshot isolation allows",
-  "a write skew of single keys",
   "a phantom that snapshot isolation allows",
   "both isolation levels in one history",
-  "a history over a power cut that took commits",
+  "a power cut inside a history that took commits",
+  "a process killed inside a history",
+  "a kill inside a history that took buffered commits",
   "a history that ended with lost commits",
   "a commit that nobody was told of and that is there",
   "a commit that nobody was told of and that is gone",
@@ -173,7 +174,22 @@ export const situations = [
   "a worker thread killed in its job",
   "a call that was told of a dead worker",
   "a database that is opened for reading alone",
-  "a reader that comes before there is a database"
+  "a reader that comes before there is a database",
+  "a process killed while it makes a database",
+  "a process killed while it recovers",
+  "a process killed while it closes",
+  "a process killed in a checkpoint",
+  "a process killed in a rotation of keys",
+  "a process killed in a compaction",
+  "a process killed while it collects values",
+  "a process killed before the sync of a log",
+  "a process killed between a sync and its acknowledgement",
+  "a process killed while it publishes",
+  "a process killed while it removes files",
+  "a process killed at the sync of a table",
+  "a full disk on which others make room",
+  "a full disk on which removals make room",
+  "writing that goes on within a second of room"
 ] as const
 
 export type Situation = (typeof situations)[number]

@@ -10,7 +10,7 @@
 // Of two that follow from the rest only the nearest ones are made.
 import type { History, Key, List, Transaction } from "./history.ts"
 import { type Observations, observe, shown, Universe } from "./observations.ts"
-import { type Chain, chainOf, placeAt, placeOf, writtenBy } from "./versions.ts"
+import { type Chain, chainOf, placeAt, placeOf, type Version, writtenBy } from "./versions.ts"
 import { Writers } from "./writers.ts"
 
 export type EdgeKind = "ww" | "wr" | "rw" | "session" | "time"
@@ -58,6 +58,12 @@ export const graphOf = (history: History): Graph => {
 
 const nameOf = (element: number | undefined): string => (element === undefined ? "its absence" : `${element}`)
 
+/** The version after the one at the place, or all that are known to be later. */
+const followers = ({ unread, versions }: Chain, place: number): ReadonlyArray<Version> => {
+  const next = versions[place + 1]
+  return next === undefined ? unread : [next]
+}
+
 class Builder {
   readonly writers: Writers
   readonly edges: Array<Edge> = []
@@ -95,11 +101,7 @@ class Builder {
       this.chains.set(key, chain)
       if (chain === undefined) continue
       if (chain.disorder !== undefined) this.wrong("disorder", undefined, `${key}: ${chain.disorder}`)
-      for (let place = 2; place < chain.versions.length; place++) {
-        const [before, after] = [chain.versions[place - 1]!, chain.versions[place]!]
-        const why = `${key}: ${nameOf(before.element)}, then ${nameOf(after.element)}`
-        this.edge({ kind: "ww", from: before.writer, to: after.writer, isPredicate: false, why })
-      }
+      for (let place = 1; place < chain.versions.length; place++) this.orderWrites(key, chain, place)
     }
   }
 
@@ -119,6 +121,14 @@ class Builder {
       this.wrong("moment", reader, `${key} was ${shown(list)}, and ${expected} at commit ${reader.snapshot}`)
     }
     for (const { count, keys } of counts) this.count(reader, keys, count)
+  }
+
+  private orderWrites(key: Key, chain: Chain, place: number): void {
+    const before = chain.versions[place]!
+    for (const after of followers(chain, place)) {
+      const why = `${key}: ${nameOf(before.element)}, then ${nameOf(after.element)}`
+      this.edge({ kind: "ww", from: before.writer, to: after.writer, isPredicate: false, why })
+    }
   }
 
   /** The nearest of those that had ended when each began: the others ended before one of these began. */
@@ -182,12 +192,13 @@ class Builder {
     key: Key,
     { chain, isPhantom, place }: { readonly chain: Chain; readonly place: number; readonly isPhantom: boolean }
   ): void {
-    const [seen, next] = [chain.versions[place]!, chain.versions[place + 1]]
+    const seen = chain.versions[place]!
     const why = `${key}: ${nameOf(seen.element)}`
     this.edge({ kind: "wr", from: seen.writer, to: reader, isPredicate: isPhantom, why })
-    if (next === undefined) return
-    const whyNot = `${why}, and not yet ${nameOf(next.element)}`
-    this.edge({ kind: "rw", from: reader, to: next.writer, isPredicate: isPhantom, why: whyNot })
+    for (const next of followers(chain, place)) {
+      const whyNot = `${why}, and not yet ${nameOf(next.element)}`
+      this.edge({ kind: "rw", from: reader, to: next.writer, isPredicate: isPhantom, why: whyNot })
+    }
   }
 
   private count(reader: Transaction, keys: ReadonlyArray<Key>, count: number): void {

@@ -19,6 +19,8 @@ export interface Version {
 export interface Chain {
   /** The first is the empty list before the history. */
   readonly versions: ReadonlyArray<Version>
+  /** What comes after the last, in an order that nobody saw. */
+  readonly unread: ReadonlyArray<Version>
   readonly isBySequence: boolean
   /** Why the lists have no order. */
   readonly disorder: string | undefined
@@ -52,7 +54,7 @@ const bySequence = (written: ReadonlyArray<Written>): Chain => {
     if (element === undefined && versions.at(-1)!.element === undefined) continue
     versions.push({ writer: transaction, element })
   }
-  return { versions, isBySequence: true, disorder: undefined }
+  return { versions, unread: [], isBySequence: true, disorder: undefined }
 }
 
 const byLists = (written: ReadonlyArray<Written>, lists: ReadonlyArray<List>, writers: Writers): Chain => {
@@ -66,10 +68,11 @@ const byLists = (written: ReadonlyArray<Written>, lists: ReadonlyArray<List>, wr
     const isVersion = writer?.isFinal === true && writer.transaction.outcome !== "aborted"
     if (isVersion) versions.push({ writer: writer.transaction, element })
   }
-  // What nobody read is not in the longest list, and so comes after it: which is an order if it is one.
-  const unread = written.filter(({ element }) => element !== undefined && !longest.includes(element))
-  if (unread.length === 1) versions.push({ writer: unread[0]!.transaction, element: unread[0]!.element })
-  return { versions, isBySequence: false, disorder }
+  // What nobody read is not in the longest list, and so comes after it.
+  const unread = written
+    .filter(({ element }) => element !== undefined && !longest.includes(element))
+    .map(({ element, transaction }) => ({ writer: transaction, element }))
+  return { versions, unread, isBySequence: false, disorder }
 }
 
 /** `lists`: all that was ever read of the key, or known to be written. */

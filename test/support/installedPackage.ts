@@ -26,10 +26,11 @@ const run = promisify(execFile)
 /** Runs a program and returns what it printed; the error of one that fails has both outputs in its message. */
 export const output = async (
   program: string,
-  options: { args: ReadonlyArray<string>; cwd: string }
+  options: { args: ReadonlyArray<string>; cwd: string; env?: NodeJS.ProcessEnv }
 ): Promise<string> => {
+  const { cwd, env } = options
   try {
-    return (await run(program, options.args, { cwd: options.cwd })).stdout
+    return (await run(program, options.args, env === undefined ? { cwd } : { cwd, env })).stdout
   } catch (error) {
     const { stderr, stdout } = error as { readonly stderr?: string; readonly stdout?: string }
     throw new Error(`${program} ${options.args.join(" ")}\n${stdout ?? ""}${stderr ?? ""}`, { cause: error })
