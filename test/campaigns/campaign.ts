@@ -1,7 +1,7 @@
 // What `npm run torture` is made of: campaigns, each of which can go on for ever in rounds of some seconds.
 //
-// A round with the same seed does the same, unless the campaign says that it leaves the simulation. What it looked at is
-// counted in the tally, by names that the final table shows; rare situations that it came through are reached there.
+// A round with the same seed does the same, unless the campaign says that it leaves the simulation. What it looked at
+// is counted in the tally, by names that the final table shows; rare situations that it came through are reached there.
 import type { Situation } from "./situations.ts"
 
 /** The counts of the final table. A campaign may count by names of its own beside them. */
