@@ -173,6 +173,8 @@ export const situations = [
   "a read that meets damage",
   "a worker thread killed in its job",
   "a call that was told of a dead worker",
+  "a database that is opened for reading alone",
+  "a reader that comes before there is a database",
   "a process killed while it makes a database",
   "a process killed while it recovers",
   "a process killed while it closes",
