@@ -49,6 +49,8 @@ export interface Simulated {
   readonly cuts: number
   /** Of those, after a failed sync. */
   readonly failedSyncs: number
+  /** Calls of the device that failed because it was full, and for another reason. */
+  readonly refused: { readonly full: number; readonly errors: number }
   readonly committed: number
   readonly aborted: number
   /** The sums of all openings that were closed. */
@@ -63,8 +65,10 @@ type CounterName = (typeof counterNames)[number]
 const historyOptions = (dice: Dice): OptionsInput => ({
   ...randomOptions(dice),
   ...(dice.chance(60) ? valueRunOptions(dice) : { valueBytesMax: 8192 }),
-  conflictBytesMax: dice.pick([1024, 64 * 1024, 32 * 1024 * 1024]),
-  transactionBytesMax: dice.pick([4096, 16 * 1024 * 1024])
+  // Generations of some 20 and 60 keys, one that no removal fits into, and one that takes all.
+  conflictBytesMax: dice.pick([1024, 4096, 16_384, 32 * 1024 * 1024]),
+  // Reads of some 30 keys, or of all.
+  transactionBytesMax: dice.pick([2048, 16 * 1024 * 1024])
 })
 
 /** How an opening ends before the last one, and how often. */
@@ -96,6 +100,7 @@ class Run {
   openings = 0
   cuts = 0
   failedSyncs = 0
+  readonly refused = { full: 0, errors: 0 }
   private readonly options: SimulatedOptions
   private readonly dice: Dice
   private readonly load: Omit<Load, "committedEnough">
@@ -230,11 +235,11 @@ class Run {
 export const simulate = (options: SimulatedOptions): Simulated => {
   const run = new Run(options)
   run.go()
-  const { counters, cuts, failedSyncs, isolation, openings, recorder, timeline } = run
+  const { counters, cuts, failedSyncs, isolation, openings, recorder, refused, timeline } = run
   const { aborted, committed } = recorder
   const violations = [timeline.happened, ...timeline.branches].flatMap((history) => check(history))
   const allowed = violations.length > 0 || isolation === "serializable" ? [] : check(timeline.happened, "serializable")
   const trace = run.trace.digest("hex")
-  const counts = { openings, cuts, failedSyncs, committed, aborted, counters }
+  const counts = { openings, cuts, failedSyncs, refused, committed, aborted, counters }
   return { timeline, violations, allowed, isolation, trace, ...counts }
 }

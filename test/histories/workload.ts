@@ -103,7 +103,8 @@ export class Client {
   private pause(): Effect.Effect<void> {
     const turn = this.dice.below(10)
     if (turn < 4) return Effect.void
-    return turn < 9 ? Effect.yieldNow : Effect.sleep(this.dice.below(8))
+    if (turn < 9) return Effect.yieldNow
+    return Effect.sleep(this.dice.below(this.dice.chance(20) ? 60 : 8))
   }
 
   private readonly steps: ReadonlyArray<(transaction: RecordedTransaction) => Effect.Effect<unknown, DatabaseError>> = [
@@ -112,6 +113,7 @@ export class Client {
     (transaction) => transaction.append(this.list()),
     (transaction) => Effect.andThen(transaction.read(this.list()), transaction.append(this.list())),
     (transaction) => transaction.read(this.list()),
+    (transaction) => this.readAll(transaction),
     (transaction) => transaction.scan(this.listSpan()),
     (transaction) => transaction.members(this.groupSpan()),
     (transaction) => Effect.andThen(transaction.count(this.groupSpan()), transaction.insert(this.group())),
@@ -126,6 +128,12 @@ export class Client {
     (transaction) =>
       this.dice.chance(40) ? transaction.remove(this.listSpan()) : transaction.remove(only(this.list()))
   ]
+
+  /** More keys than a transaction may remember one by one. */
+  private readAll(transaction: RecordedTransaction): Effect.Effect<void, DatabaseError> {
+    const keys = Array.from({ length: 32 }, () => this.list())
+    return Effect.forEach(keys, (key) => transaction.read(key), { discard: true })
+  }
 
   private readonly body = (transaction: RecordedTransaction): Effect.Effect<void, DatabaseError> =>
     Effect.forEach(
