@@ -1,15 +1,16 @@
 // What compaction promises to users: that nobody notices it, but for the space that comes back.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, type Scope, Stream } from "effect"
+import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import type { DatabaseService, Reader } from "../src/services/Database.ts"
 import type { DatabaseError } from "../src/services/DatabaseError.ts"
 import type { MaintenanceService } from "../src/services/Maintenance.ts"
 import type { OptionsInput } from "../src/services/Options.ts"
 import { bytes, hex } from "./support/model.ts"
-import { directory } from "./support/opened.ts"
+import { directory, type Opened } from "./support/opened.ts"
 import { Dice } from "./support/randomPlan.ts"
-import { simulate, using } from "./support/scenario.ts"
+import { closedAfter, flipped, pathsOf, reasonOf, simulate, using, withFiles } from "./support/scenario.ts"
 
 /** Small enough that a thousand writes make many tables on several levels. */
 const tiny: OptionsInput = {
@@ -194,6 +195,31 @@ describe("compaction", () => {
         { ...tiny, valueThreshold: 16, valueFileBytesMax: 1024 },
         seed
       )
+    }
+  })
+
+  it("fails beside a damaged table, and does not wait for what it cannot merge", () => {
+    const image = closedAfter(
+      ({ database, maintenance }) => Effect.andThen(fill(database, { keys: 20, round: 0 }), maintenance.compact()),
+      tiny
+    )
+    const [table] = pathsOf(image, "table")
+    const damaged = withFiles(image, { [table!]: flipped(image.get(table!)!, image.get(table!)!.length - 10) })
+    const body = ({ database, maintenance }: Opened) =>
+      Effect.gen(function* () {
+        yield* fill(database, { keys: 20, round: 1 })
+        const first = yield* reasonOf(maintenance.compact())
+        // Tables of the first level are merged with each other: the last compaction has not failed any more.
+        for (let round = 2; round < 20; round++) {
+          yield* fill(database, { keys: 20, round })
+          yield* maintenance.flush
+        }
+        yield* Effect.sleep("10 minutes")
+        return [first, yield* reasonOf(maintenance.compact())]
+      })
+    const options = { ...tiny, level0TablesSlow: 100, level0TablesStop: 200 }
+    for (const reason of simulate(using(MemoryDisk.fromImage(damaged), body, options))) {
+      assert.deepInclude(reason, { _tag: "Corruption", file: table })
     }
   })
 

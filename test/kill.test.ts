@@ -6,26 +6,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger, Stream } from "effect"
-import * as LsmDatabase from "../src/layers/LsmDatabase.ts"
-import { Database } from "../src/services/Database.ts"
-import { sealedBy } from "./support/nonceLedger.ts"
+import { Effect } from "effect"
+import { type Acknowledged, check, noteAcknowledged, type Store } from "./support/killedStore.ts"
 import { Dice } from "./support/randomPlan.ts"
 
 // The default run has a share; STRATA_KILLS=200 is the figure to reach.
 const cycles = Number(process.env.STRATA_KILLS ?? 60)
 const sealedCycles = Math.ceil(cycles / 5)
 const writer = fileURLToPath(new URL("./support/killedWriter.ts", import.meta.url))
-
-interface Acknowledged {
-  readonly sequence: number
-  readonly durability: string
-}
-
-interface Store {
-  readonly directory: string
-  readonly sealed: boolean
-}
 
 /**
  * Runs the writer, kills it a while after it has opened, or after its first commit, which may wait for a flush, and
@@ -55,41 +43,6 @@ const runAndKill = ({ directory, sealed }: Store, run: number, dice: Dice): Prom
     })
   })
 
-/**
- * Everything in the store, checked against what was acknowledged so far. Returns the ids found with their sequences.
- */
-const check = ({ directory, sealed }: Store, acknowledged: ReadonlyMap<string, Acknowledged>) =>
-  Effect.gen(function* () {
-    const database = yield* Database
-    const parts = new Map<string, number>()
-    yield* Stream.runForEach(database.scan({ prefix: "data/" }), ({ key, value }) =>
-      Effect.sync(() => {
-        const id = new TextDecoder().decode(key).split("/")[1]!
-        parts.set(id, (parts.get(id) ?? 0) + 1)
-        assert.isTrue(new TextDecoder().decode(value.subarray(0, 40)).startsWith(`${id}/`), `a value of commit ${id}`)
-      })
-    )
-    const found = new Map<string, number>()
-    for (const entry of yield* Stream.runCollect(database.scan({ prefix: "commit/" }))) {
-      const [id = "", many = ""] = new TextDecoder().decode(entry.value).split("/")
-      found.set(id, entry.sequence)
-      assert.strictEqual(parts.get(id), Number(many), `commit ${id} is partial`)
-      parts.delete(id)
-    }
-    assert.deepStrictEqual([...parts.keys()], [], "data without its commit")
-    const last = [...found.values()].reduce((a, b) => Math.max(a, b), 0)
-    for (const [id, { durability, sequence }] of acknowledged) {
-      const lost = found.get(id) !== sequence
-      if (!lost) continue
-      assert.strictEqual(durability, "buffered", `${durability} commit ${id} (${sequence}) is lost`)
-      assert.isAbove(sequence, last, `a hole: commit ${id} (${sequence}) is missing before ${last}`)
-    }
-    return found
-  }).pipe(
-    Effect.provide(LsmDatabase.layer({ directory, encryption: sealed ? sealedBy() : undefined })),
-    Effect.provide(Logger.layer([]))
-  )
-
 /** Kills the writer so many times, and looks after each. */
 const killed = (cycles: number, sealed: boolean) =>
   Effect.gen(function* () {
@@ -101,10 +54,7 @@ const killed = (cycles: number, sealed: boolean) =>
     const acknowledged = new Map<string, Acknowledged>()
     for (let run = 0; run < cycles; run++) {
       const lines = yield* Effect.promise(() => runAndKill(store, run, dice))
-      for (const line of lines) {
-        const [word, id = "", sequence, durability = ""] = line.split(" ")
-        if (word === "ack") acknowledged.set(id, { sequence: Number(sequence), durability })
-      }
+      noteAcknowledged(lines, acknowledged)
       const found = yield* check(store, acknowledged).pipe(
         Effect.catchCause((cause) => Effect.die(new Error(`seed ${seed}, cycle ${run}`, { cause })))
       )

@@ -7,7 +7,8 @@ export interface Planted {
   readonly edits: ReadonlyArray<Edit>
 }
 
-const everywhere = (
+/** The edits that replace each of the patterns wherever it is in the files. */
+export const everywhere = (
   sources: Sources,
   files: RegExp,
   patterns: ReadonlyArray<readonly [RegExp, string]>

@@ -60,7 +60,7 @@ const layers = suite(
     "test/layers/FileWalCrash.test.ts"
   )
 )
-const disks = suite(
+export const disks = suite(
   "disks",
   vitest("test/layers/NodeDiskFaults.test.ts", "test/layers/NodeDisk.test.ts", "test/layers/SimDisk.test.ts")
 )
@@ -136,16 +136,23 @@ export class Sandbox {
   ): Promise<Verdict> {
     const startedAt = performance.now()
     const seconds = () => (performance.now() - startedAt) / 1000
-    for (const [file, text] of files) writeFileSync(join(this.directory, file), text)
-    try {
+    return this.with(files, options.sources, async () => {
       for (const one of options.suites) {
         const { code, output } = await this.run(one, options.limits.get(one.name) ?? 180)
         if (code === undefined) return { isKilled: true, by: `${one.name}: does not end`, seconds: seconds() }
         if (code !== 0) return { isKilled: true, by: `${one.name}: ${culprit(output)}`, seconds: seconds() }
       }
       return { isKilled: false, by: "nothing noticed", seconds: seconds() }
+    })
+  }
+
+  /** Does something while these files are changed, and puts them back. */
+  async with<A>(files: ReadonlyMap<string, string>, sources: Sources, body: () => Promise<A>): Promise<A> {
+    for (const [file, text] of files) writeFileSync(join(this.directory, file), text)
+    try {
+      return await body()
     } finally {
-      for (const file of files.keys()) writeFileSync(join(this.directory, file), options.sources.get(file)!)
+      for (const file of files.keys()) writeFileSync(join(this.directory, file), sources.get(file)!)
     }
   }
 

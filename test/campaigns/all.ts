@@ -1,10 +1,13 @@
 // All campaigns, in the order of the final table; one a line, to merge easily.
+import { abandoned } from "./abandoned.ts"
 import type { Campaign } from "./campaign.ts"
 import { checkpoints } from "./checkpoints.ts"
 import { clock, latency, lies } from "./devices.ts"
 import { faults } from "./faults.ts"
+import { fullDisk } from "./fullDisk.ts"
 import { histories, historiesReal } from "./histories.ts"
 import { killedWorkers } from "./killedWorkers.ts"
+import { kills } from "./kills.ts"
 import { log, manifest } from "./logAndManifest.ts"
 import { powerCuts } from "./powerCuts.ts"
 import { rotation } from "./rotation.ts"
@@ -21,6 +24,9 @@ export const campaigns: ReadonlyArray<Campaign> = [
   faults,
   tampering,
   killedWorkers,
+  kills,
+  fullDisk,
+  abandoned,
   histories,
   historiesReal,
   lies,

@@ -175,7 +175,25 @@ export const situations = [
   "an open that refuses damaged files",
   "a read that meets damage",
   "a worker thread killed in its job",
-  "a call that was told of a dead worker"
+  "a call that was told of a dead worker",
+  "a database that is opened for reading alone",
+  "a reader that comes before there is a database",
+  "a process killed while it makes a database",
+  "a process killed while it recovers",
+  "a process killed while it closes",
+  "a process killed in a checkpoint",
+  "a process killed in a rotation of keys",
+  "a process killed in a compaction",
+  "a process killed while it collects values",
+  "a process killed before the sync of a log",
+  "a process killed between a sync and its acknowledgement",
+  "a process killed while it publishes",
+  "a process killed while it removes files",
+  "a process killed at the sync of a table",
+  "a full disk on which others make room",
+  "a full disk on which removals make room",
+  "writing that goes on within a second of room",
+  "ten thousand abandoned, and nothing left behind"
 ] as const
 
 export type Situation = (typeof situations)[number]

@@ -46,22 +46,42 @@ const kinds = [
 
 type Kind = (typeof kinds)[number][0]
 
+/** Of plans whose actors get in each other's way: transactions over few keys, while tables come and go. */
+const contention: ReadonlyArray<readonly [Kind, number]> = [
+  ["transaction", 60],
+  ["write", 20],
+  ["snapshot", 5],
+  ["read", 5],
+  ["flush", 3],
+  ["compact", 2],
+  ["sleep", 5]
+]
+
 class Generator {
   readonly dice: Dice
   private readonly bag: Array<Kind> = []
   private readonly long: boolean
   private readonly encrypted: boolean
   private readonly interrupts: boolean
+  private readonly hasWeather: boolean
+  private readonly isContended: boolean
+  private readonly removalPercent: number
+  /** The keys of a contended plan. */
+  private readonly pool: ReadonlyArray<string>
 
   constructor(seed: number) {
     this.dice = new Dice(seed)
     this.long = this.dice.chance(75)
     this.encrypted = this.dice.chance(25)
     this.interrupts = this.dice.chance(30)
+    this.hasWeather = this.dice.chance(40)
+    this.isContended = this.dice.chance(35)
+    this.removalPercent = this.dice.pick([8, 8, 30])
+    this.pool = Array.from({ length: 3 + this.dice.below(6) }, () => randomKey(this.dice))
     const isSwarm = this.dice.chance(50)
-    for (const [kind, weight] of kinds) {
+    for (const [kind, weight] of this.isContended ? contention : kinds) {
       if (kind.startsWith("rotate") && !this.encrypted) continue
-      if (isSwarm && kind !== "write" && this.dice.chance(50)) continue
+      if (isSwarm && !this.isContended && kind !== "write" && this.dice.chance(50)) continue
       for (let count = 0; count < weight; count++) this.bag.push(kind)
     }
   }
@@ -75,7 +95,8 @@ class Generator {
       ...(dice.chance(20) ? { level0TablesMin: 1, level0TablesSlow: 2, level0TablesStop: 3 } : {}),
       ...(dice.chance(20) ? { commitsPendingMax: dice.pick([1, 2]) } : {}),
       ...(dice.chance(20) ? { conflictBytesMax: 1024 } : {}),
-      ...(this.encrypted && dice.chance(20) ? { dataKeyCommitsMax: dice.pick([5, 20]) } : {})
+      ...(this.encrypted && dice.chance(20) ? { dataKeyCommitsMax: dice.pick([5, 20]) } : {}),
+      ...(this.encrypted && dice.chance(20) ? { dataKeyAgeMillisMax: 5000 } : {})
     }
     return {
       database,
@@ -91,10 +112,14 @@ class Generator {
     return [dice.below(256), this.long ? dice.pick(lengths) : dice.chance(10) ? dice.below(300) : dice.below(25)]
   }
 
+  private key(): string {
+    return this.isContended ? this.dice.pick(this.pool) : randomKey(this.dice)
+  }
+
   bounds(): PlanBounds {
     const { dice } = this
-    if (dice.chance(30)) return { prefix: randomKey(dice).slice(0, 6) }
-    const [from, to] = [randomKey(dice), randomKey(dice)].sort() as [string, string]
+    if (dice.chance(30)) return { prefix: this.key().slice(0, 6) }
+    const [from, to] = [this.key(), this.key()].sort() as [string, string]
     const open = dice.below(10)
     return {
       ...(open === 0 ? {} : { from, fromExclusive: dice.chance(50) }),
@@ -106,7 +131,7 @@ class Generator {
     const { dice } = this
     return {
       ...(dice.chance(30) ? {} : this.bounds()),
-      ...(dice.chance(10) ? { suffix: randomKey(dice).slice(0, 2) } : {}),
+      ...(dice.chance(10) ? { suffix: this.key().slice(0, 2) } : {}),
       ...(dice.chance(40) ? { reverse: true } : {}),
       ...(dice.chance(20) ? { limit: dice.below(6) } : {})
     }
@@ -114,8 +139,8 @@ class Generator {
 
   write(): PlanWrite {
     const { dice } = this
-    if (dice.chance(8)) return { removeRange: this.bounds() }
-    const key = randomKey(dice)
+    if (dice.chance(this.removalPercent)) return { removeRange: this.bounds() }
+    const key = this.key()
     return dice.chance(25) ? { remove: key } : { set: key, value: this.value() }
   }
 
@@ -126,8 +151,8 @@ class Generator {
 
   read(): Read {
     const { dice } = this
-    if (dice.chance(50)) return { read: dice.pick(["get", "get", "entry", "has", "stream"]), key: randomKey(dice) }
-    if (dice.chance(15)) return { read: "many", keys: [randomKey(dice), randomKey(dice), randomKey(dice)] }
+    if (dice.chance(50)) return { read: dice.pick(["get", "get", "entry", "has", "stream"]), key: this.key() }
+    if (dice.chance(15)) return { read: "many", keys: [this.key(), this.key(), this.key()] }
     return this.rangeRead(dice.pick(["scan", "scan", "lazy", "keys", "count", "cursor"]))
   }
 
@@ -184,6 +209,24 @@ class Generator {
     }
   }
 
+  /** Nobody may notice. */
+  private weather(): ReadonlyArray<PlanFault> {
+    const { dice } = this
+    const faults: Array<PlanFault> = []
+    for (let count = dice.below(4); count > 0; count--) {
+      const [operation, of] = dice.pick(strikes)
+      const sticky = dice.chance(70)
+      const delayMillis = [0, sticky ? dice.pick([1, 20, 300]) : 30_000] as const
+      faults.push({ operation, of, nth: dice.below(6), sticky, delayMillis })
+    }
+    if (dice.chance(30)) {
+      const [operation, of] = dice.pick(strikes)
+      const years = 365 * 24 * 3600 * 1000
+      faults.push({ operation, of, nth: dice.below(12), jumpMillis: dice.pick([-10 * years, 10 * years, -5000, 5000]) })
+    }
+    return faults
+  }
+
   fault(): PlanFault {
     const { dice } = this
     if (dice.chance(20)) return { fullAt: dice.below(120), freeBytes: dice.below(2000), calls: 5 + dice.below(100) }
@@ -208,10 +251,16 @@ class Generator {
 
   session(isLast: boolean, hasFaults: boolean): Session {
     const { dice } = this
-    const actors = Array.from({ length: 1 + dice.below(4) }, () =>
-      Array.from({ length: 3 + dice.below(8) }, () => this.op())
+    if (dice.chance(6)) {
+      const ops = Array.from({ length: 5 }, (): Op => ({ op: "read", ask: this.read() }))
+      return { readOnly: true, actors: [ops, [{ op: "verify" }]], faults: [], end: { by: "close" } }
+    }
+    const longest = this.isContended ? 20 : dice.pick([6, 10, 20])
+    const actors = Array.from({ length: (this.isContended ? 2 : 1) + dice.below(4) }, () =>
+      Array.from({ length: 3 + dice.below(longest) }, () => this.op())
     )
     const faults = hasFaults ? Array.from({ length: dice.below(3) }, () => this.fault()) : []
+    if (this.hasWeather) faults.push(...this.weather())
     return { actors, faults, end: this.end(isLast) }
   }
 }

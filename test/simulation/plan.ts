@@ -70,16 +70,30 @@ export type Op = Interruptible &
     | { readonly op: "sync" | "flush" | "checkpoint" | "verify" | "rotateMaster" | "stats" }
   )
 
-/** A fault of the session's n-th call that is of this kind, counted from 0. */
-export interface CallFault {
+/** The session's n-th call of this kind, counted from 0; sticky: and all of them after it. */
+interface CallPlace {
   readonly operation: SimOperation
   /** What the path is of: the first word of the file's name, or of the directory's. */
   readonly of: string
   readonly nth: number
-  readonly code: string
   readonly sticky?: boolean
+}
+
+/** The call fails. */
+export interface CallFault extends CallPlace {
+  readonly code: string
   readonly bytesAccepted?: number
   readonly syncModel?: SyncModel
+}
+
+/** The call takes its time. */
+export interface SlowCall extends CallPlace {
+  readonly delayMillis: readonly [min: number, max: number]
+}
+
+/** Somebody sets the wall clock before the call. */
+export interface ClockJump extends CallPlace {
+  readonly jumpMillis: number
 }
 
 /** From the session's n-th call on there is so much room, and after so many calls enough again. */
@@ -89,7 +103,10 @@ export interface FullDisk {
   readonly calls: number
 }
 
-export type PlanFault = CallFault | FullDisk
+export type PlanFault = CallFault | SlowCall | ClockJump | FullDisk
+
+/** What an operation may fail for; nobody may notice the others. */
+export const isFailing = (fault: PlanFault): boolean => "code" in fault || "fullAt" in fault
 
 /** `atCall`: of the session. A kill leaves what the system was given, a power cut what the numbered outcome says. */
 export type End =
@@ -98,6 +115,8 @@ export type End =
   | { readonly by: "power"; readonly atCall: number; readonly outcome: number }
 
 export interface Session {
+  /** Default false: opened for reading alone. */
+  readonly readOnly?: boolean
   readonly actors: ReadonlyArray<ReadonlyArray<Op>>
   readonly faults: ReadonlyArray<PlanFault>
   readonly end: End

@@ -80,6 +80,7 @@ class Runner {
     const { ignoresSync, synchronousReads } = this.plan.options
     const device: SimDisk.SimDisk = SimDisk.make({
       image,
+      clock: this.clock,
       synchronousReads,
       ignoresSync: ignoresSync === undefined ? undefined : (operation) => operation === ignoresSync,
       onOperation: (index, operation, path) => {

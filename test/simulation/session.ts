@@ -2,10 +2,11 @@
 //
 // A session that is cut off is not ended: its fibers are left where they are, and nothing that they have done since
 // counts.
+import { assert } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import type { Scheduler } from "effect/Scheduler"
 import type * as SimDisk from "../../src/layers/SimDisk.ts"
-import type { FaultRule, SimOperation } from "../../src/layers/SimFaults.ts"
+import type { DeviceRule, SimOperation } from "../../src/layers/SimFaults.ts"
 import type { SimulatedFiles } from "../../src/internal/structure/simulatedFiles.ts"
 import type { Tally } from "../campaigns/campaign.ts"
 import type { Image } from "../support/crashRun.ts"
@@ -14,10 +15,10 @@ import { Cutter, cutOf } from "./cuts.ts"
 import type { History } from "./history.ts"
 import type { Opening } from "./judge.ts"
 import type { Keys } from "./keys.ts"
-import { type CallFault, kindOf, type Plan, type Session } from "./plan.ts"
+import { type FullDisk, isFailing, kindOf, type Plan, type PlanFault, type Session } from "./plan.ts"
 import type { Sights } from "./sights.ts"
 import { type Copy, Stage } from "./stage.ts"
-import { judgeAt, judgeCommitted, judgeLive, type Timeline } from "./timeline.ts"
+import { answerOf, judgeAt, judgeCommitted, judgeLive, type State, type Timeline } from "./timeline.ts"
 
 export interface SessionOptions {
   readonly plan: Plan
@@ -44,6 +45,8 @@ export class SessionRun {
   image: Image = new Map()
   private readonly options: SessionOptions
   private stage: Stage | undefined
+  /** What who only reads has found: nothing changes it, and nothing is settled by it. */
+  private unchanging: State | undefined
   private calls = 0
   private hasStruck = false
   private isDoubtful = false
@@ -100,6 +103,10 @@ export class SessionRun {
     // What was in doubt may have been seen.
     const doubtFrom = history.doubtful.reduce((least, { id }) => Math.min(least, id), Number.POSITIVE_INFINITY)
     const isSure = ({ submitted }: { readonly submitted: number }) => submitted < doubtFrom
+    if (this.unchanging !== undefined) {
+      for (const { answer, ask } of live) assert.strictEqual(answer, answerOf(ask, this.unchanging), "of a reader")
+      return
+    }
     for (const asked of live) if (isSure(asked)) judgeLive(timeline, asked)
     for (const asked of fixed) {
       if (!isSure(asked)) continue
@@ -147,13 +154,18 @@ export class SessionRun {
   }
 
   private get whole(): Effect.Effect<void> {
-    const { device, opening, plan, sights } = this.options
+    const { device, history, opening, plan, session, sights } = this.options
+    const given = { ...plan.options.database, readOnly: session.readOnly ?? false }
     return Effect.scoped(
       Effect.gen({ self: this as SessionRun }, function* (this: SessionRun) {
-        const opened = yield* Effect.result(opening(device.layer, plan.options.database))
+        const opened = yield* Effect.result(opening(device.layer, given))
         if (opened._tag === "Failure") {
+          const { reason } = opened.failure
+          this.options.note(`open ${reason._tag}`)
+          if (session.readOnly === true && reason._tag === "Invalid" && history.durable === 0) {
+            return sights.reach("a reader that comes before there is a database")
+          }
           if (!this.hasStruck) return yield* Effect.die(opened.failure)
-          this.options.note(`open ${opened.failure.reason._tag}`)
           return sights.reach("an opening that the disk fails")
         }
         const { database, maintenance, master } = opened.success
@@ -165,6 +177,7 @@ export class SessionRun {
           return this.options.note(`settle ${found.failure.reason._tag}`)
         }
         this.settle(found.success)
+        if (session.readOnly === true) sights.reach("a database that is opened for reading alone")
         const stage = this.newStage(opened.success)
         yield* Effect.all(
           this.options.session.actors.map((ops) => stage.actor(ops)),
@@ -178,16 +191,17 @@ export class SessionRun {
     )
   }
 
-  private settle(found: Parameters<History["settle"]>[0]): void {
+  private settle(found: State): void {
     const { history } = this.options
     if (this.isOver) return
     history.judge(found, history.promisedAtOpening())
-    history.settle(found, true)
+    if (this.options.session.readOnly === true) this.unchanging = found
+    else history.settle(found, true)
   }
 
   private newStage(opened: ConstructorParameters<typeof Stage>[0]): Stage {
     const { copies, history, keys, note, session, sights } = this.options
-    const hasFaults = session.faults.length > 0
+    const hasFaults = session.faults.some(isFailing)
     this.stage = new Stage(opened, { history, keys, sights, hasFaults, note, copies })
     return this.stage
   }
@@ -195,9 +209,9 @@ export class SessionRun {
 
 /** An append that fails after all was taken. */
 const takesAll = ({ faults }: Session, operation: SimOperation): boolean =>
-  operation === "append" && faults.some((fault) => "operation" in fault && (fault.bytesAccepted ?? 0) > 1e6)
+  operation === "append" && faults.some((fault) => "code" in fault && (fault.bytesAccepted ?? 0) > 1e6)
 
-const ruleOf = ({ nth, of, operation, ...how }: CallFault): FaultRule => {
+const ruleOf = ({ nth, of, operation, ...how }: Exclude<PlanFault, FullDisk>): DeviceRule => {
   let seen = 0
   return {
     ...how,

@@ -86,9 +86,10 @@ export class Ledger {
     this.told = Math.max(this.told, sequence)
   }
 
-  /** Everything acknowledged up to the sequence is durable. */
+  /** Everything acknowledged up to the sequence is durable; of earlier sessions, what was there when this one began. */
   synced(sequence: number): void {
     for (const commit of this.commits) {
+      if (commit.session < this.session && !this.isSettled) continue
       if (commit.state === "acknowledged" && commit.sequence <= sequence) commit.durability = "disk"
     }
   }

@@ -39,6 +39,8 @@ export interface CompactorParts extends CompactionParts {
 interface Wanted {
   readonly manual: ManualCompaction
   done: boolean
+  /** Why not all of it can be compacted. */
+  error: DatabaseError | undefined
 }
 
 /** Without a commit for so long the database is idle. */
@@ -141,7 +143,8 @@ export class Compactor {
   /** Compacts what the range holds now down to the last level. */
   compact(range: Pick<ManualCompaction, "from" | "to">): Effect.Effect<void, DatabaseError> {
     return Effect.suspend(() => {
-      const wanted = { manual: { ...range, sequence: this.parts.oracle.visible() }, done: false }
+      const manual = { ...range, sequence: this.parts.oracle.visible() }
+      const wanted: Wanted = { manual, done: false, error: undefined }
       this.wanted.push(wanted)
       this.roomBytes = Infinity
       this.gate.wake()
@@ -156,7 +159,7 @@ export class Compactor {
 
   private until(wanted: Wanted): Effect.Effect<void, DatabaseError> {
     return Effect.suspend(() => {
-      if (wanted.done) return Effect.void
+      if (wanted.done) return wanted.error === undefined ? Effect.void : Effect.fail(wanted.error)
       if (this.stopped) return Effect.fail(closed())
       const error = this.parts.committer.trouble ?? this.failing
       if (error !== undefined) return Effect.fail(error)
@@ -220,11 +223,12 @@ export class Compactor {
       if (wanted.done) continue
       const work = this.choose(wanted.manual)
       if (work !== undefined) return work
-      if (
-        this.running.size > 0 ||
-        isManualPending({ manual: wanted.manual, runs: this.parts.live.current.runs }, this.limits)
-      )
-        continue
+      if (this.running.size > 0) continue
+      if (isManualPending({ manual: wanted.manual, runs: this.parts.live.current.runs }, this.limits)) {
+        // There may be room for it later; but a damaged table stays in its way.
+        if (this.roomBytes < Infinity || this.damaged.size === 0) continue
+        wanted.error = this.damaged.values().next().value
+      }
       wanted.done = true
       this.ended.wakeAll()
     }

@@ -1,0 +1,51 @@
+// What the campaigns must notice within a minute: disks that lie about a sync, and five bugs. Each is a patch of the
+// sources; one whose code is not found any more is an error: look at its pattern.
+import type { Sources } from "./find.ts"
+import { everywhere, type Planted, plantedBugs } from "./planted.ts"
+
+export interface Defect extends Planted {
+  /** On a disk of the machine nothing is lost by it as long as the machine runs: the tests of the disk must notice. */
+  readonly isOfMachine: boolean
+}
+
+/** Which of the planted bugs, by the names that they have here. */
+const named: ReadonlyArray<readonly [name: string, planted: string]> = [
+  ["apply before sync", "apply before sync"],
+  ["no directory sync", "no directory sync"],
+  ["tombstone dropped early", "tombstone lost at flush"],
+  ["checksum unchecked", "accept a bad checksum"]
+]
+
+export const defectsOf = (sources: Sources): ReadonlyArray<Defect> => {
+  const planted = plantedBugs(sources)
+  const defects: ReadonlyArray<Defect> = [
+    {
+      name: "SimDisk lies about the sync of files",
+      edits: everywhere(sources, /layers\/SimFile\.ts$/, [[/this\.#file\.sync\(\)/g, "void 0"]]),
+      isOfMachine: false
+    },
+    {
+      name: "SimDisk lies about the sync of directories",
+      edits: everywhere(sources, /layers\/SimDisk\.ts$/, [[/\bfiles\.syncDirectory\(directory\)$/gm, "void 0"]]),
+      isOfMachine: false
+    },
+    {
+      name: "NodeDisk lies about the sync of files",
+      edits: everywhere(sources, /layers\/NodeFile\.ts$/, [[/fs\.fdatasync\(descriptor\.fd, done\)/g, "done(null)"]]),
+      isOfMachine: true
+    },
+    ...named.map(([name, wanted]) => {
+      const { edits } = planted.find((bug) => bug.name === wanted)!
+      return { name, edits, isOfMachine: false }
+    }),
+    {
+      name: "range conflict ignored",
+      edits: everywhere(sources, /layers\/LocalOracle\.ts$/, [
+        [/this\.conflicts\.writtenSince\(range, since\)/g, "0 * since"]
+      ]),
+      isOfMachine: false
+    }
+  ]
+  for (const { edits, name } of defects) if (edits.length === 0) throw new Error(`${name}: nothing to patch was found`)
+  return defects
+}

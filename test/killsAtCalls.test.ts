@@ -1,0 +1,31 @@
+// Real kills at device calls: writers that kill themselves before or after one, on stores that grow from life to life.
+// The default run has a share; `npm run torture -- --only kills` goes on.
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Tally } from "./campaigns/campaign.ts"
+import { countKill } from "./campaigns/kills.ts"
+import { killedLife, killedPrograms, type Programs } from "./support/killedLife.ts"
+
+const lives = Number(process.env.STRATA_LIVES ?? 3)
+const firstSeed = Number(process.env.STRATA_SEED ?? Math.floor(Math.random() * 1e9))
+
+describe("SIGKILL at a device call", () => {
+  const tally = new Tally()
+  let programs: Programs
+  beforeAll(async () => {
+    programs = await killedPrograms()
+  })
+  afterAll(() => {
+    programs.remove()
+    console.log(`killed at calls, from seed ${firstSeed}: ${JSON.stringify([...tally.counts, ...tally.reached])}`)
+  })
+
+  for (let seed = firstSeed; seed < firstSeed + lives; seed++) {
+    it(
+      `loses nothing that was acknowledged, seed ${seed}`,
+      () => killedLife(seed, programs, { cycles: 6, onKilled: (killed) => countKill(killed, tally) }),
+      120_000
+    )
+  }
+
+  it("happened", () => assert.isAtLeast(tally.counts.get("kills at a device call") ?? 0, lives))
+})

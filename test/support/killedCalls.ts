@@ -1,0 +1,139 @@
+// A writer that kills itself at one of its device calls: opens the directory, does everything once that a database does
+// (commits in each durability, flushes, compactions, collections, checkpoints, rotations, range removals), and closes
+// it. Flushes and the rest run on its own thread, so that it makes its calls in nearly the same order each time.
+//
+//   open <commits found>             once
+//   step <name>                      before each step; the last is `close`
+//   ack <id> <sequence> <durability>
+//   copied <directory>               a checkpoint was made
+//   killed <when> <call>             the last line, if there is no next
+//   calls <all> <changing>           it was not killed: there were no more
+//
+// Its argument is a `Given` as JSON. The commits are those of `killedWriter.ts`.
+import { writeSync } from "node:fs"
+import { Effect, Layer, Stream } from "effect"
+import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
+import * as NoEncryption from "../../src/layers/NoEncryption.ts"
+import type { Operation } from "../../src/services/Database.ts"
+import type { DatabaseError } from "../../src/services/DatabaseError.ts"
+import { Disk } from "../../src/services/Disk.ts"
+import { type Kill, killingDisk } from "./killingDisk.ts"
+import { sealedBy } from "./nonceLedger.ts"
+import { built, type Opened, quiet } from "./opened.ts"
+import { Dice } from "./randomPlan.ts"
+
+export interface Given {
+  readonly directory: string
+  readonly sealed: boolean
+  readonly seed: number
+  /** In the ids of its commits. */
+  readonly run: number
+  readonly kill?: Kill | undefined
+}
+
+const given = JSON.parse(process.argv[2]!) as Given
+const dice = new Dice(given.seed)
+let commits = 0
+let copies = 0
+
+const say = (line: string): void => {
+  writeSync(1, `${line}\n`)
+}
+
+const { calls, disk } = killingDisk(given.kill, say)
+
+const lengths = [10, 100, 100, 600, 3000, 9000]
+
+const operations = (id: string): Array<Operation> => {
+  const many = 1 + dice.below(4)
+  const value = `${id}/${many}/`.padEnd(dice.pick(lengths), "x")
+  const keys = Array.from({ length: many }, (_, index) => `data/${id}/${index}`)
+  const sets = [`commit/${id}`, `shared/${dice.below(20)}`, ...keys].map((key) => ({
+    type: "set" as const,
+    key,
+    value
+  }))
+  return dice.chance(15) ? [...sets, { type: "removeRange", prefix: `shared/${dice.below(10)}` }] : sets
+}
+
+const commit = ({ database }: Opened) =>
+  Effect.suspend(() => {
+    const id = `${given.run}-${commits++}`
+    const durability = dice.pick(["disk", "os", "os", "buffered"] as const)
+    return Effect.map(database.write(operations(id), { durability }), ({ sequence }) =>
+      say(`ack ${id} ${sequence} ${durability}`)
+    )
+  })
+
+const streamed = ({ database }: Opened) => {
+  const pieces = Stream.fromIterable(Array.from({ length: 5 }, () => new Uint8Array(4000)))
+  return Effect.asVoid(database.setStream("shared/streamed", pieces))
+}
+
+const copied = ({ maintenance }: Opened) =>
+  Effect.suspend(() => {
+    const directory = `${given.directory}-copy-${given.run}-${copies++}`
+    return Effect.map(maintenance.checkpoint(directory), () => say(`copied ${directory}`))
+  })
+
+type Step = readonly [name: string, effect: Effect.Effect<unknown, DatabaseError>]
+
+const stepsOf = (opened: Opened): ReadonlyArray<Step> => {
+  const { database, maintenance } = opened
+  const several = Effect.all(
+    Array.from({ length: 4 }, () => commit(opened)),
+    { concurrency: "unbounded" }
+  )
+  const all: ReadonlyArray<Step> = [
+    ["commit", commit(opened)],
+    ["commits", several],
+    ["flush", maintenance.flush],
+    ["commits", several],
+    ["sync", database.sync],
+    ["flush", maintenance.flush],
+    ["compact", maintenance.compact()],
+    ["commits", several],
+    ["stream", streamed(opened)],
+    ["collect", maintenance.collectValues({ garbageRatioMin: 0 })],
+    ["checkpoint", copied(opened)],
+    ["commit", commit(opened)],
+    ...(given.sealed ? [["rotate", maintenance.rotateDataKey({ full: dice.chance(50) })] as const] : []),
+    ["compact", maintenance.compact()],
+    ["commits", several]
+  ]
+  // From another place on in each run, so that no step is always the first.
+  const first = given.run === 0 ? 0 : dice.below(all.length)
+  return [...all.slice(first), ...all.slice(0, first)]
+}
+
+const options = {
+  directory: given.directory,
+  arenaBytes: 16 * 1024,
+  blockBytes: 1024,
+  valueThreshold: 500,
+  directValueBytesMin: 8000,
+  valueFileBytesMax: 16 * 1024,
+  flushDelayMillis: 1,
+  flushOnCloseBytesMin: dice.pick([0, 1024 * 1024]),
+  manifestBytesMax: 2048,
+  sequencesReserved: 64,
+  level0TablesMin: 2,
+  baseLevelBytes: 16 * 1024,
+  levelRatio: 2,
+  tableBytesMax: 8 * 1024
+}
+
+const session = Effect.gen(function* () {
+  const encryption = given.sealed ? sealedBy() : NoEncryption.layer
+  const layer = LsmDatabase.layerWith(options).pipe(Layer.provide([Layer.succeed(Disk, disk), encryption]))
+  const opened = yield* built(layer)
+  say(`open ${yield* opened.database.count({ prefix: "commit/" })}`)
+  for (const [name, effect] of stepsOf(opened)) {
+    say(`step ${name}`)
+    yield* effect
+  }
+  say("step close")
+})
+
+await Effect.runPromise(Effect.scoped(session).pipe(quiet))
+say(`calls ${calls.all} ${calls.changing}`)
