@@ -71,6 +71,8 @@ const historyOptions = (dice: Dice): OptionsInput => ({
   transactionBytesMax: dice.pick([2048, 16 * 1024 * 1024])
 })
 
+const openingsMax = 20
+
 /** How an opening ends before the last one, and how often. */
 const endings = ["close", "close", "cut", "cut", "cut", "failedSync"] as const
 type Ending = (typeof endings)[number]
@@ -126,10 +128,12 @@ class Run {
   go(): void {
     const { committedEnough = 540 } = this.options
     const openings = 1 + this.dice.below(4)
-    for (let opening = 1; opening <= openings; opening++) {
-      const ending = opening < openings ? this.dice.pick(endings) : "close"
-      this.opening(Math.floor((committedEnough * opening) / openings), ending)
+    for (let opening = 1; opening < openings; opening++) {
+      this.opening(Math.floor((committedEnough * opening) / openings), this.dice.pick(endings))
     }
+    // More than one if the disk has failed.
+    do this.opening(committedEnough, "close")
+    while (this.recorder.committed < committedEnough && this.openings < openingsMax)
     this.look()
   }
 
