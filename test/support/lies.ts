@@ -35,8 +35,9 @@ export const lieOf = (seed: number): DeviceRule => {
   return { operation: "append", pathPart, skip, lie: kind, seed: dice.below(1e9) }
 }
 
-export const lieRun = (seed: number): DeviceRun & { readonly ending: Ending } => {
-  const rules = [lieOf(seed)]
+/** `count`: how many lies the device may tell. */
+export const lieRun = (seed: number, count = 1): DeviceRun & { readonly ending: Ending } => {
+  const rules = Array.from({ length: count }, (_, index) => lieOf(seed + index))
   const encrypted = new Dice(seed).chance(25)
   try {
     const run = deviceRun({ seed, rules, blames, patienceMillis: 600_000, encrypted })
