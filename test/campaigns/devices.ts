@@ -28,7 +28,7 @@ const reachNotices = (run: DeviceRun, tally: Tally): void => {
 export const lies: Campaign = {
   name: "lies",
   about: "writes that are lost, misdirected, copied or duplicated, and bits that flip: found, or harmless",
-  weight: 1,
+  weight: 3,
   round: async (seed, tally) => {
     for (const one of seedsOf(seed)) {
       const run = lieRun(one, 1 + (seed % 3))
