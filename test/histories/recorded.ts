@@ -118,7 +118,7 @@ export class Recorded {
     )
   }
 
-  private walk(range: Range) {
+  private walk({ limit = Infinity, ...whole }: Range) {
     const { reader } = this
     const { limit = Number.POSITIVE_INFINITY, ...whole } = range
     return Effect.scoped(
