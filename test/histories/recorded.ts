@@ -120,7 +120,6 @@ export class Recorded {
 
   private walk({ limit = Infinity, ...whole }: Range) {
     const { reader } = this
-    const { limit = Number.POSITIVE_INFINITY, ...whole } = range
     return Effect.scoped(
       Effect.gen(function* () {
         const cursor = yield* reader.cursor(whole)
