@@ -21,6 +21,7 @@ const ready = (): Promise<Programs> => {
 const ofSteps: Readonly<Record<string, Situation>> = {
   checkpoint: "a process killed in a checkpoint",
   rotate: "a process killed in a rotation of keys",
+  flush: "a process killed in a flush",
   compact: "a process killed in a compaction",
   collect: "a process killed while it collects values",
   close: "a process killed while it closes"
@@ -31,6 +32,7 @@ const ofCalls: ReadonlyArray<readonly [RegExp, Situation]> = [
   [/^after sync log$/, "a process killed between a sync and its acknowledgement"],
   [/^(?:before|after) (?:append|sync) manifest$/, "a process killed while it publishes"],
   [/^(?:before|after) remove /, "a process killed while it removes files"],
+  [/^(?:before|after) \w+ current$/, "a process killed while a manifest takes another's place"],
   [/^(?:before|after) sync table$/, "a process killed at the sync of a table"]
 ]
 
