@@ -31,6 +31,8 @@ export interface Promised {
   readonly told: number
   /** Commits of higher ids were not submitted yet. */
   readonly submitted: number
+  /** What an opening has found: then there is nothing else for ever. */
+  readonly found?: ReadonlyMap<number, number>
 }
 
 const markPrefix = hex(new TextEncoder().encode("!"))
@@ -144,6 +146,8 @@ export class History {
       const commit = this.commits[id - 1]
       assert.isTrue(commit !== undefined && id <= promised.submitted, `commit ${id} is there before it was submitted`)
       assert.notStrictEqual(commit!.state, "failed", `commit ${id}, which failed or was lost before, is there`)
+      const { found: before = marks } = promised
+      assert.isTrue(before.has(id), `commit ${id}, which was not there after a recovery, has come back`)
       if (commit!.state === "acknowledged") assert.strictEqual(sequence, commit!.sequence, `sequence of commit ${id}`)
       else isKnown = false
       inside.push({ sequence, writes: commit!.writes })
