@@ -25,15 +25,10 @@ const seconds = Number(values.seconds)
 /** A round that has begun ends, and a process starts: what the campaigns are not told to take. */
 const graceSeconds = 0.2 * seconds
 
-const suite: Suite = {
-  name: "campaigns",
-  command: [
-    "scripts/torture.ts",
-    ...["--minutes", String((seconds - graceSeconds) / 60), "--seed", values.seed],
-    ...["--only", campaigns.join(","), "--bail"]
-  ],
-  env: {}
-}
+const minutes = (seconds - graceSeconds) / 60
+const flags = `--minutes ${minutes} --seed ${values.seed} --only ${campaigns.join(",")} --bail`
+
+const suite: Suite = { name: "campaigns", command: ["scripts/torture.ts", ...flags.split(" ")], env: {} }
 
 interface Row {
   readonly name: string

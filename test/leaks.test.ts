@@ -2,21 +2,11 @@
 import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
+import { steadyFlags } from "./support/steadyFlags.ts"
 
 const cycles = Number(process.env.STRATA_CYCLES ?? 60)
 /** Measured are 10 to 130: some KiB in all, of V8's own lists and code that runs late for the first time. */
 const bytesPerCycleMax = 1024
-
-// With its compilers on, V8's code is most of what is measured: it goes on optimizing for over 600 cycles (2 to 3 KiB a
-// cycle at first, hardly an object among it), and at some time its cache drops 3.6 MiB of sources, which hides a leak.
-const steadyFlags = [
-  "--no-opt",
-  "--no-maglev",
-  "--no-sparkplug",
-  "--no-lazy-feedback-allocation",
-  "--no-flush-bytecode",
-  "--no-compilation-cache"
-]
 
 describe("leaks", () => {
   it(`${cycles} openings and closings leave no descriptor, thread, timer or memory`, { timeout: 300_000 }, () => {

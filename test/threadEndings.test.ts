@@ -2,9 +2,8 @@
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { rolldown } from "rolldown"
+import { bundle } from "./support/bundle.ts"
 import { output } from "./support/installedPackage.ts"
 
 /** Without the gate one of a hundred ended the process when this was written. */
@@ -15,19 +14,9 @@ describe("threads", () => {
   const run = (...args: ReadonlyArray<string>): Promise<string> =>
     output(process.execPath, { args: [path.join(root, "endedThreads.js"), ...args], cwd: root })
 
-  // As JavaScript: what strips types is WebAssembly, with which threads that are ended have troubles of their own.
   beforeAll(async () => {
     root = fs.mkdtempSync(path.join(os.tmpdir(), "strata-endings-"))
-    const sources = ["endedThreads", "compressingWorker", "steppingWorker"]
-    const bundle = await rolldown({
-      input: Object.fromEntries(
-        sources.map((name) => [name, fileURLToPath(new URL(`support/${name}.ts`, import.meta.url))])
-      ),
-      external: (id) => id.startsWith("node:"),
-      platform: "node",
-      treeshake: false
-    })
-    await bundle.write({ dir: root })
+    await bundle(root, ["endedThreads", "compressingWorker", "steppingWorker"])
   }, 60_000)
   afterAll(() => fs.rmSync(root, { recursive: true, force: true }))
 

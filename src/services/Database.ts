@@ -92,12 +92,12 @@ export interface LazyEntry extends Omit<Entry, "value"> {
 }
 
 /**
- * The range of a cursor, and how it reads.
+ * The range of a cursor, and how it reads. It has no `limit`: a cursor goes as far as it is moved.
  *
  * @since 0.1.0
  * @category models
  */
-export interface CursorRange extends Range {
+export interface CursorRange extends Omit<Range, "limit"> {
   /** Leaves values in value files unread, until `readValue` or `lazyEntry` asks for one. Default false. */
   readonly lazy?: boolean | undefined
 }

@@ -1,4 +1,5 @@
 // All campaigns, in the order of the final table; one a line, to merge easily.
+import { abandoned } from "./abandoned.ts"
 import type { Campaign } from "./campaign.ts"
 import { checkpoints } from "./checkpoints.ts"
 import { clock, latency, lies } from "./devices.ts"
@@ -25,6 +26,7 @@ export const campaigns: ReadonlyArray<Campaign> = [
   killedWorkers,
   kills,
   fullDisk,
+  abandoned,
   histories,
   historiesReal,
   lies,

@@ -1,7 +1,8 @@
 // Campaigns of devices that do not fail and are not what they should be: those that lie, slow ones, and clocks that
 // jump.
+import type { DeviceRule } from "../../src/layers/SimFaults.ts"
 import { jumpingRun, slowRun } from "../support/slowRun.ts"
-import { lieOf, lieRun } from "../support/lies.ts"
+import { lieRun } from "../support/lies.ts"
 import type { DeviceRun } from "../support/deviceRun.ts"
 import type { Campaign, Tally } from "./campaign.ts"
 import type { Situation } from "./situations.ts"
@@ -27,23 +28,21 @@ const reachNotices = (run: DeviceRun, tally: Tally): void => {
 export const lies: Campaign = {
   name: "lies",
   about: "writes that are lost, misdirected, copied or duplicated, and bits that flip: found, or harmless",
-  weight: 1,
+  weight: 3,
   round: async (seed, tally) => {
     for (const one of seedsOf(seed)) {
-      const run = lieRun(one)
+      const run = lieRun(one, 1 + (seed % 3))
       if (run.ending === "not told") continue
       tally.add("faultRuns")
       tally.add(`lies ${run.ending}`)
-      tally.reach(situationOf(one))
+      for (const { rule } of run.strikes) tally.reach(situationOf(rule))
       reachNotices(run, tally)
     }
   }
 }
 
-const situationOf = (seed: number): Situation => {
-  const rule = lieOf(seed)
-  return "lie" in rule ? (`an append that is ${rule.lie}` as const) : "a bit that flips at rest"
-}
+const situationOf = (rule: DeviceRule): Situation =>
+  "lie" in rule ? (`an append that is ${rule.lie}` as const) : "a bit that flips at rest"
 
 export const latency: Campaign = {
   name: "latency",

@@ -35,12 +35,16 @@ const judge = ({ allowed, timeline, violations }: Judged, tally: Tally): void =>
   if (unknownGone > 0) tally.reach("a commit that nobody was told of and that is gone", unknownGone)
 }
 
-const countSimulated = ({ counters, cuts, isolation, timeline }: Simulated, tally: Tally): void => {
+const countSimulated = (result: Simulated, tally: Tally): void => {
+  const { counters, cuts, failedSyncs, isolation, refused, timeline } = result
   tally.add("power cuts in histories", cuts)
   if (counters.flushes > 0) tally.reach("a flush inside a history")
   if (counters.compactions > 0) tally.reach("a compaction inside a history")
   if (counters.collections > 0) tally.reach("a collection inside a history")
   if (counters.stalls > 0) tally.reach("a writer that waits inside a history")
+  if (failedSyncs > 0) tally.reach("a failed sync inside a history", failedSyncs)
+  if (refused.full > 0) tally.reach("a full disk inside a history")
+  if (refused.errors > failedSyncs) tally.reach("a refused append inside a history")
   if (isolation === undefined) tally.reach("both isolation levels in one history")
   if (timeline.counts.lost > 0) tally.reach("a power cut inside a history that took commits")
 }

@@ -118,6 +118,9 @@ export const situations = [
   "a phantom that snapshot isolation allows",
   "both isolation levels in one history",
   "a power cut inside a history that took commits",
+  "a failed sync inside a history",
+  "a full disk inside a history",
+  "a refused append inside a history",
   "a process killed inside a history",
   "a kill inside a history that took buffered commits",
   "a history that ended with lost commits",
@@ -189,7 +192,8 @@ export const situations = [
   "a full disk on which others make room",
   "a full disk on which removals make room",
   "writing that goes on within a second of room",
-  "a commit that no memtable takes"
+  "a commit that no memtable takes",
+  "ten thousand abandoned, and nothing left behind"
 ] as const
 
 export type Situation = (typeof situations)[number]

@@ -29,6 +29,8 @@ export class Recorder {
   /** Of transactions that wrote. */
   committed = 0
   aborted = 0
+  /** Nobody can write any more. */
+  isOver = false
   private last: number
   private readonly take: (event: Event) => void
 

@@ -6,10 +6,8 @@ import { spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { rolldown } from "rolldown"
-import { bundleWorker } from "../../scripts/bundleWorker.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
+import { bundledProgram } from "../support/bundledProgram.ts"
 import { Dice } from "../support/randomPlan.ts"
 import { type Anomaly, check } from "./checker.ts"
 import type { Event } from "./events.ts"
@@ -17,20 +15,11 @@ import { type Line, linesOf, type RealTask } from "./realLines.ts"
 import { Timeline } from "./timeline.ts"
 import type { Load } from "./workload.ts"
 
-/** The clients' program as one file, beside that of the worker threads. */
+/** The clients' program as one file, for as long as this process. */
 const bundled = async (): Promise<string> => {
-  const root = mkdtempSync(join(tmpdir(), "strata-histories-"))
-  process.on("exit", () => rmSync(root, { recursive: true, force: true }))
-  await bundleWorker(root)
-  const bundle = await rolldown({
-    input: { "histories/realWriter": fileURLToPath(new URL("./realWriter.ts", import.meta.url)) },
-    external: (id) => id.startsWith("node:"),
-    platform: "node",
-    // By `package.json` no source has side effects, so all would be left out.
-    treeshake: false
-  })
-  await bundle.write({ dir: root })
-  return join(root, "histories/realWriter.js")
+  const { program, remove } = await bundledProgram(new URL("./realWriter.ts", import.meta.url))
+  process.on("exit", remove)
+  return program
 }
 
 let program: Promise<string> | undefined = undefined

@@ -118,13 +118,13 @@ export class Recorded {
     )
   }
 
-  private walk(range: Range) {
+  private walk({ limit = Infinity, ...whole }: Range) {
     const { reader } = this
     return Effect.scoped(
       Effect.gen(function* () {
-        const cursor = yield* reader.cursor(range)
+        const cursor = yield* reader.cursor(whole)
         const found: Array<readonly [Key, List]> = []
-        while (yield* cursor.next) {
+        while (found.length < limit && (yield* cursor.next)) {
           found.push([keyOf(cursor.key!), decodeList(cursor.value)])
           if (found.length % 3 === 0) yield* Effect.yieldNow
         }

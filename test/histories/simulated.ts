@@ -1,9 +1,11 @@
 // A history from one simulated database: 8 to 32 clients on a simulated disk, under a seeded scheduler and clock, with
 // options so small that flushes, compactions and collections run between their steps. The database is opened one to
-// four times; an opening ends when it is closed, or at a power cut after any call of the device.
+// four times; an opening ends when it is closed, at a power cut after any call of the device, or with a failed sync and
+// a power cut then. In some the disk is full at times, or refuses an append.
 //
 // The same seed gives the same history.
-import { Effect, Exit, type Layer, Random, type Scope } from "effect"
+import { createHash } from "node:crypto"
+import { Cause, Effect, Exit, type Layer, Random, type Scope } from "effect"
 import * as Clock from "effect/Clock"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
 import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
@@ -22,6 +24,7 @@ import { Dice } from "../support/randomPlan.ts"
 import { type Event, Recorder } from "./events.ts"
 import { type Anomaly, check } from "./checker.ts"
 import { Timeline } from "./timeline.ts"
+import { failSync, fullAtTimes, refusingAtTimes } from "./troubles.ts"
 import { contentsOf, foundIn, type Load, work } from "./workload.ts"
 
 /** The database under test; tests of the test break it. */
@@ -44,11 +47,15 @@ export interface Simulated {
   readonly isolation: Isolation | undefined
   readonly openings: number
   readonly cuts: number
+  /** Of those, after a failed sync. */
+  readonly failedSyncs: number
+  /** Calls of the device that failed because it was full, and for another reason. */
+  readonly refused: { readonly full: number; readonly errors: number }
   readonly committed: number
   readonly aborted: number
   /** The sums of all openings that were closed. */
   readonly counters: Pick<Counters, CounterName>
-  /** Of all events. */
+  /** A hash of all events. */
   readonly trace: string
 }
 
@@ -58,13 +65,17 @@ type CounterName = (typeof counterNames)[number]
 const historyOptions = (dice: Dice): OptionsInput => ({
   ...randomOptions(dice),
   ...(dice.chance(60) ? valueRunOptions(dice) : { valueBytesMax: 8192 }),
-  conflictBytesMax: dice.pick([1024, 64 * 1024, 32 * 1024 * 1024]),
-  transactionBytesMax: dice.pick([4096, 16 * 1024 * 1024])
+  // Generations of some 20 and 60 keys, one that no removal fits into, and one that takes all.
+  conflictBytesMax: dice.pick([1024, 4096, 16_384, 32 * 1024 * 1024]),
+  // Reads of some 30 keys, or of all.
+  transactionBytesMax: dice.pick([2048, 16 * 1024 * 1024])
 })
 
-interface Cut {
-  readonly image: ReadonlyMap<string, Uint8Array>
-}
+const openingsMax = 20
+
+/** How an opening ends before the last one, and how often. */
+const endings = ["close", "close", "cut", "cut", "cut", "failedSync"] as const
+type Ending = (typeof endings)[number]
 
 /** Runs the effect until it ends, or until `stop` says so after a step; then nothing of it runs any more. */
 const pump = <A, E>(
@@ -90,6 +101,8 @@ class Run {
   readonly isolation: Isolation | undefined
   openings = 0
   cuts = 0
+  failedSyncs = 0
+  readonly refused = { full: 0, errors: 0 }
   private readonly options: SimulatedOptions
   private readonly dice: Dice
   private readonly load: Omit<Load, "committedEnough">
@@ -97,7 +110,7 @@ class Run {
   private events: Array<Event> = []
   private wasCut = false
   private device: SimDisk.SimDisk = SimDisk.make()
-  readonly trace: Array<string> = []
+  readonly trace = createHash("sha1")
 
   constructor(options: SimulatedOptions) {
     this.options = options
@@ -115,39 +128,65 @@ class Run {
   go(): void {
     const { committedEnough = 540 } = this.options
     const openings = 1 + this.dice.below(4)
-    for (let opening = 1; opening <= openings; opening++) {
-      this.opening(Math.floor((committedEnough * opening) / openings), opening < openings && this.dice.chance(70))
+    for (let opening = 1; opening < openings; opening++) {
+      this.opening(Math.floor((committedEnough * opening) / openings), this.dice.pick(endings))
     }
+    // More than one if the disk has failed.
+    do this.opening(committedEnough, "close")
+    while (this.recorder.committed < committedEnough && this.openings < openingsMax)
     this.look()
   }
 
-  private opening(committedEnough: number, isCut: boolean): void {
-    const cut = isCut ? this.dice.below(committedEnough) + 1 : Number.POSITIVE_INFINITY
+  private opening(committedEnough: number, ending: Ending): void {
+    const after = this.recorder.committed
+    const from = after + 1 + this.dice.below(Math.max(1, committedEnough - after))
     let later = this.dice.below(30)
-    let taken: Cut | undefined = undefined
-    const random = new SeededRandom(this.options.seed * 8 + this.openings)
-    const onOperation = () => {
-      if (taken !== undefined || this.recorder.committed < cut || later-- > 0) return
-      const image = this.device.files.crash(this.dice.pick(outcomes), random)
-      taken = { image: new Map([...image].map(([path, content]) => [path, content.slice()])) }
+    let taken: ReadonlyMap<string, Uint8Array> | undefined = undefined
+    let isOver = ending === "close"
+    this.watch = () => {
+      if (isOver || this.recorder.committed < from || later-- > 0) return
+      isOver = true
+      if (ending === "cut") taken = this.cut()
+      else failSync(this.device, this.dice)
     }
-    this.watch = onOperation
-    const program = this.use(({ database, maintenance }) =>
-      Effect.gen({ self: this as Run }, function* (this: Run) {
-        yield* this.takeUp({ database, maintenance })
-        const seeds = this.dice.below(1e9)
-        const dice = (client: number) => new Dice(seeds + client)
-        yield* work({ database, maintenance }, { load: { ...this.load, committedEnough }, dice })
-        const { counters } = yield* maintenance.stats
-        for (const name of counterNames) this.counters[name] += counters[name]
-      })
+    this.pump(
+      this.use((opened) => this.session(opened, committedEnough)),
+      () => taken !== undefined
     )
-    this.pump(program, () => taken !== undefined)
     this.watch = () => {}
+    this.device.clearFaults()
+    if (this.recorder.isOver) {
+      this.recorder.isOver = false
+      this.failedSyncs += 1
+      taken = this.cut()
+    }
     if (taken === undefined) return
     this.cuts += 1
     this.wasCut = true
-    this.renew((taken as Cut).image)
+    this.renew(taken)
+  }
+
+  private session(opened: Opened, committedEnough: number): Effect.Effect<void, DatabaseError> {
+    return Effect.gen({ self: this as Run }, function* (this: Run) {
+      yield* this.takeUp(opened)
+      const seeds = this.dice.below(1e9)
+      const dice = (client: number) => new Dice(seeds + client)
+      const all = work(opened, { load: { ...this.load, committedEnough }, dice })
+      const own = dice(1000)
+      const trouble = own.below(10)
+      if (trouble < 2) yield* Effect.raceFirst(all, fullAtTimes(this.device, own))
+      else if (trouble < 3) yield* Effect.raceFirst(all, refusingAtTimes(this.device, own))
+      else yield* all
+      const { counters } = yield* opened.maintenance.stats
+      for (const name of counterNames) this.counters[name] += counters[name]
+    })
+  }
+
+  /** What is left by a power cut now. */
+  private cut(): ReadonlyMap<string, Uint8Array> {
+    const random = new SeededRandom(this.options.seed * 8 + this.openings)
+    const image = this.device.files.crash(this.dice.pick(outcomes), random)
+    return new Map([...image].map(([path, content]) => [path, content.slice()]))
   }
 
   private look(): void {
@@ -173,7 +212,7 @@ class Run {
   private takeUp({ database }: Opened) {
     return Effect.map(foundIn(database), (found) => {
       const { events, wasCut } = this
-      this.trace.push(JSON.stringify(events), JSON.stringify([...found]))
+      this.trace.update(JSON.stringify(events)).update(JSON.stringify([...found]))
       this.events = []
       this.wasCut = false
       this.timeline.end(events, { found, survives: (durability) => !wasCut || durability === "disk" })
@@ -191,7 +230,7 @@ class Run {
     this.openings += 1
     const exit = pump(program, { seed: this.options.seed + this.openings, stop })
     if (exit !== undefined && Exit.isFailure(exit)) {
-      throw new Error(`opening ${this.openings} failed`, { cause: exit.cause })
+      throw new Error(`opening ${this.openings} failed: ${Cause.pretty(exit.cause)}`)
     }
   }
 }
@@ -200,10 +239,11 @@ class Run {
 export const simulate = (options: SimulatedOptions): Simulated => {
   const run = new Run(options)
   run.go()
-  const { counters, cuts, isolation, openings, recorder, timeline } = run
+  const { counters, cuts, failedSyncs, isolation, openings, recorder, refused, timeline } = run
   const { aborted, committed } = recorder
   const violations = [timeline.happened, ...timeline.branches].flatMap((history) => check(history))
   const allowed = violations.length > 0 || isolation === "serializable" ? [] : check(timeline.happened, "serializable")
-  const trace = run.trace.join("\n")
-  return { timeline, violations, allowed, isolation, openings, cuts, committed, aborted, counters, trace }
+  const trace = run.trace.digest("hex")
+  const counts = { openings, cuts, failedSyncs, refused, committed, aborted, counters }
+  return { timeline, violations, allowed, isolation, trace, ...counts }
 }

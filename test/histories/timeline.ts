@@ -46,8 +46,10 @@ export class Timeline {
     const last = Math.max(this.highest, ...[...byId.values()].map((open) => this.sequenceOf(open, ending)))
     for (const open of byId.values()) {
       const { transaction } = open
-      if (open.durability === undefined || transaction.outcome === "aborted") {
-        if (open.durability !== undefined) kept.push(transaction)
+      if (open.durability === undefined) continue
+      if (transaction.outcome === "aborted") {
+        if (ending.found.has(transaction.id)) throw new LostCommit(`T${transaction.id} failed, and is there`)
+        kept.push(transaction)
       } else if (!isWriting(transaction)) {
         if ((transaction.snapshot ?? 0) <= last) kept.push(transaction)
         else lost.push(transaction)

@@ -29,6 +29,13 @@ interface Parts {
 
 const durabilities: ReadonlyArray<Durability> = ["disk", "disk", "os", "buffered"]
 
+/** What the disk refused: definitely not done, and it may be had later. */
+const isRefused = ({ reason }: DatabaseError): boolean => reason._tag === "DiskFull" || reason._tag === "Io"
+
+/** Nothing is written any more until the database is opened again. */
+const isOver = ({ reason }: DatabaseError): boolean =>
+  reason._tag === "Poisoned" || reason._tag === "CommitOutcomeUnknown"
+
 /** The lists and the members, without the markers. */
 export const lists = prefixed("l/")
 export const members = prefixed("m/")
@@ -49,7 +56,17 @@ export class Client {
     this.session = session
   }
 
-  readonly one: Effect.Effect<void, DatabaseError> = Effect.suspend(() => {
+  /** Goes on where the disk refuses; once the engine is poisoned, it is over for all. */
+  readonly one: Effect.Effect<void, DatabaseError> = Effect.suspend(() =>
+    Effect.catch(this.turn(), (error) => {
+      if (isRefused(error)) return Effect.sleep(1 + this.dice.below(5))
+      if (!isOver(error)) return Effect.fail(error)
+      this.load.recorder.isOver = true
+      return Effect.void
+    })
+  )
+
+  private turn(): Effect.Effect<void, DatabaseError> {
     const turn = this.dice.below(100)
     if (turn < 60) return this.transact()
     if (turn < 70) return this.retried()
@@ -58,7 +75,7 @@ export class Client {
     if (turn < 96) return this.abandon()
     if (turn < 98) return this.sync()
     return Effect.sleep(this.dice.below(20))
-  })
+  }
 
   private list(): string {
     return `l/${this.dice.below(this.load.lists).toString(36).padStart(2, "0")}`
@@ -86,7 +103,8 @@ export class Client {
   private pause(): Effect.Effect<void> {
     const turn = this.dice.below(10)
     if (turn < 4) return Effect.void
-    return turn < 9 ? Effect.yieldNow : Effect.sleep(this.dice.below(8))
+    if (turn < 9) return Effect.yieldNow
+    return Effect.sleep(this.dice.below(this.dice.chance(20) ? 60 : 8))
   }
 
   private readonly steps: ReadonlyArray<(transaction: RecordedTransaction) => Effect.Effect<unknown, DatabaseError>> = [
@@ -95,6 +113,7 @@ export class Client {
     (transaction) => transaction.append(this.list()),
     (transaction) => Effect.andThen(transaction.read(this.list()), transaction.append(this.list())),
     (transaction) => transaction.read(this.list()),
+    (transaction) => this.readAll(transaction),
     (transaction) => transaction.scan(this.listSpan()),
     (transaction) => transaction.members(this.groupSpan()),
     (transaction) => Effect.andThen(transaction.count(this.groupSpan()), transaction.insert(this.group())),
@@ -109,6 +128,12 @@ export class Client {
     (transaction) =>
       this.dice.chance(40) ? transaction.remove(this.listSpan()) : transaction.remove(only(this.list()))
   ]
+
+  /** More keys than a transaction may remember one by one. */
+  private readAll(transaction: RecordedTransaction): Effect.Effect<void, DatabaseError> {
+    const keys = Array.from({ length: 32 }, () => this.list())
+    return Effect.forEach(keys, (key) => transaction.read(key), { discard: true })
+  }
 
   private readonly body = (transaction: RecordedTransaction): Effect.Effect<void, DatabaseError> =>
     Effect.forEach(
@@ -168,7 +193,10 @@ export class Client {
       const end = (outcome: "committed" | "aborted") => Effect.sync(() => recorder.emit({ type: "end", id, outcome }))
       return Effect.matchEffect(run, {
         onSuccess: () => end("committed"),
-        onFailure: (error) => (isConflict(error) ? end("aborted") : Effect.fail(error))
+        onFailure: (error) => {
+          if (isConflict(error)) return end("aborted")
+          return isUnknown(error) ? Effect.fail(error) : Effect.andThen(end("aborted"), Effect.fail(error))
+        }
       })
     })
   }
@@ -258,10 +286,10 @@ export class Client {
     return Effect.matchEffect(commit, {
       onSuccess: ({ sequence }) =>
         Effect.sync(() => recorder.emit({ type: "end", id, outcome: "committed", sequence })),
-      onFailure: (error) =>
-        isConflict(error)
-          ? Effect.sync(() => recorder.emit({ type: "end", id, outcome: "aborted" }))
-          : Effect.fail(error)
+      onFailure: (error) => {
+        if (!isUnknown(error)) recorder.emit({ type: "end", id, outcome: "aborted" })
+        return isConflict(error) ? Effect.void : Effect.fail(error)
+      }
     })
   }
 
@@ -277,20 +305,29 @@ export class Client {
   }
 }
 
+/** All other failures say that the commit was not made. */
+const isUnknown = ({ reason }: DatabaseError): boolean => reason._tag === "CommitOutcomeUnknown"
+
 const isConflict = (error: DatabaseError): boolean => error.reason._tag === "Conflict"
 
 /** Flushes, compacts and collects while the others work. */
-const maintain = ({ maintenance }: Parts, dice: Dice): Effect.Effect<never, DatabaseError> =>
-  Effect.forever(
-    Effect.suspend(() => {
-      const turn = dice.below(10)
-      const pause = Effect.sleep(1 + dice.below(20))
-      if (turn < 3) return Effect.andThen(maintenance.flush, pause)
-      if (turn < 5) return Effect.andThen(maintenance.compact(dice.chance(50) ? undefined : members), pause)
-      if (turn < 6) return Effect.andThen(maintenance.collectValues({ garbageRatioMin: 0.1 }), pause)
-      return pause
-    })
+const maintain = ({ maintenance }: Parts, dice: Dice): Effect.Effect<never, DatabaseError> => {
+  const jobs = [
+    Effect.void,
+    maintenance.flush,
+    maintenance.compact(),
+    maintenance.compact(members),
+    Effect.asVoid(maintenance.collectValues({ garbageRatioMin: 0.1 }))
+  ]
+  const one = Effect.suspend(() => dice.pick(jobs))
+  const tried = Effect.catch(one, (error) => (isRefused(error) || isOver(error) ? Effect.void : Effect.fail(error)))
+  return Effect.forever(
+    Effect.andThen(
+      tried,
+      Effect.suspend(() => Effect.sleep(1 + dice.below(20)))
+    )
   )
+}
 
 /** All clients until there is enough, with maintenance beside them. */
 export const work = Effect.fnUntraced(function* (
@@ -298,7 +335,8 @@ export const work = Effect.fnUntraced(function* (
   { dice, load }: { readonly load: Load; readonly dice: (client: number) => Dice }
 ) {
   const { clients, committedEnough, recorder, triedMax } = load
-  const isEnough = () => recorder.committed >= committedEnough || recorder.committed + recorder.aborted >= triedMax
+  const isEnough = () =>
+    recorder.isOver || recorder.committed >= committedEnough || recorder.committed + recorder.aborted >= triedMax
   const client = (session: number) => {
     const { one } = new Client(parts, { load, dice: dice(session), session })
     return Effect.whileLoop({ while: () => !isEnough(), body: () => one, step: () => {} })

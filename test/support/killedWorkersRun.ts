@@ -155,6 +155,10 @@ const openIn = (
     return { database: Context.get(context, Database), maintenance: Context.get(context, Maintenance) }
   })
 
+/** A job that failed because its worker died, and not by a bug of its own. */
+const isDeath = ({ reason }: DatabaseError): boolean =>
+  reason._tag === "JobFailed" && !reason.message.includes("a bug in a job")
+
 interface Seen {
   readonly sequence: number
   readonly entries: ReadonlyArray<ModelEntry>
@@ -257,7 +261,7 @@ class Run {
   /** A caller is told of the first failure; the work itself is tried again. */
   private compact({ maintenance }: Opened) {
     return Effect.catch(maintenance.compact(), (error) => {
-      if (error.reason._tag !== "JobFailed") return Effect.fail(error)
+      if (!isDeath(error)) return Effect.fail(error)
       this.tally.refused += 1
       return Effect.void
     })
@@ -272,7 +276,7 @@ class Run {
   /** What failed because a worker died has not happened, and may be tried again. */
   private again<A>(effect: Effect.Effect<A, DatabaseError>): Effect.Effect<A, DatabaseError> {
     return Effect.catch(effect, (error) => {
-      if (error.reason._tag !== "JobFailed") return Effect.fail(error)
+      if (!isDeath(error)) return Effect.fail(error)
       this.tally.refused += 1
       return Effect.andThen(Effect.yieldNow, this.again(effect))
     })

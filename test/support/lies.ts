@@ -32,11 +32,14 @@ export const lieOf = (seed: number): DeviceRule => {
   if (kind === "flipped") return { at: 10 + dice.below(300), flip: dice.below(1e9), within: pathPart }
   // The fewer files of a kind there are, the earlier.
   const skip = dice.below(pathPart === "" ? 80 : dice.pick([2, 8, 30]))
-  return { operation: "append", pathPart, skip, lie: kind, seed: dice.below(1e9) }
+  const rule = { operation: "append", pathPart, skip, lie: kind, seed: dice.below(1e9) } as const
+  // From then on all of them, now and then.
+  return { ...rule, sticky: dice.chance(20) }
 }
 
-export const lieRun = (seed: number): DeviceRun & { readonly ending: Ending } => {
-  const rules = [lieOf(seed)]
+/** `count`: how many lies the device may tell. */
+export const lieRun = (seed: number, count = 1): DeviceRun & { readonly ending: Ending } => {
+  const rules = Array.from({ length: count }, (_, index) => lieOf(seed + index))
   const encrypted = new Dice(seed).chance(25)
   try {
     const run = deviceRun({ seed, rules, blames, patienceMillis: 600_000, encrypted })

@@ -3,14 +3,14 @@
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
+import { pathToFileURL } from "node:url"
 import { assert } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
-import { rolldown } from "rolldown"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import { jobProgram } from "../../src/layers/NodeJobProgram.ts"
 import { Database } from "../../src/services/Database.ts"
 import { Maintenance } from "../../src/services/Maintenance.ts"
+import { bundle } from "./bundle.ts"
 import { killedWorkersRun, newTally } from "./killedWorkersRun.ts"
 import { type NonceLedger, sealedBy } from "./nonceLedger.ts"
 import { quiet } from "./opened.ts"
@@ -20,16 +20,11 @@ interface Place {
   readonly reports: string
 }
 
-/** The reporting worker as one file. By `package.json` no source has side effects, so all would be left out of it. */
+/** The reporting worker as one file. */
 const bundled = async (root: string): Promise<URL> => {
-  const bundle = await rolldown({
-    input: { "programs/jobWorker": fileURLToPath(new URL("./countingWorker.ts", import.meta.url)) },
-    external: (id) => id.startsWith("node:"),
-    platform: "node",
-    treeshake: false
-  })
-  await bundle.write({ dir: root })
-  return pathToFileURL(path.join(root, "programs/jobWorker.js"))
+  const directory = path.join(root, "programs")
+  await bundle(directory, ["countingWorker"])
+  return pathToFileURL(path.join(directory, "countingWorker.js"))
 }
 
 /** While the effect that follows is under way, threads run the program that reports. */

@@ -1,7 +1,7 @@
 // The cursor that users hold. Between moves it holds a copy of its entry and its moment, nothing else; a move takes up
 // its place by the copied key if the files have changed meanwhile.
 import * as Effect from "effect/Effect"
-import type { Bytes, Cursor, CursorRange, Entry, LazyEntry } from "../../services/Database.ts"
+import type { Bytes, Cursor, CursorRange, Entry, LazyEntry, Range } from "../../services/Database.ts"
 import { Closed, type DatabaseError, fail, invalid } from "../../services/DatabaseError.ts"
 import type { Moment } from "../../services/Oracle.ts"
 import { compareKeys } from "../structure/keyRange.ts"
@@ -32,6 +32,9 @@ export class CursorReads implements Cursor {
 
   constructor(parts: ReadParts, reading: Reading, options: { readonly range: CursorRange; readonly moment: Moment }) {
     const { fillCache, lazy } = options.range
+    if ((options.range as Range).limit !== undefined) {
+      throw invalid("a cursor has no limit, it goes as far as it is moved; count its moves, or use scan")
+    }
     this.parts = parts
     this.reading = reading
     this.walk = new Walk(parts, reading, options)
