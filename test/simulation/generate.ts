@@ -57,6 +57,21 @@ const contention: ReadonlyArray<readonly [Kind, number]> = [
   ["sleep", 5]
 ]
 
+/** Of plans that ask for much of what is otherwise done in the background, at once. */
+const upkeep: ReadonlyArray<readonly [Kind, number]> = [
+  ["write", 40],
+  ["stream", 5],
+  ["snapshot", 6],
+  ["flush", 12],
+  ["compact", 20],
+  ["collect", 20],
+  ["checkpoint", 4],
+  ["verify", 2],
+  ["sleep", 5],
+  ["rotateMaster", 5],
+  ["rotateData", 10]
+]
+
 class Generator {
   readonly dice: Dice
   private readonly bag: Array<Kind> = []
@@ -75,13 +90,14 @@ class Generator {
     this.encrypted = this.dice.chance(25)
     this.interrupts = this.dice.chance(30)
     this.hasWeather = this.dice.chance(40)
-    this.isContended = this.dice.chance(35)
+    const flavour = this.dice.below(100)
+    this.isContended = flavour < 30
     this.removalPercent = this.dice.pick([8, 8, 30])
     this.pool = Array.from({ length: 3 + this.dice.below(6) }, () => randomKey(this.dice))
     const isSwarm = this.dice.chance(50)
-    for (const [kind, weight] of this.isContended ? contention : kinds) {
+    for (const [kind, weight] of this.isContended ? contention : flavour < 50 ? upkeep : kinds) {
       if (kind.startsWith("rotate") && !this.encrypted) continue
-      if (isSwarm && !this.isContended && kind !== "write" && this.dice.chance(50)) continue
+      if (isSwarm && flavour >= 50 && kind !== "write" && this.dice.chance(50)) continue
       for (let count = 0; count < weight; count++) this.bag.push(kind)
     }
   }
@@ -259,6 +275,11 @@ class Generator {
     const actors = Array.from({ length: (this.isContended ? 2 : 1) + dice.below(4) }, () =>
       Array.from({ length: 3 + dice.below(longest) }, () => this.op())
     )
+    if (dice.chance(25)) {
+      // All ask for the same at last, and nobody does anything afterwards that would wake who waits.
+      const last = this.plainOp()
+      for (const ops of actors) ops.push(last)
+    }
     const faults = hasFaults ? Array.from({ length: dice.below(3) }, () => this.fault()) : []
     if (this.hasWeather) faults.push(...this.weather())
     return { actors, faults, end: this.end(isLast) }
