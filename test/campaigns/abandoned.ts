@@ -21,7 +21,7 @@ const ready = (): Promise<string> => {
 export const abandoned: Campaign = {
   name: "abandoned",
   about: "what somebody begins and lets go of: no descriptor, pin, timer or fiber is left",
-  weight: 1,
+  weight: 2,
   round: async (seed, tally) => {
     const count = seed % 4 === 0 ? manyPerRound : perRound
     await abandonedRun(await ready(), count, seed)

@@ -40,7 +40,7 @@ export interface Campaign {
   readonly name: string
   /** One line of the help text. */
   readonly about: string
-  /** Of the time that there is, compared with the others. */
+  /** Of the time that there is, compared with the others: about the percents of it. */
   readonly weight: number
   /**
    * Rejects with what went wrong; the message says how to do the round again. `until` is when it should have ended, on

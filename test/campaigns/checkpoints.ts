@@ -50,7 +50,7 @@ const cutAll = (options: OptionsInput, seed: number, tally: Tally): void => {
 export const checkpoints: Campaign = {
   name: "checkpoints",
   about: "checkpoints stopped by power cuts, errors of the disk and interruptions",
-  weight: 2,
+  weight: 3,
   round: async (seed, tally) => {
     const dice = new Dice(seed)
     const options = optionsOf(dice)

@@ -47,7 +47,7 @@ const situationOf = (rule: DeviceRule): Situation =>
 export const latency: Campaign = {
   name: "latency",
   about: "calls of up to 30 virtual seconds, and writers that do not wait for them",
-  weight: 1,
+  weight: 2,
   round: async (seed, tally) => {
     for (const one of seedsOf(seed)) {
       const { log, strikes } = slowRun(one)
@@ -63,7 +63,7 @@ export const latency: Campaign = {
 export const clock: Campaign = {
   name: "clock",
   about: "a wall clock that is set, by up to ten years either way",
-  weight: 1,
+  weight: 2,
   round: async (seed, tally) => {
     for (const one of seedsOf(seed)) {
       const { strikes } = jumpingRun(one)

@@ -1,8 +1,9 @@
-// An error of the disk at every call of two workloads, with every code, once and from then on, and for appends and
-// syncs with each of what may have become of the bytes (`support/faultRun.ts`).
+// An error of the disk at every call of two workloads, once and from then on, and for appends and syncs with each of
+// what may have become of the bytes (`support/faultRun.ts`).
 //
-// The seed of a round says which workload, and which share of its faults: a sweep of some rounds strikes all of them
-// once, with a seed of the workload that is the next in the next sweep.
+// The seed of a round says which workload, and which share of its faults: a sweep of some rounds strikes every call in
+// each of these kinds, with the codes by turns; of the second workload those that the first does not make. The sweep
+// after it has every code at every call of both; then the workloads have another seed.
 import { casesOf, strike } from "../support/faultCases.ts"
 import { type FaultRun, faultRun } from "../support/faultRun.ts"
 import { canonical, type Workload } from "../support/faultSession.ts"
@@ -29,14 +30,18 @@ const cleanRun = (seed: number, workload: Workload): FaultRun => {
 export const faults: Campaign = {
   name: "faults",
   about: "an error of the disk at every call of two workloads: every code, once and sticky",
-  weight: 7,
+  weight: 18,
   round: async (round, tally) => {
     const share = round % roundsPerSweep
     const half = roundsPerSweep / 2
     const workload = share < half ? canonical : valueWorkload
-    const seed = 1 + Math.floor(round / roundsPerSweep)
+    const sweep = Math.floor(round / roundsPerSweep)
+    const seed = 1 + Math.floor(sweep / 2)
+    const hasAllCodes = sweep % 2 === 1
     const clean = cleanRun(seed, workload)
-    const cases = clean.log.flatMap((call) => casesOf(call, true)).filter((_, index) => index % half === share % half)
+    const calls = clean.log.filter((call) => hasAllCodes || workload.strikes(call))
+    const all = calls.flatMap((call) => casesOf(call, hasAllCodes))
+    const cases = all.filter((_, index) => index % half === share % half)
     for (const rule of cases) {
       const run = strike(workload, rule, { seed, clean })
       tally.add("faultRuns")
@@ -49,5 +54,7 @@ export const faults: Campaign = {
         tally.reach("a disk that is full from some call on")
       }
     }
+    // Rounds are begun in their order.
+    if (share === roundsPerSweep - 1) tally.reach("a sweep of errors of every kind at every call")
   }
 }

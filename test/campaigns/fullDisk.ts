@@ -18,7 +18,7 @@ const ready = (): Promise<string> => {
 export const fullDisk: Campaign = {
   name: "full-disk",
   about: "disks that are really full, and have room again: by others, or by removals",
-  weight: 1,
+  weight: 2,
   round: async (seed, tally) => {
     const isBudget = seed % 3 === 0 || !canMount()
     const room = seed % 2 === 0 ? "others" : "removals"

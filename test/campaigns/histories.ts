@@ -58,7 +58,7 @@ const countReal = ({ kills, timeline }: Real, tally: Tally): void => {
 export const histories: Campaign = {
   name: "histories",
   about: "simulated clients, power cuts between; what they saw is checked for isolation anomalies",
-  weight: 4,
+  weight: 13,
   round: async (seed, tally) => {
     const result = simulate({ seed })
     judge(result, tally)
@@ -69,7 +69,7 @@ export const histories: Campaign = {
 export const historiesReal: Campaign = {
   name: "histories-real",
   about: "the same in processes on the real disk, killed in between",
-  weight: 1,
+  weight: 3,
   round: async (seed, tally) => {
     const result = await realHistory({ seed })
     judge(result, tally)

@@ -8,7 +8,7 @@ import type { Campaign } from "./campaign.ts"
 export const killedWorkers: Campaign = {
   name: "killed-workers",
   about: "worker threads killed in their jobs, on the real disk",
-  weight: 2,
+  weight: 3,
   round: async (seed, tally) => {
     const counts = newTally()
     await Effect.runPromise(

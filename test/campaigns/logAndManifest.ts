@@ -13,7 +13,7 @@ const seedsOf = (seed: number) => Array.from({ length: runsPerRound }, (_, index
 export const log: Campaign = {
   name: "log",
   about: "power loss after every device call of the log alone",
-  weight: 2,
+  weight: 1,
   round: async (seed, tally) => {
     const campaign = Logs.newCampaign()
     for (const one of seedsOf(seed)) Logs.walRun(one, campaign)
@@ -26,7 +26,7 @@ export const log: Campaign = {
 export const manifest: Campaign = {
   name: "manifest",
   about: "power loss after every device call of the manifest alone, and with syncs that fail",
-  weight: 2,
+  weight: 1,
   round: async (seed, tally) => {
     const campaign = Manifests.newCampaign()
     for (const one of seedsOf(seed)) {

@@ -8,7 +8,7 @@ const imagesPerRun = 60
 export const rotation: Campaign = {
   name: "rotation",
   about: "power loss while keys are rotated beside writers, flushes and compactions",
-  weight: 3,
+  weight: 4,
   round: async (seed, tally) => {
     const campaign = newRotations()
     const run = rotationRun(seed, campaign)

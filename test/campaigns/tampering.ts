@@ -53,7 +53,7 @@ const shareOf = function* (changes: Iterable<Change>, every: number, first: numb
 export const tampering: Campaign = {
   name: "tampering",
   about: "files that somebody changes, cuts, forges or moves, plain and encrypted",
-  weight: 2,
+  weight: 4,
   round: async (seed, tally) => {
     const encryption = seed % 2 === 0 ? undefined : new SimKeys(1 + seed).layer(1)
     const options: OpenOptions = encryption === undefined ? {} : { encryption }
