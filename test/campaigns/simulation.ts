@@ -24,7 +24,7 @@ const runTwice = (seed: number, tally: Tally, until: number): void => {
 export const simulation: Campaign = {
   name: "simulation",
   about: "random plans of sessions, actors, faults and power cuts on a simulated disk, against the model",
-  weight: 4,
+  weight: 10,
   round: async (seed, tally, until) => {
     for (let index = 0; index < plansOfRound; index++) runTwice(seed * plansOfRound + index, tally, until)
   },
