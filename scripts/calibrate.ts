@@ -9,7 +9,7 @@
 import { parseArgs } from "node:util"
 import { type Defect, defectsOf } from "./mutants/defects.ts"
 import { patched } from "./mutants/planted.ts"
-import { disks, readSources, Sandbox, type Suite } from "./mutants/sandbox.ts"
+import { culprit, disks, readSources, Sandbox, type Suite } from "./mutants/sandbox.ts"
 
 const { values } = parseArgs({
   options: {
@@ -40,13 +40,11 @@ interface Row {
 /** Of a table: what a run says first of what is wrong. */
 const cause = (output: string): string => {
   const [, campaign, text] = /^FAILED (\S+), again with\n.*\n([^]*?)\n\n/m.exec(output) ?? []
-  if (campaign === undefined) return /^not ok \d+ - (.+?)(?: # time=.*)?$/m.exec(output)?.[1] ?? lastLine(output)
+  if (campaign === undefined) return culprit(output)
   const told = text!.split("\n").map((line) => line.trim().replace(/^\[?cause\]?: /, ""))
   const reason = told.find((line) => /^(?:Assertion)?Error: (?!seed|plan|cut|history)/.test(line)) ?? told[0]!
   return `${campaign}: ${reason}`
 }
-
-const lastLine = (output: string): string => output.trim().split("\n").at(-1) ?? ""
 
 const sources = readSources()
 
@@ -65,9 +63,11 @@ const show = ({ name, noticed, seconds }: Row): void =>
 
 const sandbox = new Sandbox()
 process.on("exit", () => sandbox.remove())
-const clean = await sandbox.run(suite, 3 * seconds)
-if (clean.code !== 0) throw new Error(`the campaigns fail without a defect:\n${clean.output.slice(-5000)}`)
-console.log(`without a defect: ${campaigns.join(", ")} pass (seed ${values.seed})`)
+for (const one of [suite, disks]) {
+  const { code, output } = await sandbox.run(one, 3 * seconds)
+  if (code !== 0) throw new Error(`${one.name} fail without a defect: ${cause(output)}\n${output.slice(-5000)}`)
+}
+console.log(`without a defect pass: ${campaigns.join(", ")} (seed ${values.seed}), and the tests of the disks`)
 const rows: Array<Row> = []
 for (const defect of defectsOf(sources).filter(({ name }) => new RegExp(values.only).test(name))) {
   const row = await tryDefect(sandbox, defect)

@@ -97,15 +97,10 @@ const all = (): Promise<boolean> =>
       for (const failure of state.saved.failures.slice(failures)) say(failureText(state.saved.seed, failure))
       failures = state.saved.failures.length
     }
-    const processes = new Set<RoundProcess>()
     const torture = new Torture({
       campaigns: chosen,
       state,
-      start: (name) => {
-        const rounds = new RoundProcess(name, programs)
-        processes.add(rounds)
-        return rounds
-      },
+      start: (name) => new RoundProcess(name, programs),
       millis,
       cores: Number(values.cores),
       isBailing: values.bail,
@@ -120,11 +115,13 @@ const all = (): Promise<boolean> =>
     }
     say(`seed ${state.saved.seed}, ${chosen.length} campaigns, ${values.cores} processes`)
     const timer = setInterval(status, isTerminal ? 500 : 10_000)
-    process.once("SIGINT", () => {
+    const stop = () => {
       isStopped = true
-      for (const one of processes) one.stop()
+      torture.stop()
       say(`stopped; it goes on with --resume --minutes ${values.minutes}`)
-    })
+    }
+    process.once("SIGINT", stop)
+    process.once("SIGTERM", stop)
     await torture.run()
     clearInterval(timer)
     const { isPassed, lines } = verdictOf(state, names === undefined)

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted, Stream } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import { open, smallOptions, visibleImage } from "./support/opened.ts"
-import { checkAll, fill, onlyGeneration, options, sessions } from "./support/rotationKit.ts"
+import { type Body, checkAll, fill, onlyGeneration, options, sessions } from "./support/rotationKit.ts"
 import { flipped, reasonOf, simulate, stateOf, textOf } from "./support/scenario.ts"
 import { keyringsOf, masterKey, openSealed, settledKeys, SimKeys } from "./support/simKeys.ts"
 import { longValue } from "./support/valueKit.ts"
@@ -48,6 +48,17 @@ describe("a full rotation of the data key", () => {
       })
     )
   )
+
+  it("leaves a checkpoint that waits for its turn the keyring that is there then", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const beside: Body = ({ maintenance }) =>
+        Effect.all([maintenance.checkpoint("/copy"), maintenance.rotateDataKey()], {
+          concurrency: "unbounded",
+          discard: true
+        })
+      sessions(() => Effect.void, { body: beside, run: { seed } })()
+    }
+  })
 
   it(
     "waits for a value that is streamed out of a file of the old key",

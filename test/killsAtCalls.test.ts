@@ -8,6 +8,9 @@ import { killedLife, killedPrograms, type Programs } from "./support/killedLife.
 const lives = Number(process.env.STRATA_LIVES ?? 3)
 const firstSeed = Number(process.env.STRATA_SEED ?? Math.floor(Math.random() * 1e9))
 
+const messagesOf = (error: unknown): string =>
+  error instanceof Error ? `${error.message}; ${messagesOf(error.cause)}` : String(error)
+
 describe("SIGKILL at a device call", () => {
   const tally = new Tally()
   let programs: Programs
@@ -26,6 +29,16 @@ describe("SIGKILL at a device call", () => {
       120_000
     )
   }
+
+  it("would be noticed if a commit were acknowledged before its bytes are given to the system", async () => {
+    const noticed: Array<string> = []
+    for (let seed = 1; noticed.length === 0 && seed <= 20; seed++) {
+      await killedLife(seed, programs, { cycles: 6, isLazy: true, onKilled: () => {} }).catch((error: unknown) =>
+        noticed.push(messagesOf(error))
+      )
+    }
+    assert.match(noticed[0] ?? "nothing", /is lost/)
+  }, 120_000)
 
   it("happened", () => assert.isAtLeast(tally.counts.get("kills at a device call") ?? 0, lives))
 })

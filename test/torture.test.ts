@@ -129,6 +129,22 @@ describe("a torture", () => {
     assert.isBelow(imagined.orders.length, 20)
   })
 
+  it("stops what else is under way at the first failure, and does not take that for failures", async () => {
+    const state = State.make(undefined, 7)
+    const waiting: Array<() => void> = []
+    const start = (name: string): Rounds => ({
+      isAlive: () => true,
+      stop: () => waiting.forEach((stop) => stop()),
+      run: async (order) => {
+        if (name === "heavy")
+          return new Promise((resolve) => waiting.push(() => resolve(report(order, { failure: "" }))))
+        return report(order, { failure: "wrong" })
+      }
+    })
+    await new Imagined().torture(state, { start, cores: 2, isBailing: true }).run()
+    assert.deepStrictEqual(state.saved.failures, [{ campaign: "light", round: 0, message: "wrong" }])
+  })
+
   it("marks what was never reached, which is wrong in a whole run of half an hour", () => {
     const state = State.make(undefined, 1)
     for (const one of situations) state.saved.reached[one] = 1

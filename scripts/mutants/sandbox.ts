@@ -190,7 +190,8 @@ export class Sandbox {
   }
 }
 
-const culprit = (output: string): string => {
+/** Which test failed first, or what a program said last. */
+export const culprit = (output: string): string => {
   // Tests that were not run any more are "not ok" too, but nothing is said of them.
   const failing = /^not ok \d+ - (.+?)(?: # time=.*)?\n +---/m.exec(output)?.[1]
   const images = /^(?:after|the run) .+$/m.exec(output)?.[0]

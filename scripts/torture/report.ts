@@ -70,10 +70,9 @@ export const verdictOf = (state: State, isWhole: boolean): Verdict => {
     }),
     "",
     `  reached: ${situations.length - never.length} of ${situations.length}`,
-    ...situations.map((one) => {
-      const count = reached[one] ?? 0
-      return `  ${(count === 0 ? "NEVER" : number(count)).padStart(12)}  ${one}`
-    }),
+    ...situations
+      .filter((one) => isWhole || (reached[one] ?? 0) > 0)
+      .map((one) => `  ${(reached[one] === undefined ? "NEVER" : number(reached[one])).padStart(12)}  ${one}`),
     "",
     ...(isLong ? short.map(([name, goal]) => `short: ${counts[name] ?? 0} ${name}, of ${goal}`) : []),
     ...(isLong ? never.map((one) => `never reached: ${one}`) : []),

@@ -85,7 +85,9 @@ export class State {
     progress.rounds += 1
     progress.millis += report.millis
     for (const [name, count] of report.counts) counts[name] = (counts[name] ?? 0) + count
-    for (const [situation, count] of report.reached) reached[situation] = (reached[situation] ?? 0) + count
+    for (const [situation, count] of report.reached) {
+      if (count > 0) reached[situation] = (reached[situation] ?? 0) + count
+    }
     for (const digest of report.images) {
       if (this.images.has(digest)) continue
       this.images.add(digest)

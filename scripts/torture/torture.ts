@@ -14,7 +14,7 @@ export interface Tortured {
   /** In all, with what the state says was used before. */
   readonly millis: number
   readonly cores: number
-  /** After the first failure no round is begun. */
+  /** At the first failure all that is under way is stopped. */
   readonly isBailing?: boolean
   /** Is told of each round that has ended. */
   readonly onRound?: () => void
@@ -36,6 +36,7 @@ export class Torture {
   private readonly before: number
   private readonly turnMillis: number
   private readonly running = new Map<string, Set<number>>()
+  private readonly processes = new Set<Rounds>()
 
   constructor(given: Tortured) {
     this.given = given
@@ -60,9 +61,18 @@ export class Torture {
     this.save()
   }
 
-  private get isOver(): boolean {
+  private get isStopped(): boolean {
     const { isBailing = false, isStopped = () => false, state } = this.given
-    return this.millisLeft() <= 0 || isStopped() || (isBailing && state.saved.failures.length > 0)
+    return isStopped() || (isBailing && state.saved.failures.length > 0)
+  }
+
+  private get isOver(): boolean {
+    return this.millisLeft() <= 0 || this.isStopped
+  }
+
+  /** All rounds that are under way: they are done again when all goes on. */
+  stop(): void {
+    for (const rounds of this.processes) rounds.stop()
   }
 
   private async work(core: number): Promise<void> {
@@ -80,6 +90,7 @@ export class Torture {
     const { onRound = () => {}, start, state } = this.given
     const endsAt = this.now() + millis
     const rounds = start(name)
+    this.processes.add(rounds)
     const mine = this.running.get(name) ?? new Set()
     this.running.set(name, mine)
     while (!this.isOver && rounds.isAlive() && this.now() < endsAt) {
@@ -87,12 +98,14 @@ export class Torture {
       mine.add(round)
       const report = await rounds.run({ round, seed: seedOf(state.saved.seed, round), millis: endsAt - this.now() })
       mine.delete(round)
-      // A process that was stopped from outside has not failed: its round is done again when all goes on.
-      if (report.failure !== undefined && this.given.isStopped?.() === true) break
+      // A process that was stopped from outside has not failed.
+      if (report.failure !== undefined && this.isStopped) break
       state.end(name, report)
       onRound()
     }
     rounds.stop()
+    this.processes.delete(rounds)
+    if (this.isStopped) this.stop()
   }
 
   private choose(): string {

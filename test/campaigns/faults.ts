@@ -10,7 +10,7 @@ import { valueWorkload } from "../support/faultValues.ts"
 import type { Campaign } from "./campaign.ts"
 
 /** Of two sweeps, one for each workload. */
-const roundsPerSweep = 100
+const roundsPerSweep = 400
 
 /** Of the sweep that is under way. */
 const cleanRuns = new Map<string, FaultRun>()
@@ -29,7 +29,7 @@ const cleanRun = (seed: number, workload: Workload): FaultRun => {
 export const faults: Campaign = {
   name: "faults",
   about: "an error of the disk at every call of two workloads: every code, once and sticky",
-  weight: 6,
+  weight: 7,
   round: async (round, tally) => {
     const share = round % roundsPerSweep
     const half = roundsPerSweep / 2

@@ -48,7 +48,7 @@ export const countKill = ({ call, isFirst, isKilled, step }: Killed, tally: Tall
 export const kills: Campaign = {
   name: "kills",
   about: "processes killed before and after device calls, and at random, on the real disk",
-  weight: 8,
+  weight: 6,
   round: async (seed, tally, until) => {
     const isOver = () => performance.now() > until
     await killedLife(seed, await ready(), { cycles, isOver, onKilled: (killed) => countKill(killed, tally) })

@@ -37,7 +37,7 @@ const runOfDirectValues = (seed: number, tally: Tally): void => {
 export const powerCuts: Campaign = {
   name: "power-cuts",
   about: "power loss after every device call of random runs, also inside recoveries",
-  weight: 12,
+  weight: 18,
   round: async (seed, tally) => {
     if (seed % 5 === 4) runOfDirectValues(seed, tally)
     else randomRun(seed, tally)

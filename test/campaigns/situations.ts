@@ -66,7 +66,6 @@ export const situations = [
   "a snapshot across a collection",
   "a snapshot across a compaction",
   "a snapshot across a flush",
-  "a snapshot at the end of its session",
   "a snapshot that reads what was overwritten since",
   "a stall at level 0",
   "a stall for commits",
@@ -193,6 +192,7 @@ export const situations = [
   "a full disk on which others make room",
   "a full disk on which removals make room",
   "writing that goes on within a second of room",
+  "a commit that no memtable takes",
   "ten thousand abandoned, and nothing left behind"
 ] as const
 

@@ -31,6 +31,8 @@ export interface Promised {
   readonly told: number
   /** Commits of higher ids were not submitted yet. */
   readonly submitted: number
+  /** What an opening has found: then there is nothing else for ever. */
+  readonly found?: ReadonlyMap<number, number>
 }
 
 const markPrefix = hex(new TextEncoder().encode("!"))
@@ -52,9 +54,11 @@ export class History {
   session = 0
   /** Nothing that comes after the power was cut counts. */
   isFrozen = false
-  /** The highest sequences acknowledged: of any durability, of `os` and `disk`, of `disk` (or synced). */
+  /** The highest sequence that anybody was told of, though a crash may have taken it since. */
   told = 0
-  given = 0
+  /** The highest sequence of what is acknowledged: of any durability, of `os` and `disk`, of `disk` (or synced). */
+  private visible = 0
+  private given = 0
   durable = 0
 
   /** What the way in which the session before ended may have taken, while nothing is settled since. */
@@ -90,6 +94,7 @@ export class History {
     commit.state = "acknowledged"
     commit.sequence = sequence
     this.told = Math.max(this.told, sequence)
+    this.visible = Math.max(this.visible, sequence)
     if (commit.durability !== "buffered") this.given = Math.max(this.given, sequence)
     if (commit.durability === "disk") this.durable = Math.max(this.durable, sequence)
   }
@@ -115,8 +120,8 @@ export class History {
 
   /** What is due when a session opens. */
   promisedAtOpening(): Promised {
-    const { durable, given, told } = this
-    return { ...this.promised(), durable: { all: told, given, durable }[this.survived] }
+    const { durable, given, visible } = this
+    return { ...this.promised(), durable: { all: visible, given, durable }[this.survived] }
   }
 
   /** Commits of which it is not known whether they are in. */
@@ -144,6 +149,8 @@ export class History {
       const commit = this.commits[id - 1]
       assert.isTrue(commit !== undefined && id <= promised.submitted, `commit ${id} is there before it was submitted`)
       assert.notStrictEqual(commit!.state, "failed", `commit ${id}, which failed or was lost before, is there`)
+      const { found: before = marks } = promised
+      assert.isTrue(before.has(id), `commit ${id}, which was not there after a recovery, has come back`)
       if (commit!.state === "acknowledged") assert.strictEqual(sequence, commit!.sequence, `sequence of commit ${id}`)
       else isKnown = false
       inside.push({ sequence, writes: commit!.writes })
@@ -156,9 +163,8 @@ export class History {
     assert.deepStrictEqual(found, expected, `not the state after commit ${last}`)
   }
 
-  /** From now on what was found is what the database holds. `isOpening`: what was not found is lost for ever. */
+  /** What was found is there. `isOpening`: it is durable, and nothing else will ever be there. */
   settle(found: State, isOpening: boolean): void {
-    if (isOpening) this.survived = "all"
     const marks = this.marksIn(found)
     for (const commit of this.commits) {
       const sequence = marks.get(commit.id)
@@ -171,7 +177,12 @@ export class History {
         commit.sequence = sequence
       }
       this.told = Math.max(this.told, sequence)
-      if (isOpening) this.synced(sequence)
+      this.visible = Math.max(this.visible, sequence)
     }
+    if (!isOpening) return
+    this.survived = "all"
+    this.visible = Math.max(0, ...marks.values())
+    this.given = this.visible
+    this.durable = this.visible
   }
 }

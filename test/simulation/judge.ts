@@ -168,7 +168,7 @@ const judgeCopy = Effect.fnUntraced(function* (cut: Cut, judging: JudgeOptions, 
 })
 
 /** Opens the image on a simulated disk and cuts the power after each call of that: what was recovered must stay. */
-const recoveryCuts = (cut: Cut, { plan }: JudgeOptions): ReadonlyArray<Cut> => {
+const recoveryCuts = (cut: Cut, { history, plan }: JudgeOptions): ReadonlyArray<Cut> => {
   let { promised } = cut
   const encryption = encryptionsOf(plan.options.encrypted, plan.seed + 11)
   const level = cut.place.calls.length
@@ -190,7 +190,8 @@ const recoveryCuts = (cut: Cut, { plan }: JudgeOptions): ReadonlyArray<Cut> => {
     const opening = openingWith(plan.options, cut.keys.masters, encryption)
     const { database } = yield* opening(device.layer, valueJudgeOptions)
     const found = yield* contentsOf(database)
-    promised = { ...promised, durable: Math.max(promised.durable, lastOf(found)) }
+    const marks = history.marksIn(found)
+    promised = { ...promised, durable: Math.max(promised.durable, ...marks.values()), found: marks }
     yield* Effect.sleep(100)
   })
   simulated(program, cut, plan)

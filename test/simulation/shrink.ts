@@ -2,7 +2,7 @@
 // schedule that is nearer to first come, first served, and of all power cuts the one that fails (delta debugging:
 // Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
 //
-// Any failure counts: what is left is minimal and fails, though perhaps for another reason than the plan did.
+// What is left fails as the plan did: at a power cut in whatever way, in the run itself with the same words.
 import { PlanFailure } from "./failure.ts"
 import type { Plan, PlanOptions, Session } from "./plan.ts"
 import { runPlan } from "./run.ts"
@@ -39,6 +39,13 @@ const withAt = (plan: Plan, path: Path, value: unknown): Plan => {
   return copy
 }
 
+/** What the operation failed with; of other failures of the run, which they are. */
+const kindOf = ({ message, place }: PlanFailure): string => {
+  if (place !== undefined) return "a power cut"
+  const [what, reason] = message.replace(/^session \d+: /, "").split(":")
+  return what!.endsWith(" failed") ? `${what}:${reason}` : what!.startsWith("{") ? "an answer" : "the run"
+}
+
 class Shrinker {
   plan: Plan
   failure: PlanFailure
@@ -62,7 +69,7 @@ class Shrinker {
     if (performance.now() > this.until) return false
     this.attempts += 1
     const failure = this.fails(plan, this.until)
-    if (failure === undefined) return false
+    if (failure === undefined || kindOf(failure) !== kindOf(this.failure)) return false
     this.plan = plan
     this.failure = failure
     return true

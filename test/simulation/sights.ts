@@ -182,13 +182,12 @@ export class Sights {
 
   /** Of a session that was closed. */
   counted(stats: Stats): void {
-    const { counters, levels, snapshots } = stats
+    const { counters, levels } = stats
     for (const [name, situation] of counted) if (counters[name] > 0) this.reach(situation)
     if (counters.groups < counters.commits) this.reach("commits that share a sync")
     if (levels.filter(({ tables }) => tables > 0).length > 2) this.reach("tables at three levels")
     if (stats.memtables > 2) this.reach("two memtables that wait for their flush")
     if (stats.ballast.bytes > 0) this.reach("a ballast")
-    if (snapshots.open > 0) this.reach("a snapshot at the end of its session")
     if ((stats.encryption?.generations.length ?? 0) > 1) this.reach("files of two data keys")
     if (stats.valueFiles.garbageBytes > 0) this.reach("garbage in value files")
   }

@@ -249,8 +249,10 @@ export class Stage {
     return effect.pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
-          if (Exit.isSuccess(exit)) this.history.acknowledge(commit, exit.value.sequence)
-          else this.history.gaveUp(commit, endOf(exit.cause))
+          if (Exit.isSuccess(exit)) {
+            this.history.acknowledge(commit, exit.value.sequence)
+            if (commit.durability === "disk") this.sights.durable()
+          } else this.history.gaveUp(commit, endOf(exit.cause))
         })
       ),
       Effect.asVoid
@@ -269,6 +271,11 @@ export class Stage {
       const [reason] = exit.cause.reasons
       const isTyped = exit.cause.reasons.length === 1 && reason?._tag === "Fail" && error instanceof DatabaseError
       if (!isTyped) return Effect.die(new Error(`${name}: ${Cause.pretty(exit.cause)}`, { cause: error }))
+      if (error.reason._tag === "Invalid" && error.reason.message.startsWith("the commit needs")) {
+        this.note(`${name} is too large`)
+        this.sights.reach("a commit that no memtable takes")
+        return Effect.void
+      }
       if (!this.hasFaults || !blames.has(error.reason._tag)) {
         return Effect.die(new Error(`${name} failed: ${error.message}`, { cause: error }))
       }

@@ -1,4 +1,4 @@
-// One simulated run, with the power cut after every device call.
+// One simulated run, with the power cut after every device call, and whenever something was promised to be durable.
 //
 // Actors write to one database on a simulated disk, under a seeded scheduler and clock, over several sessions (open,
 // work, close). After each call of the device the disk is asked what a power cut then could leave, for every kind of
@@ -109,6 +109,8 @@ export class History {
   readonly model = new Model()
   durable = 0
   told = 0
+  /** Called when more is promised to be durable. */
+  onPromise: () => void = () => {}
   private nextId = 0
 
   newId(): number {
@@ -119,11 +121,13 @@ export class History {
   acknowledged(sequence: number, writes: ReadonlyArray<ModelWrite>, durability: Durability): void {
     this.model.commit(sequence, writes)
     this.told = Math.max(this.told, sequence)
-    if (durability === "disk") this.durable = Math.max(this.durable, sequence)
+    if (durability === "disk") this.synced(sequence)
   }
 
   synced(sequence: number): void {
-    this.durable = Math.max(this.durable, sequence)
+    if (sequence <= this.durable) return
+    this.durable = sequence
+    this.onPromise()
   }
 }
 
@@ -289,7 +293,10 @@ export const crashRun = (seed: number, campaign: Campaign, kind: RunKind = mixed
   const history = new History()
   const { cutsAfter } = kind
   const { cuts, onOperation } = cutter(campaign, { seed, promised: history, level: 0, cutsAfter })
-  const device: SimDisk.SimDisk = SimDisk.make({ onOperation: (...call) => onOperation(() => device)(...call) })
+  const cut = onOperation(() => device)
+  const device: SimDisk.SimDisk = SimDisk.make({ onOperation: cut })
+  // Between two calls of the device: what was promised too early is on its way to be durable.
+  history.onPromise = () => cut(device.log.length - 1, "acknowledgement", "commit")
   const actor = (parts: { readonly database: DatabaseService; readonly maintenance: MaintenanceService }) => {
     const own = new Dice(dice.below(1e9))
     const actions = Array.from({ length: kind.actionsMin + own.below(6) })

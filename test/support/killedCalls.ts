@@ -13,11 +13,12 @@
 import { writeSync } from "node:fs"
 import { Effect, Layer, Stream } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
+import * as NodeDisk from "../../src/layers/NodeDisk.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import type { Operation } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import { Disk } from "../../src/services/Disk.ts"
-import { type Kill, killingDisk } from "./killingDisk.ts"
+import { type Kill, killingDisk, lazyDisk } from "./killingDisk.ts"
 import { sealedBy } from "./nonceLedger.ts"
 import { built, type Opened, quiet } from "./opened.ts"
 import { Dice } from "./randomPlan.ts"
@@ -29,6 +30,8 @@ export interface Given {
   /** In the ids of its commits. */
   readonly run: number
   readonly kill?: Kill | undefined
+  /** Its disk says that it has what it has not. */
+  readonly isLazy?: boolean | undefined
 }
 
 const given = JSON.parse(process.argv[2]!) as Given
@@ -40,7 +43,8 @@ const say = (line: string): void => {
   writeSync(1, `${line}\n`)
 }
 
-const { calls, disk } = killingDisk(given.kill, say)
+const machine = NodeDisk.make()
+const { calls, disk } = killingDisk(given.kill, say, given.isLazy === true ? lazyDisk(machine) : machine)
 
 const lengths = [10, 100, 100, 600, 3000, 9000]
 

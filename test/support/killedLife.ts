@@ -93,8 +93,14 @@ class Life {
   private readonly programs: Programs
   private readonly dice: Dice
   private run = 0
+  private readonly isLazy: boolean
 
-  constructor(dice: Dice, place: string, programs: Programs) {
+  constructor(
+    dice: Dice,
+    place: string,
+    { isLazy, programs }: { readonly isLazy: boolean; readonly programs: Programs }
+  ) {
+    this.isLazy = isLazy
     this.dice = dice
     this.programs = programs
     this.store = { directory: join(place, "store"), sealed: dice.chance(30) }
@@ -107,7 +113,7 @@ class Life {
     const kill = dice.chance(80) ? randomKill(dice) : undefined
     const seed = dice.below(1e9)
     const writer = [this.programs.writer, store.directory, `${seed}`, `${run}`, ...(store.sealed ? ["sealed"] : [])]
-    const given: Given = { ...store, seed, run, kill }
+    const given: Given = { ...store, seed, run, kill, isLazy: this.isLazy }
     const { isKilled, lines } =
       kill === undefined
         ? await ended(writer, dice.below(dice.chance(30) ? 3 : 60))
@@ -159,17 +165,24 @@ const copyOf = (directory: string, lines: ReadonlyArray<string>, run: number): R
   `${directory}-copy-${run}-${lines.filter((line) => line.startsWith("copied ")).length}`
 ]
 
-/** So many writers of one store, or fewer when the time is over. */
+/** So many writers of one store, or fewer when the time is over; one at least. */
 export const killedLife = async (
   seed: number,
   programs: Programs,
-  options: { readonly cycles: number; readonly isOver?: () => boolean; readonly onKilled: (killed: Killed) => void }
+  options: {
+    readonly cycles: number
+    readonly isOver?: () => boolean
+    readonly onKilled: (killed: Killed) => void
+    /** On a disk that lies: it has to be noticed. */
+    readonly isLazy?: boolean
+  }
 ): Promise<void> => {
   const place = mkdtempSync(join(tmpdir(), "strata-kills-"))
   try {
-    const life = new Life(new Dice(seed), place, programs)
-    for (let cycle = 0; cycle < options.cycles && options.isOver?.() !== true; cycle++)
+    const life = new Life(new Dice(seed), place, { programs, isLazy: options.isLazy ?? false })
+    for (let cycle = 0; cycle < options.cycles && (cycle === 0 || options.isOver?.() !== true); cycle++) {
       options.onKilled(await life.next())
+    }
   } catch (cause) {
     throw new Error(`killed writers, seed ${seed}`, { cause })
   } finally {

@@ -16,11 +16,43 @@ export interface KillingDisk {
   readonly calls: { all: number; changing: number }
 }
 
+/** Says that bytes are in a log that are in this process's memory, until the log is synced: to be noticed. */
+export const lazyDisk = (disk: DiskService): DiskService => ({
+  ...disk,
+  create: (path) =>
+    Effect.map(disk.create(path), (file) => {
+      if (kindOf(path) !== "log") return file
+      let held: Array<Uint8Array> = []
+      let bytes = 0
+      const written = Effect.suspend(() => {
+        const chunks = held
+        held = []
+        return Effect.asVoid(file.append(chunks))
+      })
+      return {
+        path,
+        size: () => bytes,
+        append: (chunks) =>
+          Effect.sync(() => {
+            for (const chunk of chunks) {
+              held.push(chunk.slice())
+              bytes += chunk.length
+            }
+          }),
+        sync: Effect.andThen(written, file.sync),
+        close: Effect.andThen(written, file.close)
+      }
+    })
+})
+
 const kindOf = (path: string): string => (path.split("/").at(-1) ?? "").split("-")[0]!
 
 /** `say` is told of the call, just before the process ends in it. */
-export const killingDisk = (kill: Kill | undefined, say: (line: string) => void): KillingDisk => {
-  const disk = NodeDisk.make()
+export const killingDisk = (
+  kill: Kill | undefined,
+  say: (line: string) => void,
+  disk: DiskService = NodeDisk.make()
+): KillingDisk => {
   const calls = { all: 0, changing: 0 }
   const die = (when: string, name: string): void => {
     say(`killed ${when} ${name}`)

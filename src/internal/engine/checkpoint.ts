@@ -183,12 +183,14 @@ const linkFiles = Effect.fnUntraced(function* (
 })
 
 /** The keyring in force: the copy has the same keys, until one of the two changes its own. */
-const linkKeyring = (source: FileParts, { directory, disk }: FileParts): Effect.Effect<void, DatabaseError> => {
-  const { keys } = source.encryption
-  if (keys === undefined) return Effect.void
-  const name = keyringFileName(keys.facts().ringNumber)
-  return fromDisk(disk.linkNew(disk.join(source.directory, name), disk.join(directory, name)))
-}
+const linkKeyring = (source: FileParts, { directory, disk }: FileParts): Effect.Effect<void, DatabaseError> =>
+  // Which one that is, is known when it is its turn: a rotation may come before it.
+  Effect.suspend(() => {
+    const { keys } = source.encryption
+    if (keys === undefined) return Effect.void
+    const name = keyringFileName(keys.facts().ringNumber)
+    return fromDisk(disk.linkNew(disk.join(source.directory, name), disk.join(directory, name)))
+  })
 
 /** As far as the disk allows, and nothing that the marker needs while it may be there after a power cut. */
 const removeMade = ({ directory, disk }: FileParts, made: ReadonlyArray<string>, marker: string) =>
