@@ -44,7 +44,7 @@ const countSimulated = (result: Simulated, tally: Tally): void => {
   if (counters.stalls > 0) tally.reach("a writer that waits inside a history")
   if (failedSyncs > 0) tally.reach("a failed sync inside a history", failedSyncs)
   if (refused.full > 0) tally.reach("a full disk inside a history")
-  if (refused.errors > failedSyncs) tally.reach("a refused append inside a history")
+  if (refused.appends > 0) tally.reach("a refused append inside a history")
   if (isolation === undefined) tally.reach("both isolation levels in one history")
   if (timeline.counts.lost > 0) tally.reach("a power cut inside a history that took commits")
 }
@@ -58,7 +58,7 @@ const countReal = ({ kills, timeline }: Real, tally: Tally): void => {
 export const histories: Campaign = {
   name: "histories",
   about: "simulated clients, power cuts between; what they saw is checked for isolation anomalies",
-  weight: 4,
+  weight: 6,
   round: async (seed, tally) => {
     const result = simulate({ seed })
     judge(result, tally)
