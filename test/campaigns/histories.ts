@@ -44,7 +44,7 @@ const countSimulated = (result: Simulated, tally: Tally): void => {
   if (counters.stalls > 0) tally.reach("a writer that waits inside a history")
   if (failedSyncs > 0) tally.reach("a failed sync inside a history", failedSyncs)
   if (refused.full > 0) tally.reach("a full disk inside a history")
-  if (refused.errors > failedSyncs) tally.reach("a refused append inside a history")
+  if (refused.appends > 0) tally.reach("a refused append inside a history")
   if (isolation === undefined) tally.reach("both isolation levels in one history")
   if (timeline.counts.lost > 0) tally.reach("a power cut inside a history that took commits")
 }

@@ -32,8 +32,9 @@ export interface Edge {
  *   foreign       a list, or a part of one, that nobody wrote
  *   disorder      lists of which neither begins the other
  *   moment        not what was there at the moment that the transaction says it reads
+ *   overtaken     a serializable one that says when it committed, and what it read was written between
  */
-export type DirectKind = "G1a" | "G1b" | "internal" | "foreign" | "disorder" | "moment"
+export type DirectKind = "G1a" | "G1b" | "internal" | "foreign" | "disorder" | "moment" | "overtaken"
 
 export interface Direct {
   readonly kind: DirectKind
@@ -62,6 +63,14 @@ const nameOf = (element: number | undefined): string => (element === undefined ?
 const followers = ({ unread, versions }: Chain, place: number): ReadonlyArray<Version> => {
   const next = versions[place + 1]
   return next === undefined ? unread : [next]
+}
+
+/** Whether another's version stands between what it read and its own commit, by what all of them say. */
+const isOvertaken = (reader: Transaction, { isBySequence, versions }: Chain, place: number): boolean => {
+  const { level, sequence, snapshot } = reader
+  const by = versions[place + 1]?.writer
+  if (!isBySequence || level === "snapshot" || snapshot === undefined || sequence === undefined) return false
+  return by !== undefined && by !== reader && by.sequence! < sequence
 }
 
 class Builder {
@@ -195,6 +204,8 @@ class Builder {
     const seen = chain.versions[place]!
     const why = `${key}: ${nameOf(seen.element)}`
     this.edge({ kind: "wr", from: seen.writer, to: reader, isPredicate: isPhantom, why })
+    if (isOvertaken(reader, chain, place))
+      this.wrong("overtaken", reader, `${why}, and something else before it committed`)
     for (const next of followers(chain, place)) {
       const whyNot = `${why}, and not yet ${nameOf(next.element)}`
       this.edge({ kind: "rw", from: reader, to: next.writer, isPredicate: isPhantom, why: whyNot })

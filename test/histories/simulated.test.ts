@@ -37,7 +37,8 @@ describe("a history of a database in which", () => {
     const found: Array<string> = []
     for (let seed = 1; found.length === 0 && seed <= seedsMax; seed++) {
       const { violations } = simulate({ seed, isolation: "serializable", committedEnough: 200, open: broken[name] })
-      found.push(...violations.map(({ kind }) => kind))
+      // By its dependencies, and not only by what it says of itself.
+      found.push(...violations.map(({ kind }) => kind).filter((kind) => kind.startsWith("G")))
     }
     assert.isNotEmpty(found)
   })

@@ -49,8 +49,8 @@ export interface Simulated {
   readonly cuts: number
   /** Of those, after a failed sync. */
   readonly failedSyncs: number
-  /** Calls of the device that failed because it was full, and for another reason. */
-  readonly refused: { readonly full: number; readonly errors: number }
+  /** Calls of the device that failed because it was full, and appends that failed for another reason. */
+  readonly refused: { readonly full: number; readonly appends: number }
   readonly committed: number
   readonly aborted: number
   /** The sums of all openings that were closed. */
@@ -102,7 +102,7 @@ class Run {
   openings = 0
   cuts = 0
   failedSyncs = 0
-  readonly refused = { full: 0, errors: 0 }
+  readonly refused = { full: 0, appends: 0 }
   private readonly options: SimulatedOptions
   private readonly dice: Dice
   private readonly load: Omit<Load, "committedEnough">
@@ -149,17 +149,23 @@ class Run {
       if (ending === "cut") taken = this.cut()
       else failSync(this.device, this.dice)
     }
+    const begin = this.openings === 0 ? 0 : this.device.log.length
     this.pump(
       this.use((opened) => this.session(opened, committedEnough)),
       () => taken !== undefined
     )
+    let hasFailedSync = false
+    for (const { code, operation } of this.device.log.slice(begin)) {
+      if (code === "ENOSPC") this.refused.full += 1
+      else if (code === "EIO" && operation === "append") this.refused.appends += 1
+      else if (code === "EIO" && operation === "sync") hasFailedSync = true
+    }
     this.watch = () => {}
     this.device.clearFaults()
-    if (this.recorder.isOver) {
-      this.recorder.isOver = false
-      this.failedSyncs += 1
-      taken = this.cut()
-    }
+    if (hasFailedSync) this.failedSyncs += 1
+    // What it still had in memory is gone with it.
+    if (hasFailedSync || this.recorder.isOver) taken ??= this.cut()
+    this.recorder.isOver = false
     if (taken === undefined) return
     this.cuts += 1
     this.wasCut = true
@@ -177,7 +183,8 @@ class Run {
       if (trouble < 2) yield* Effect.raceFirst(all, fullAtTimes(this.device, own))
       else if (trouble < 3) yield* Effect.raceFirst(all, refusingAtTimes(this.device, own))
       else yield* all
-      const { counters } = yield* opened.maintenance.stats
+      const { counters, state } = yield* opened.maintenance.stats
+      if (state !== "healthy") this.recorder.isOver = true
       for (const name of counterNames) this.counters[name] += counters[name]
     })
   }

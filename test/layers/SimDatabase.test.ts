@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, ConfigProvider, Effect, Exit } from "effect"
+import { Cause, Clock, ConfigProvider, Effect, Exit } from "effect"
 import * as Database from "../../src/services/Database.ts"
 import * as SimDatabase from "../../src/layers/SimDatabase.ts"
 import type { Durability } from "../../src/services/Options.ts"
@@ -53,6 +53,17 @@ const transfers = (options: {
       for (const id of promised) assert.isTrue(yield* db.has(`transfer ${id}`), `transfer ${id} is lost`)
     })
 })
+
+/** Its disk fails, and it has a bug where it deals with that. */
+const diesAfterFailure = {
+  program: () =>
+    Effect.gen(function* () {
+      const db = yield* Database.Database
+      const write = Effect.catch(db.set("key", "value"), () => Effect.die(new Error("my own bug")))
+      yield* Effect.replicateEffect(write, 10)
+    }),
+  check: () => Effect.void
+}
 
 const failureOf = (test: SimDatabase.CrashTest<number, unknown>) =>
   Effect.map(Effect.flip(SimDatabase.crashTest(test)), (error) => {
@@ -111,6 +122,72 @@ describe("a crash test of an application", () => {
       const faults = [{ operation: "sync", pathPart: "/log-", skip: 4, code: "EIO" }] as const
       const report = yield* SimDatabase.crashTest({ ...transfers({ together: true, durability: "disk" }), faults })
       assert.isAbove(report.images, 10)
+      assert.strictEqual(report.failed, 1)
+    })
+  )
+
+  const neverStrikes = { at: 1_000_000, code: "EIO" } as const
+  const ownBug = { program: () => Effect.die(new Error("my own bug")), check: () => Effect.void }
+  const ownError = { program: () => Effect.fail("out of stock"), check: () => Effect.void }
+  const endless = { program: () => Effect.promise(() => Promise.resolve(1)), check: () => Effect.void }
+  const failingSync = { operation: "sync", pathPart: "/log-", skip: 4, code: "EIO" } as const
+  const slowRead = { operation: "read", sticky: true, delayMillis: [1, 2] } as const
+  it.effect.each([
+    { name: "dies though no fault struck", ...ownBug, faults: [neverStrikes], expected: /my own bug/ },
+    { name: "fails though no fault struck", ...ownError, faults: [neverStrikes], expected: /out of stock/ },
+    { name: "fails without faults", ...ownError, faults: [], expected: /out of stock/ },
+    { name: "fails on a disk that is only slow", ...ownError, faults: [slowRead], expected: /out of stock/ },
+    { name: "waits for ever on a disk that is only slow", ...endless, faults: [slowRead], expected: /deadlock/ },
+    { name: "dies of its own on a disk that failed", ...diesAfterFailure, faults: [failingSync], expected: /own bug/ }
+  ])("does not take for the disk's fault a program that $name", ({ expected, ...test }) =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(SimDatabase.crashTest<never, unknown>(test))
+      assert.isTrue(Exit.isFailure(exit))
+      if (Exit.isFailure(exit)) assert.match(Cause.pretty(exit.cause), expected)
+    })
+  )
+
+  it.effect("checks at the time of the cut", () =>
+    Effect.gen(function* () {
+      const report = yield* SimDatabase.crashTest({
+        program: (promise: (what: "held" | "over") => Effect.Effect<void>) =>
+          Effect.gen(function* () {
+            const db = yield* Database.Database
+            yield* db.write([{ type: "set", key: "lease", value: "mine", ttlMillis: 60_000 }])
+            yield* promise("held")
+            yield* Effect.sleep("1 day")
+            yield* promise("over")
+            yield* db.set("later", "1")
+          }),
+        check: (promised) =>
+          Effect.gen(function* () {
+            const isHeld = yield* (yield* Database.Database).has("lease")
+            if (promised.at(-1) === "held" && !isHeld) yield* Effect.fail("the lease is lost")
+            if (promised.at(-1) === "over" && isHeld) yield* Effect.fail("the lease did not expire")
+          })
+      })
+      assert.isAbove(report.images, 20)
+    })
+  )
+
+  it.effect("begins the program at the time at which its setup ended", () =>
+    Effect.gen(function* () {
+      yield* SimDatabase.crashTest({
+        setup: Effect.gen(function* () {
+          const db = yield* Database.Database
+          yield* db.write([{ type: "set", key: "lease", value: "old", ttlMillis: 60_000 }])
+          yield* db.set("begun", String(yield* Clock.currentTimeMillis))
+          yield* Effect.sleep("10 days")
+        }),
+        program: () =>
+          Effect.gen(function* () {
+            const db = yield* Database.Database
+            const millis = (yield* Clock.currentTimeMillis) - numberOf(yield* db.get("begun"))
+            assert.isAtLeast(millis, 10 * 86_400_000)
+            assert.isFalse(yield* db.has("lease"))
+          }),
+        check: () => Effect.void
+      })
     })
   )
 

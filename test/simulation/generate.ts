@@ -72,6 +72,16 @@ const upkeep: ReadonlyArray<readonly [Kind, number]> = [
   ["rotateData", 10]
 ]
 
+/** Of plans that write faster than a slow disk takes tables. */
+const pressure: ReadonlyArray<readonly [Kind, number]> = [
+  ["write", 80],
+  ["transaction", 8],
+  ["snapshot", 4],
+  ["slow", 4],
+  ["flush", 2],
+  ["collect", 2]
+]
+
 class Generator {
   readonly dice: Dice
   private readonly bag: Array<Kind> = []
@@ -80,6 +90,7 @@ class Generator {
   private readonly interrupts: boolean
   private readonly hasWeather: boolean
   private readonly isContended: boolean
+  private readonly isPressed: boolean
   private readonly removalPercent: number
   /** The keys of a contended plan. */
   private readonly pool: ReadonlyArray<string>
@@ -92,12 +103,14 @@ class Generator {
     this.hasWeather = this.dice.chance(40)
     const flavour = this.dice.below(100)
     this.isContended = flavour < 30
+    this.isPressed = flavour >= 50 && flavour < 60
+    const bag = this.isContended ? contention : this.isPressed ? pressure : flavour < 50 ? upkeep : kinds
     this.removalPercent = this.dice.pick([8, 8, 30])
     this.pool = Array.from({ length: 3 + this.dice.below(6) }, () => randomKey(this.dice))
     const isSwarm = this.dice.chance(50)
-    for (const [kind, weight] of this.isContended ? contention : flavour < 50 ? upkeep : kinds) {
+    for (const [kind, weight] of bag) {
       if (kind.startsWith("rotate") && !this.encrypted) continue
-      if (isSwarm && flavour >= 50 && kind !== "write" && this.dice.chance(50)) continue
+      if (isSwarm && bag === kinds && kind !== "write" && this.dice.chance(50)) continue
       for (let count = 0; count < weight; count++) this.bag.push(kind)
     }
   }
@@ -109,6 +122,7 @@ class Generator {
       ...valueRunOptions(dice),
       ...(dice.chance(30) ? { arenaBytes: 1024, baseLevelBytes: 1024, levelRatio: 2, tableBytesMax: 1024 } : {}),
       ...(dice.chance(20) ? { level0TablesMin: 1, level0TablesSlow: 2, level0TablesStop: 3 } : {}),
+      ...(this.isPressed ? { ...pressing, level0TablesStop: dice.pick([3, 4]) } : {}),
       ...(dice.chance(20) ? { commitsPendingMax: dice.pick([1, 2]) } : {}),
       ...(dice.chance(20) ? { conflictBytesMax: 1024 } : {}),
       ...(this.encrypted && dice.chance(20) ? { dataKeyCommitsMax: dice.pick([5, 20]) } : {}),
@@ -229,6 +243,11 @@ class Generator {
   private weather(): ReadonlyArray<PlanFault> {
     const { dice } = this
     const faults: Array<PlanFault> = []
+    if (this.isPressed) {
+      const delayMillis = [0, dice.pick([20, 300, 2000])] as const
+      for (const kind of ["table", "manifest"])
+        faults.push({ operation: "sync", of: kind, nth: 0, sticky: true, delayMillis })
+    }
     for (let count = dice.below(4); count > 0; count--) {
       const [operation, of] = dice.pick(strikes)
       const sticky = dice.chance(70)
@@ -250,7 +269,7 @@ class Generator {
     return {
       operation,
       of,
-      nth: dice.below(12),
+      nth: dice.below(dice.pick([2, 5, 20])),
       code: dice.pick(["EIO", "EIO", "ENOSPC", "EMFILE", "EACCES", "EROFS", "EDQUOT"]),
       ...(dice.chance(15) ? { sticky: true } : {}),
       ...(operation === "append" && dice.chance(50) ? { bytesAccepted: dice.pick([1, 20, 1e9]) } : {}),
@@ -271,7 +290,7 @@ class Generator {
       const ops = Array.from({ length: 5 }, (): Op => ({ op: "read", ask: this.read() }))
       return { readOnly: true, actors: [ops, [{ op: "verify" }]], faults: [], end: { by: "close" } }
     }
-    const longest = this.isContended ? 20 : dice.pick([6, 10, 20])
+    const longest = this.isContended || this.isPressed ? 20 : dice.pick([6, 10, 20])
     const actors = Array.from({ length: (this.isContended ? 2 : 1) + dice.below(4) }, () =>
       Array.from({ length: 3 + dice.below(longest) }, () => this.op())
     )
@@ -280,10 +299,18 @@ class Generator {
       const last = this.plainOp()
       for (const ops of actors) ops.push(last)
     }
-    const faults = hasFaults ? Array.from({ length: dice.below(3) }, () => this.fault()) : []
-    if (this.hasWeather) faults.push(...this.weather())
+    const faults = hasFaults ? Array.from({ length: dice.below(5) }, () => this.fault()) : []
+    if (this.hasWeather || this.isPressed) faults.push(...this.weather())
     return { actors, faults, end: this.end(isLast) }
   }
+}
+
+const pressing: OptionsInput = {
+  arenaBytes: 1024,
+  arenaCount: 2,
+  level0TablesMin: 1,
+  level0TablesSlow: 2,
+  sequencesReserved: 16
 }
 
 /** Calls that a fault may strike, the ones that matter most often. */

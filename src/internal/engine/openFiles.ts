@@ -128,6 +128,8 @@ export class OpenFiles implements OpenFilesService {
   private open(holder: FileHolder): Effect.Effect<ReadFile, DatabaseError> {
     return Effect.suspend(() => {
       const { state } = holder
+      // Whoever asks on the calling stack may have opened it since: the fiber may have yielded before this step.
+      if (state.file !== undefined && !state.closed) return Effect.succeed(state.file)
       if (state.opening !== undefined) return Deferred.await(state.opening)
       const opening = Deferred.makeUnsafe<ReadFile, DatabaseError>()
       state.opening = opening

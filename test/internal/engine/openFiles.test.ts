@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Cause, Effect, Exit, Fiber } from "effect"
 import * as SimDisk from "../../../src/layers/SimDisk.ts"
+import * as SimScheduler from "../../../src/layers/SimScheduler.ts"
 import type { TableMeta } from "../../../src/services/Manifest.ts"
 import type { OptionsInput } from "../../../src/services/Options.ts"
 import type { Table } from "../../../src/services/SsTable.ts"
@@ -105,6 +106,23 @@ describe("open files", () => {
       }).pipe(Effect.scoped)
     )
   )
+
+  it("are opened once, by whoever comes first: on the calling stack, or when its turn comes", () => {
+    for (let seed = 1; seed <= 100; seed++) {
+      const both = Effect.gen(function* () {
+        const { handles, sim } = yield* many(3, { synchronousReads: true, options: { openFilesMax: 8 } })
+        const reads = handles.flatMap((handle) => [
+          handle.load(0, false),
+          Effect.sync(() => findNow(handle, "key-00000003"))
+        ])
+        yield* Effect.all(reads, { concurrency: "unbounded", discard: true })
+        const open = sim.openHandles().map(({ path }) => path)
+        assert.lengthOf(open, new Set(open).size, `seed ${seed}: a file is open twice`)
+      })
+      const exit = SimScheduler.run(Effect.scoped(both), { seed, yieldProbability: 0.3 })
+      if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+    }
+  })
 
   it.live("a table may be given up while a load of it is under way", () =>
     Effect.gen(function* () {
