@@ -1,8 +1,8 @@
 // Which generation of the data key the files in the directory are sealed with, by their headers: what is live, and also
 // what readers still hold, what a commit has brought along and not entered, and what could not be removed.
 //
-// A file's header is written once, so a file is looked at once. A file without a whole header is being made, or was
-// left behind; it is sealed with the newest key if its number was given out after that was made.
+// A file's header is written once, so a file that has one is looked at once. A file without a whole header is being
+// made, or was left behind; it is sealed with the newest key if its number was given out after that was made.
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { OlderFile } from "../../services/Manifest.ts"
@@ -19,6 +19,9 @@ export interface KnownKeys {
   /** Files of this number and above are sealed with it. */
   readonly numberMin: number
 }
+
+/** Below that of any key: who finds it waits. */
+const unknownGeneration = 0
 
 export class OlderFiles {
   private readonly parts: Pick<FileParts, "directory" | "disk">
@@ -48,7 +51,8 @@ export class OlderFiles {
           const { name, number } = file
           const keyGeneration = this.known.get(name) ?? (yield* this.generationOf(kind, file, keys))
           if (keyGeneration === undefined) continue
-          known.set(name, keyGeneration)
+          // One that had no whole header may have it at the next look.
+          if (keyGeneration !== unknownGeneration) known.set(name, keyGeneration)
           if (keyGeneration < keys.generation) older.push({ kind, name, number, keyGeneration })
         }
       }
@@ -63,7 +67,7 @@ export class OlderFiles {
     { bytes, name, number }: OwnFile,
     { numberMin }: KnownKeys
   ): Effect.Effect<number | undefined, DatabaseError> {
-    const unknown = number < numberMin ? 0 : undefined
+    const unknown = number < numberMin ? unknownGeneration : undefined
     if (bytes < fileHeaderBytes) return Effect.succeed(unknown)
     return Effect.map(this.head(name), (head) => {
       if (head === undefined) return undefined
