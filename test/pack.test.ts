@@ -157,7 +157,7 @@ describe("the package", () => {
     assert.strictEqual(await node("crashTest.ts"), block("text", crashSection))
     const failure = await node("crashTestFails.ts").catch(String)
     assert.match(failure, /after a power cut behind call \d+ .*: stock and orders differ/)
-    const [, replay] = /STRATA_REPLAY=(\d+:\d+:\d+) and the same command/.exec(failure) ?? []
+    const [, replay] = /STRATA_REPLAY=(\d+:\d+:\d+:[0-9a-f]{8}) and the same command/.exec(failure) ?? []
     assert.isDefined(replay)
     const env = { ...process.env, STRATA_REPLAY: replay }
     const again = await output(process.execPath, { args: ["crashTestFails.ts"], cwd: project.folder, env }).catch(

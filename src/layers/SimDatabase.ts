@@ -18,14 +18,13 @@ import * as Config from "effect/Config"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Formatter from "effect/Formatter"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { crc32 } from "../internal/format/checksum.ts"
-import { SeededRandom } from "../internal/structure/random.ts"
 import type { Database } from "../services/Database.ts"
-import type { DatabaseError } from "../services/DatabaseError.ts"
+import { type DatabaseError, invalid } from "../services/DatabaseError.ts"
 import type { Disk } from "../services/Disk.ts"
 import type { Maintenance } from "../services/Maintenance.ts"
 import * as LsmDatabase from "./LsmDatabase.ts"
@@ -33,8 +32,9 @@ import * as MemoryDisk from "./MemoryDisk.ts"
 import type { MemoryOptions } from "./MemoryDatabase.ts"
 import * as NoEncryption from "./NoEncryption.ts"
 import { SimClock } from "./SimClock.ts"
+import { Cuts, formatReplay, parseReplay, printOf } from "./SimCuts.ts"
 import * as SimDisk from "./SimDisk.ts"
-import type { DeviceRule } from "./SimFaults.ts"
+import type { ClockRule, DelayRule, FaultRule } from "./SimFaults.ts"
 import * as SimScheduler from "./SimScheduler.ts"
 
 /**
@@ -74,11 +74,15 @@ export interface CrashTest<Promised, E> {
   /** Any options of the database. The defaults are small, so that a short program comes through flushes. */
   readonly options?: MemoryOptions | undefined
   /**
-   * What else is wrong with the disk while the program runs. A program may fail after a call that a rule has made fail
-   * (`CrashReport.failed` counts it), but not die.
+   * What else is wrong with the disk while the program runs: calls that fail or take long, a wall clock that jumps. A
+   * program may fail after a call that a rule has made fail (`CrashReport.failed` counts it), but not die. No rule that
+   * loses or changes bytes: on such a disk nobody can keep a promise.
    */
-  readonly faults?: ReadonlyArray<DeviceRule> | undefined
-  /** Only this cut, as a failure tells it. Default: what `STRATA_REPLAY` says, if it is set. */
+  readonly faults?: ReadonlyArray<FaultRule | DelayRule | ClockRule> | undefined
+  /**
+   * Only this cut, as a failure tells it; `Invalid` if it is of another program. Default: what `STRATA_REPLAY` says, if
+   * it is set and of this program: one that makes other calls of the disk is tested as a whole.
+   */
   readonly replay?: string | undefined
 }
 
@@ -118,23 +122,17 @@ export class CrashTestFailed extends Data.TaggedError("CrashTestFailed")<{
 }> {
   override get message(): string {
     const { call, cause, operation, outcome, path, replay } = this
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = messageOf(cause)
     const where = `after a power cut behind call ${call} (${operation} ${path}; ${outcome})`
     return `${where}: ${why}\nTo do it again: STRATA_REPLAY=${replay} and the same command`
   }
 }
 
-/** A disk after a power cut. */
-interface Cut extends Omit<ConstructorParameters<typeof CrashTestFailed>[0], "cause"> {
-  readonly image: ReadonlyMap<string, Uint8Array>
-  /** How much had been promised. */
-  readonly promised: number
-  /** What the clock said. */
-  readonly nowMillis: number
+const messageOf = (cause: unknown): string => {
+  if (typeof cause === "string") return cause
+  if (!(cause instanceof Error)) return Formatter.format(cause)
+  return cause.message === "" ? `${cause.name} ${Formatter.format({ ...cause })}` : cause.message
 }
-
-/** What a cut is besides its disk. */
-type Moment = Pick<Cut, "promised" | "nowMillis">
 
 /** Small, and everything of the program is flushed when it ends. */
 const smallOptions: MemoryOptions = {
@@ -177,64 +175,13 @@ const simulate = <E>(
   }
 }
 
-/** Equal for equal images after equal promises at one time: what expires is there at one and gone at another. */
-const keyOf = ({ image, nowMillis, promised }: Moment & Pick<Cut, "image">): string =>
-  [...image]
-    .map(([path, bytes]) => `${path} ${bytes.length} ${crc32(bytes)}`)
-    .sort()
-    .concat(`${promised} ${nowMillis}`)
-    .join("\n")
-
-/** The calls after which a run was cut, and what the cuts left. */
-class Cuts {
-  readonly found: Array<Cut> = []
-  calls = 0
-  private readonly seen: Set<string>
-  private readonly random: SeededRandom
-  private readonly seed: number
-  private readonly only: string | undefined
-  private readonly count: number
-
-  constructor(seed: number, test: Pick<CrashTest<never, never>, "outcomesPerCall" | "replay">, seen: Set<string>) {
-    this.seed = seed
-    this.seen = seen
-    this.random = new SeededRandom(seed)
-    this.only = test.replay
-    this.count = test.outcomesPerCall ?? 3
-  }
-
-  take(device: SimDisk.SimDisk, moment: Moment): void {
-    const last = device.log.at(-1)
-    if (last === undefined) return
-    const { index: call, operation, path } = last
-    this.calls = call + 1
-    for (const place of this.outcomes()) {
-      const replay = `${this.seed}:${call}:${place}`
-      if (this.only !== undefined && this.only !== replay) continue
-      const image = device.powerCut(place, this.seed + call * SimDisk.outcomes.length + place)
-      const key = keyOf({ image, ...moment })
-      if (this.seen.has(key)) continue
-      this.seen.add(key)
-      const outcome = SimDisk.outcomes[place]!.name
-      this.found.push({ seed: this.seed, call, operation, path, outcome, replay, image, ...moment })
-    }
-  }
-
-  /** The places of the outcomes to try after this call. */
-  private outcomes(): ReadonlyArray<number> {
-    const places = [...SimDisk.outcomes.keys()]
-    if (this.only !== undefined || this.count >= places.length) return places
-    return Array.from({ length: this.count }, () => places.splice(this.random.below(places.length), 1)[0]!)
-  }
-}
-
 /** Runs the program once and takes the cuts: after each call, and whenever more was promised. */
 const cutProgram = <Promised, E>(
   test: CrashTest<Promised, E>,
   cuts: Cuts,
-  run: { readonly seed: number; readonly start: ReadonlyMap<string, Uint8Array>; readonly clock: SimClock }
+  run: { readonly start: ReadonlyMap<string, Uint8Array>; readonly clock: SimClock }
 ) => {
-  const { clock, seed, start } = run
+  const { clock, start } = run
   const promised: Array<Promised> = []
   const take = () => cuts.take(device, { promised: promised.length, nowMillis: clock.currentTimeMillisUnsafe() })
   const device: SimDisk.SimDisk = SimDisk.make({ image: start, clock, faults: test.faults, onOperation: take })
@@ -244,27 +191,29 @@ const cutProgram = <Promised, E>(
       take()
     })
   )
-  const exit = simulate(program, device.layer, { seed, clock, options: test.options })
-  return { promised, exit, diskFailed: device.strikes.some(({ rule }) => "code" in rule) }
+  const exit = simulate(program, device.layer, { seed: cuts.seed, clock, options: test.options })
+  const diskFailed = device.strikes.some(({ rule }) => "code" in rule)
+  return { promised, exit, diskFailed, print: printOf(device, promised.length) }
 }
 
 /** One run of the program, and a check of every disk that its cuts left. */
 const runOnce = Effect.fnUntraced(function* <Promised, E>(
   test: CrashTest<Promised, E>,
-  seed: number,
-  seen: Set<string>
+  cuts: Cuts
 ): Effect.fn.Return<Omit<CrashReport, "runs">, CrashTestFailed | E | DatabaseError> {
   const { options } = test
+  const { only, seed } = cuts
   const begun = MemoryDisk.make()
   const before = new SimClock()
   yield* simulate(test.setup ?? Effect.void, begun.layer, { seed, clock: before, options })
-  const cuts = new Cuts(seed, test, seen)
   const clock = new SimClock(before.currentTimeMillisUnsafe())
-  const { diskFailed, exit, promised } = cutProgram(test, cuts, { seed, start: begun.image(), clock })
+  const { diskFailed, exit, print, promised } = cutProgram(test, cuts, { start: begun.image(), clock })
   // On a disk that fails a program may, too. To die is its own fault: a bug, or something waits that never ends.
   if (Exit.isFailure(exit) && !(diskFailed && Cause.hasFails(exit.cause) && !Cause.hasDies(exit.cause))) {
     return yield* Effect.failCause(exit.cause)
   }
+  const failed = Exit.isFailure(exit) ? 1 : 0
+  if (only !== undefined && only.print !== print) return { calls: cuts.calls, images: 0, failed }
   for (const { image, nowMillis, promised: count, ...cut } of cuts.found) {
     // Others may run between two disks.
     yield* Effect.yieldNow
@@ -273,9 +222,13 @@ const runOnce = Effect.fnUntraced(function* <Promised, E>(
       clock: new SimClock(nowMillis),
       options
     })
-    if (Exit.isFailure(checked)) return yield* new CrashTestFailed({ ...cut, cause: Cause.squash(checked.cause) })
+    if (Exit.isFailure(checked)) {
+      const outcome = SimDisk.outcomes[cut.outcome]!.name
+      const replay = formatReplay({ ...cut, seed, print })
+      return yield* new CrashTestFailed({ ...cut, seed, outcome, replay, cause: Cause.squash(checked.cause) })
+    }
   }
-  return { calls: cuts.calls, images: cuts.found.length, failed: Exit.isFailure(exit) ? 1 : 0 }
+  return { calls: cuts.calls, images: cuts.found.length, failed }
 })
 
 /**
@@ -320,19 +273,45 @@ const runOnce = Effect.fnUntraced(function* <Promised, E>(
 export const crashTest = Effect.fnUntraced(function* <Promised, E>(
   test: CrashTest<Promised, E>
 ): Effect.fn.Return<CrashReport, CrashTestFailed | E | DatabaseError> {
-  const replay = test.replay ?? Option.getOrUndefined(yield* Effect.orDie(replayed))
-  const first = replay === undefined ? (test.seed ?? 1) : Number(replay.split(":")[0])
-  const runs = replay === undefined ? (test.runs ?? 1) : 1
+  const { outcomesPerCall: outcomeCount = 3, runs = 1, seed: first = 1 } = test
+  const wrong = wrongWith(test)
+  if (wrong !== undefined) return yield* invalid(wrong)
+  const asked = test.replay ?? Option.getOrUndefined(yield* Effect.orDie(replayed))
+  if (asked !== undefined) {
+    const only = parseReplay(asked)
+    if (only === undefined) return yield* invalid(`no replay of a crash test: ${asked}; copy it from the failure`)
+    const one = yield* runOnce(test, new Cuts({ seed: only.seed, outcomeCount, seen: new Set(), only }))
+    if (one.images > 0) return { runs: 1, ...one }
+    if (test.replay !== undefined) return yield* invalid(`replay ${asked} is of a program that made other calls`)
+  }
   const seen = new Set<string>()
   let [calls, images, failed] = [0, 0, 0]
   for (let seed = first; seed < first + runs; seed++) {
-    const one = yield* runOnce({ ...test, replay }, seed, seen)
+    const one = yield* runOnce(test, new Cuts({ seed, outcomeCount, seen }))
     calls += one.calls
     images += one.images
     failed += one.failed
   }
-  if (images === 0) return yield* Effect.die(new Error(`there is no cut ${replay ?? "at all"} in this program`))
   return { runs, calls, images, failed }
 })
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value > 0
+
+/** What no crash test can do. The types say it too; a test in JavaScript has none. */
+const wrongWith = ({
+  faults = [],
+  outcomesPerCall = 1,
+  runs = 1,
+  seed = 1
+}: Pick<CrashTest<never, never>, "faults" | "outcomesPerCall" | "runs" | "seed">): string | undefined => {
+  if (!isCount(runs)) return `runs is a whole number from 1 on, not ${runs}`
+  if (!isCount(outcomesPerCall)) return `outcomesPerCall is a whole number from 1 on, not ${outcomesPerCall}`
+  if (!isCount(seed + runs) || seed < 0) return `seed is a whole number from 0 on, not ${seed}`
+  if (faults.some((rule) => "lie" in rule || "flip" in rule)) {
+    return "faults that lie or flip bits are not for crash tests: no program keeps its promises on such a disk"
+  }
+  const isKnown = faults.every((rule) => "code" in rule || "delayMillis" in rule || "jumpMillis" in rule)
+  return isKnown ? undefined : "a fault has a code, delayMillis or jumpMillis"
+}
 
 const replayed = Config.option(Config.String("STRATA_REPLAY"))

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, ConfigProvider, Effect, Exit } from "effect"
+import { Cause, Clock, ConfigProvider, Data, Effect, Exit } from "effect"
 import * as Database from "../../src/services/Database.ts"
 import * as SimDatabase from "../../src/layers/SimDatabase.ts"
+import { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { Durability } from "../../src/services/Options.ts"
 
 const accounts = ["a", "b", "c"]
@@ -167,6 +168,64 @@ describe("a crash test of an application", () => {
           })
       })
       assert.isAbove(report.images, 20)
+    })
+  )
+
+  const invalidOf = (test: SimDatabase.CrashTest<number, unknown>) =>
+    Effect.map(Effect.flip(SimDatabase.crashTest(test)), (error) => {
+      assert.instanceOf(error, DatabaseError)
+      assert.strictEqual((error as DatabaseError).reason._tag, "Invalid")
+      return (error as DatabaseError).message
+    })
+
+  it.effect.each([
+    { name: "no run", with: { runs: 0 }, expected: /runs is .* not 0/ },
+    { name: "half a run", with: { runs: 1.5 }, expected: /runs is .* not 1.5/ },
+    { name: "no outcome", with: { outcomesPerCall: 0 }, expected: /outcomesPerCall is .* not 0/ },
+    { name: "a seed below 0", with: { seed: -1 }, expected: /seed is .* not -1/ },
+    { name: "no replay", with: { replay: "abc" }, expected: /no replay of a crash test: abc/ },
+    { name: "a replay of no outcome", with: { replay: "1:2:99:00000000" }, expected: /no replay/ },
+    { name: "a replay of another", with: { replay: "1:900:3:00000000" }, expected: /made other calls/ },
+    { name: "a lie", with: { faults: [{ at: 9, lie: "lost", seed: 1 }] as never }, expected: /faults that lie/ },
+    { name: "a flipped bit", with: { faults: [{ at: 9, flip: 1 }] as never }, expected: /faults that lie/ },
+    { name: "a rule of nothing", with: { faults: [{ at: 9 }] as never }, expected: /a fault has/ }
+  ])("refuses $name", ({ expected, with: options }) =>
+    Effect.gen(function* () {
+      assert.match(yield* invalidOf({ ...transfers({ together: true, durability: "disk" }), ...options }), expected)
+    })
+  )
+
+  it.effect("takes slow disks and clocks that jump", () =>
+    Effect.gen(function* () {
+      const faults = [
+        { operation: "sync", sticky: true, delayMillis: [10, 30_000] },
+        { operation: "append", pathPart: "/log-", skip: 2, jumpMillis: -86_400_000 }
+      ] as const
+      const report = yield* SimDatabase.crashTest({ ...transfers({ together: true, durability: "disk" }), faults })
+      assert.strictEqual(report.failed, 0)
+    })
+  )
+
+  it.effect("tests as a whole what the environment's replay is not of", () =>
+    Effect.gen(function* () {
+      const { replay } = yield* failureOf(transfers({ together: false, durability: "disk" }))
+      const environment = ConfigProvider.layer(ConfigProvider.fromUnknown({ STRATA_REPLAY: replay }))
+      const other = transfers({ together: true, durability: "disk" })
+      const report = yield* Effect.provide(SimDatabase.crashTest(other), environment)
+      assert.deepStrictEqual(report, yield* SimDatabase.crashTest(other))
+    })
+  )
+
+  class NoMessage extends Data.TaggedError("NoMessage")<{ readonly id: number }> {}
+  it.effect.each([
+    { name: "a string", cause: "an order is lost", expected: /: an order is lost\n/ },
+    { name: "an error", cause: new Error("lost"), expected: /: lost\n/ },
+    { name: "an object", cause: { _tag: "Lost", id: 7 }, expected: /: \{"_tag":"Lost","id":7\}\n/ },
+    { name: "an error without a message", cause: new NoMessage({ id: 7 }), expected: /: .*NoMessage.*7.*\n/ }
+  ])("tells what a check fails with: $name", ({ cause, expected }) =>
+    Effect.gen(function* () {
+      const test = { program: () => Effect.void, check: () => Effect.fail(cause) }
+      assert.match((yield* failureOf(test)).message, expected)
     })
   )
 
