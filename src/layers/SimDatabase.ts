@@ -71,6 +71,8 @@ export interface CrashTest<Promised, E> {
   readonly runs?: number | undefined
   /** How many of the outcomes a power cut may have are tried after each call. Default 3; all of them is 21. */
   readonly outcomesPerCall?: number | undefined
+  /** A program, setup or check of more steps is `CrashTestStuck`, or fails. Default a million: seconds. */
+  readonly stepsMax?: number | undefined
   /** Any options of the database. The defaults are small, so that a short program comes through flushes. */
   readonly options?: MemoryOptions | undefined
   /**
@@ -98,6 +100,8 @@ export interface CrashReport {
   readonly calls: number
   /** Different disks that were opened and checked. */
   readonly images: number
+  /** How often the program promised something. If never, a check of promises looks at nothing. */
+  readonly promised: number
   /** Runs in which the program failed because the disk did, by `faults`. */
   readonly failed: number
 }
@@ -128,11 +132,28 @@ export class CrashTestFailed extends Data.TaggedError("CrashTestFailed")<{
   }
 }
 
+/**
+ * The program or the setup does not end: it waits for what is not simulated, or goes on for more than `stepsMax` steps.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CrashTestStuck extends Data.TaggedError("CrashTestStuck")<{
+  readonly seed: number
+  readonly cause: SimScheduler.Deadlock | SimScheduler.StillRunning
+}> {
+  override get message(): string {
+    return this.cause.message
+  }
+}
+
 const messageOf = (cause: unknown): string => {
   if (typeof cause === "string") return cause
   if (!(cause instanceof Error)) return Formatter.format(cause)
   return cause.message === "" ? `${cause.name} ${Formatter.format({ ...cause })}` : cause.message
 }
+
+const defaultStepsMax = 1_000_000
 
 /** Small, and everything of the program is flushed when it ends. */
 const smallOptions: MemoryOptions = {
@@ -164,15 +185,25 @@ export const layer = (
 const simulate = <E>(
   body: Effect.Effect<unknown, E, Simulated>,
   disk: Layer.Layer<Disk>,
-  run: SimScheduler.RunOptions & { readonly options: MemoryOptions | undefined }
+  run: SimScheduler.RunOptions & Pick<CrashTest<never, never>, "options">
 ): Exit.Exit<unknown, E | DatabaseError> => {
   const opened = Effect.scoped(Effect.provide(body, layer(disk, run.options)))
   try {
-    return SimScheduler.run(Effect.provide(opened, Logger.layer([])), run)
+    return SimScheduler.run(Effect.provide(opened, Logger.layer([])), {
+      ...run,
+      stepsMax: run.stepsMax ?? defaultStepsMax
+    })
   } catch (error) {
-    // A deadlock, most likely: something waits for what is not simulated.
+    // `Deadlock` or `StillRunning`.
     return Exit.die(error)
   }
+}
+
+/** Fails as the program or the setup does. */
+const failAs = <E>(cause: Cause.Cause<E>, seed: number): Effect.Effect<never, E | CrashTestStuck> => {
+  const defect = Cause.squash(cause)
+  const isStuck = defect instanceof SimScheduler.Deadlock || defect instanceof SimScheduler.StillRunning
+  return isStuck ? Effect.fail(new CrashTestStuck({ seed, cause: defect })) : Effect.failCause(cause)
 }
 
 /** Runs the program once and takes the cuts: after each call, and whenever more was promised. */
@@ -191,7 +222,12 @@ const cutProgram = <Promised, E>(
       take()
     })
   )
-  const exit = simulate(program, device.layer, { seed: cuts.seed, clock, options: test.options })
+  const exit = simulate(program, device.layer, {
+    seed: cuts.seed,
+    clock,
+    options: test.options,
+    stepsMax: test.stepsMax
+  })
   const diskFailed = device.strikes.some(({ rule }) => "code" in rule)
   return { promised, exit, diskFailed, print: printOf(device, promised.length) }
 }
@@ -200,27 +236,30 @@ const cutProgram = <Promised, E>(
 const runOnce = Effect.fnUntraced(function* <Promised, E>(
   test: CrashTest<Promised, E>,
   cuts: Cuts
-): Effect.fn.Return<Omit<CrashReport, "runs">, CrashTestFailed | E | DatabaseError> {
-  const { options } = test
+): Effect.fn.Return<Omit<CrashReport, "runs">, CrashTestFailed | CrashTestStuck | E | DatabaseError> {
   const { only, seed } = cuts
+  const { options, stepsMax } = test
   const begun = MemoryDisk.make()
   const before = new SimClock()
-  yield* simulate(test.setup ?? Effect.void, begun.layer, { seed, clock: before, options })
+  const setUp = simulate(test.setup ?? Effect.void, begun.layer, { seed, clock: before, options, stepsMax })
+  if (Exit.isFailure(setUp)) return yield* failAs(setUp.cause, seed)
   const clock = new SimClock(before.currentTimeMillisUnsafe())
   const { diskFailed, exit, print, promised } = cutProgram(test, cuts, { start: begun.image(), clock })
   // On a disk that fails a program may, too. To die is its own fault: a bug, or something waits that never ends.
   if (Exit.isFailure(exit) && !(diskFailed && Cause.hasFails(exit.cause) && !Cause.hasDies(exit.cause))) {
-    return yield* Effect.failCause(exit.cause)
+    return yield* failAs(exit.cause, seed)
   }
   const failed = Exit.isFailure(exit) ? 1 : 0
-  if (only !== undefined && only.print !== print) return { calls: cuts.calls, images: 0, failed }
+  if (only !== undefined && only.print !== print)
+    return { calls: cuts.calls, images: 0, promised: promised.length, failed }
   for (const { image, nowMillis, promised: count, ...cut } of cuts.found) {
     // Others may run between two disks.
     yield* Effect.yieldNow
     const checked = simulate(test.check(promised.slice(0, count)), MemoryDisk.fromImage(image).layer, {
       seed,
       clock: new SimClock(nowMillis),
-      options
+      options,
+      stepsMax
     })
     if (Exit.isFailure(checked)) {
       const outcome = SimDisk.outcomes[cut.outcome]!.name
@@ -228,7 +267,7 @@ const runOnce = Effect.fnUntraced(function* <Promised, E>(
       return yield* new CrashTestFailed({ ...cut, seed, outcome, replay, cause: Cause.squash(checked.cause) })
     }
   }
-  return { calls: cuts.calls, images: cuts.found.length, failed }
+  return { calls: cuts.calls, images: cuts.found.length, promised: promised.length, failed }
 })
 
 /**
@@ -272,7 +311,7 @@ const runOnce = Effect.fnUntraced(function* <Promised, E>(
  */
 export const crashTest = Effect.fnUntraced(function* <Promised, E>(
   test: CrashTest<Promised, E>
-): Effect.fn.Return<CrashReport, CrashTestFailed | E | DatabaseError> {
+): Effect.fn.Return<CrashReport, CrashTestFailed | CrashTestStuck | E | DatabaseError> {
   const { outcomesPerCall: outcomeCount = 3, runs = 1, seed: first = 1 } = test
   const wrong = wrongWith(test)
   if (wrong !== undefined) return yield* invalid(wrong)
@@ -285,14 +324,15 @@ export const crashTest = Effect.fnUntraced(function* <Promised, E>(
     if (test.replay !== undefined) return yield* invalid(`replay ${asked} is of a program that made other calls`)
   }
   const seen = new Set<string>()
-  let [calls, images, failed] = [0, 0, 0]
+  let [calls, images, promised, failed] = [0, 0, 0, 0]
   for (let seed = first; seed < first + runs; seed++) {
     const one = yield* runOnce(test, new Cuts({ seed, outcomeCount, seen }))
     calls += one.calls
     images += one.images
+    promised += one.promised
     failed += one.failed
   }
-  return { runs, calls, images, failed }
+  return { runs, calls, images, promised, failed }
 })
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value > 0
@@ -302,10 +342,12 @@ const wrongWith = ({
   faults = [],
   outcomesPerCall = 1,
   runs = 1,
-  seed = 1
-}: Pick<CrashTest<never, never>, "faults" | "outcomesPerCall" | "runs" | "seed">): string | undefined => {
+  seed = 1,
+  stepsMax = 1
+}: Pick<CrashTest<never, never>, "faults" | "outcomesPerCall" | "runs" | "seed" | "stepsMax">): string | undefined => {
   if (!isCount(runs)) return `runs is a whole number from 1 on, not ${runs}`
   if (!isCount(outcomesPerCall)) return `outcomesPerCall is a whole number from 1 on, not ${outcomesPerCall}`
+  if (!isCount(stepsMax)) return `stepsMax is a whole number from 1 on, not ${stepsMax}`
   if (!isCount(seed + runs) || seed < 0) return `seed is a whole number from 0 on, not ${seed}`
   if (faults.some((rule) => "lie" in rule || "flip" in rule)) {
     return "faults that lie or flip bits are not for crash tests: no program keeps its promises on such a disk"

@@ -131,6 +131,19 @@ export class Deadlock extends Error {
 }
 
 /**
+ * The run has taken more steps than it may: something loops, or sleeps again and again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class StillRunning extends Error {
+  constructor(options: { readonly seed: number; readonly stepsMax: number }) {
+    super(`still running after ${options.stepsMax} steps with seed ${options.seed}`)
+    this.name = "StillRunning"
+  }
+}
+
+/**
  * Options of one run. The clock may be driven by the caller too.
  *
  * @since 0.1.0
@@ -138,7 +151,7 @@ export class Deadlock extends Error {
  */
 export interface RunOptions extends SimSchedulerOptions {
   readonly clock?: SimClock | undefined
-  /** A run of more steps throws: something loops. Default ten million. */
+  /** A run of more steps throws `StillRunning`. Default ten million. */
   readonly stepsMax?: number | undefined
 }
 
@@ -157,7 +170,8 @@ export interface Run<A, E> {
 
 /**
  * Runs an effect to its end on the calling stack, and says how it was scheduled. `Clock` and `Random` are simulated.
- * Throws `Deadlock` if it can end no more. Fibers it leaves behind are not run on.
+ * Throws `Deadlock` if it can end no more, `StillRunning` if it takes too many steps. Fibers it leaves behind are not
+ * run on.
  *
  * @since 0.1.0
  * @category running
@@ -174,7 +188,7 @@ export const runTraced = <A, E>(effect: Effect.Effect<A, E>, options: RunOptions
     if (!scheduler.step() && !clock.advance()) {
       throw new Deadlock(scheduler.waiting(), { seed: options.seed, steps: scheduler.steps })
     }
-    if (scheduler.steps > stepsMax) throw new Error(`still running after ${stepsMax} steps with seed ${options.seed}`)
+    if (scheduler.steps > stepsMax) throw new StillRunning({ seed: options.seed, stepsMax })
   }
 }
 

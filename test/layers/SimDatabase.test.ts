@@ -78,6 +78,7 @@ describe("a crash test of an application", () => {
       const test = { ...transfers({ together: true, durability: "disk" }), runs: 2 }
       const report = yield* SimDatabase.crashTest(test)
       assert.strictEqual(report.runs, 2)
+      assert.strictEqual(report.promised, 10)
       assert.isAbove(report.calls, 40)
       assert.isAbove(report.images, 60)
       assert.deepStrictEqual(yield* SimDatabase.crashTest(test), report, "the same seed is the same run")
@@ -182,6 +183,7 @@ describe("a crash test of an application", () => {
     { name: "no run", with: { runs: 0 }, expected: /runs is .* not 0/ },
     { name: "half a run", with: { runs: 1.5 }, expected: /runs is .* not 1.5/ },
     { name: "no outcome", with: { outcomesPerCall: 0 }, expected: /outcomesPerCall is .* not 0/ },
+    { name: "no step", with: { stepsMax: 0 }, expected: /stepsMax is .* not 0/ },
     { name: "a seed below 0", with: { seed: -1 }, expected: /seed is .* not -1/ },
     { name: "no replay", with: { replay: "abc" }, expected: /no replay of a crash test: abc/ },
     { name: "a replay of no outcome", with: { replay: "1:2:99:00000000" }, expected: /no replay/ },
@@ -250,12 +252,24 @@ describe("a crash test of an application", () => {
     })
   )
 
-  it.effect("says that a program waits for what is not simulated", () =>
+  const forever = Effect.forever(Effect.sleep("1 second"))
+  const nothing = { program: () => Effect.void, check: () => Effect.void }
+  it.effect.each([
+    { name: "waits for what is not simulated", ...endless, expected: /deadlock/ },
+    { name: "never ends", ...nothing, program: () => forever, expected: /still running after 20000 steps with seed 1/ },
+    { name: "has a setup that never ends", ...nothing, setup: forever, expected: /still running after 20000 steps/ }
+  ])("says that a program $name", ({ expected, ...test }) =>
     Effect.gen(function* () {
-      const waits = { program: () => Effect.promise(() => Promise.resolve(1)), check: () => Effect.void }
-      const exit = yield* Effect.exit(SimDatabase.crashTest(waits))
-      assert.isTrue(Exit.isFailure(exit))
-      if (Exit.isFailure(exit)) assert.match(Cause.pretty(exit.cause), /deadlock/)
+      const error = yield* Effect.flip(SimDatabase.crashTest<never, unknown>({ stepsMax: 20_000, ...test }))
+      assert.instanceOf(error, SimDatabase.CrashTestStuck)
+      assert.match((error as SimDatabase.CrashTestStuck).message, expected)
+    })
+  )
+
+  it.effect("tells of a check that never ends as of one that fails", () =>
+    Effect.gen(function* () {
+      const failure = yield* failureOf({ ...nothing, check: () => forever, stepsMax: 20_000 })
+      assert.match(failure.message, /still running after 20000 steps/)
     })
   )
 })
