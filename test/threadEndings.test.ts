@@ -16,7 +16,11 @@ describe("threads", () => {
 
   beforeAll(async () => {
     root = fs.mkdtempSync(path.join(os.tmpdir(), "strata-endings-"))
-    await bundle(root, ["endedThreads", "compressingWorker", "steppingWorker"])
+    const programs = ["endedThreads", "compressingWorker", "steppingWorker"]
+    await bundle(
+      root,
+      programs.map((name) => new URL(`./support/${name}.ts`, import.meta.url))
+    )
   }, 60_000)
   afterAll(() => fs.rmSync(root, { recursive: true, force: true }))
 

@@ -29,7 +29,9 @@ const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 const root = mkdtempSync(join(tmpdir(), "strata-values-"))
 const programs = join(root, "support")
-beforeAll(() => Promise.all([bundle(programs, ["valueChild"]), bundleWorker(root)]))
+beforeAll(() =>
+  Promise.all([bundle(programs, [new URL("./support/valueChild.ts", import.meta.url)]), bundleWorker(root)])
+)
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 let directories = 0

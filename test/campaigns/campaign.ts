@@ -28,12 +28,6 @@ export class Tally {
     this.add("images")
     return true
   }
-
-  /** What another one counted, of images that this one cannot have seen. */
-  merge(other: Tally): void {
-    for (const [name, count] of other.counts) this.add(name, count)
-    for (const [situation, count] of other.reached) this.reach(situation, count)
-  }
 }
 
 export interface Campaign {

@@ -2,20 +2,8 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, existsSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { rolldown } from "rolldown"
 import { bundleWorker } from "../../scripts/bundleWorker.ts"
-
-/** By `package.json` no source has side effects: of a program that has nothing but those, all would be left out. */
-const write = async (source: URL, directory: string): Promise<void> => {
-  const bundle = await rolldown({
-    input: { [basename(source.pathname, ".ts")]: fileURLToPath(source) },
-    external: (id) => id.startsWith("node:"),
-    platform: "node",
-    treeshake: { moduleSideEffects: (id) => id === fileURLToPath(source) }
-  })
-  await bundle.write({ dir: directory })
-}
+import { bundle } from "./bundle.ts"
 
 /**
  * The program as one file, with that of worker threads where it looks for it. Under `STRATA_PROGRAMS`, where a torture
@@ -32,7 +20,7 @@ export const bundledProgram = async (
   if (existsSync(program)) return { program, remove }
   if (kept === undefined) await bundleWorker(root)
   const made = mkdtempSync(join(root, "making-"))
-  await write(source, made)
+  await bundle(made, [source])
   mkdirSync(join(root, "programs"), { recursive: true })
   renameSync(join(made, name), program)
   return { program, remove }

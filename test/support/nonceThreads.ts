@@ -23,7 +23,7 @@ interface Place {
 /** The reporting worker as one file. */
 const bundled = async (root: string): Promise<URL> => {
   const directory = path.join(root, "programs")
-  await bundle(directory, ["countingWorker"])
+  await bundle(directory, [new URL("./countingWorker.ts", import.meta.url)])
   return pathToFileURL(path.join(directory, "countingWorker.js"))
 }
 
