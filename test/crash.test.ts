@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { crashRun, judgeAll, mixed, newCampaign, withValues } from "./support/crashRun.ts"
 
-const imagesMin = Number(process.env.STRATA_IMAGES ?? 20_000)
+const imagesMin = Number(process.env.STRATA_IMAGES ?? 10_000)
 /** Of runs with value files. */
 const valueImagesMin = imagesMin / 2
 const firstSeed = Number(process.env.STRATA_SEED ?? 1)

@@ -185,7 +185,7 @@ describe("lazy values", () => {
       const { database, maintenance } = opened
       yield* fill(opened)
       yield* maintenance.flush
-      const large = { from: keys[6], limit: 3 }
+      const large = { from: keys[6], to: keys[9] }
       const ended = Array.from(yield* Stream.runCollect(database.scanLazy(large)))
       for (const { value } of ended) yield* failsClosed(value)
       const scope = yield* Scope.make()
