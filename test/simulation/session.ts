@@ -8,6 +8,7 @@ import type { Scheduler } from "effect/Scheduler"
 import type * as SimDisk from "../../src/layers/SimDisk.ts"
 import type { DeviceRule, SimOperation } from "../../src/layers/SimFaults.ts"
 import type { SimulatedFiles } from "../../src/internal/structure/simulatedFiles.ts"
+import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { Tally } from "../campaigns/campaign.ts"
 import type { Image } from "../support/crashRun.ts"
 import { contentsOf } from "../support/opened.ts"
@@ -17,7 +18,7 @@ import type { Opening } from "./judge.ts"
 import type { Keys } from "./keys.ts"
 import { type FullDisk, isFailing, kindOf, type Plan, type PlanFault, type Session } from "./plan.ts"
 import type { Sights } from "./sights.ts"
-import { type Copy, Stage } from "./stage.ts"
+import { blames, type Copy, Stage } from "./stage.ts"
 import { answerOf, judgeAt, judgeCommitted, judgeLive, type State, type Timeline } from "./timeline.ts"
 
 export interface SessionOptions {
@@ -165,7 +166,7 @@ export class SessionRun {
           if (session.readOnly === true && reason._tag === "Invalid" && history.durable === 0) {
             return sights.reach("a reader that comes before there is a database")
           }
-          if (!this.hasStruck) return yield* Effect.die(opened.failure)
+          if (!this.isExcused(opened.failure)) return yield* Effect.die(opened.failure)
           return sights.reach("an opening that the disk fails")
         }
         const { database, maintenance, master } = opened.success
@@ -173,7 +174,7 @@ export class SessionRun {
         sights.opened(database.recovery)
         const found = yield* Effect.result(contentsOf(database))
         if (found._tag === "Failure") {
-          if (!this.hasStruck) return yield* Effect.die(found.failure)
+          if (!this.isExcused(found.failure)) return yield* Effect.die(found.failure)
           return this.options.note(`settle ${found.failure.reason._tag}`)
         }
         this.settle(found.success)
@@ -184,11 +185,17 @@ export class SessionRun {
           { concurrency: "unbounded", discard: true }
         )
         const last = yield* Effect.result(contentsOf(database))
+        if (last._tag === "Failure" && !this.isExcused(last.failure)) return yield* Effect.die(last.failure)
         if (last._tag === "Success" && !this.isOver) this.options.history.settle(last.success, false)
         sights.counted(yield* maintenance.stats)
         sights.closing()
       })
     )
+  }
+
+  /** By a call of the device that failed, or by the end of everything. */
+  private isExcused({ reason }: DatabaseError): boolean {
+    return this.isOver || (this.hasStruck && blames.has(reason._tag))
   }
 
   private settle(found: State): void {

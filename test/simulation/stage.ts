@@ -22,7 +22,14 @@ import type { Asked, Committed } from "./timeline.ts"
 /** Virtual time that an operation may take: many times what any retry waits. */
 const patience = "20 minutes"
 
-const blames: ReadonlySet<Reason["_tag"]> = new Set(["DiskFull", "Io", "Poisoned", "CommitOutcomeUnknown", "Closed"])
+/** How a failing device shows. Whatever else it is called is another bug. */
+export const blames: ReadonlySet<Reason["_tag"]> = new Set([
+  "DiskFull",
+  "Io",
+  "Poisoned",
+  "CommitOutcomeUnknown",
+  "Closed"
+])
 
 /** A copy that was made, which holds what there was at its sequence. */
 export interface Copy {
