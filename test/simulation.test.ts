@@ -18,9 +18,8 @@ describe("a simulated run", () => {
       try {
         runPlan(generate(seed), { tally })
       } catch (error) {
-        throw new Error(`plan of seed ${seed}; shrink it with: npm run torture -- --only simulation --seed ${seed}`, {
-          cause: error
-        })
+        const again = `STRATA_SEED=${seed} STRATA_PLANS=1 npx vitest run test/simulation.test.ts`
+        throw new Error(`plan of seed ${seed}; again: ${again}`, { cause: error })
       }
     }
     const counts = [...tally.counts].map(([name, count]) => `${name} ${count}`).join(", ")
