@@ -2,7 +2,10 @@
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { pathToFileURL } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Deferred, Effect } from "effect"
+import { JobThread } from "../src/layers/NodeJobThread.ts"
 import { bundle } from "./support/bundle.ts"
 import { output } from "./support/installedPackage.ts"
 
@@ -28,6 +31,18 @@ describe("threads", () => {
     `are ended ${endings} times while they compress, and the process goes on`,
     () => run("./compressingWorker.js", `${endings}`, "closing"),
     120_000
+  )
+
+  it.effect("are ended though the clock stands still", () =>
+    Effect.gen(function* () {
+      const worker = pathToFileURL(path.join(root, "compressingWorker.js"))
+      for (let ending = 0; ending < 5; ending++) {
+        const thread = new JobThread(worker, () => {})
+        yield* Effect.callback<void>((resume) => void thread.worker.once("message", () => resume(Effect.void)))
+        yield* thread.terminate("its time has come")
+        yield* Deferred.await(thread.exited)
+      }
+    })
   )
 
   it("end no step halfway when they are told to end", async () => {

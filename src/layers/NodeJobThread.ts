@@ -34,6 +34,11 @@ const heapMegabytesMax = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb
 
 /** Between two looks at a thread that is in a codec, where it spends some 50 microseconds for a block of 16 KiB. */
 const gateMillis = 1
+/** Not of the `Clock`: that of a test stands still. */
+const gatePause = Effect.callback<void>((resume) => {
+  const timer = setTimeout(() => resume(Effect.void), gateMillis)
+  return Effect.sync(() => clearTimeout(timer))
+})
 /** A process that exits waits no longer for a thread that does not come out of a codec. */
 const exitMillisMax = 200
 
@@ -125,7 +130,7 @@ export class JobThread {
   terminate(reason: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.reason ??= reason
-      if (!this.gate.shut()) return Effect.andThen(Effect.sleep(gateMillis), this.terminate(reason))
+      if (!this.gate.shut()) return Effect.andThen(gatePause, this.terminate(reason))
       void this.worker.terminate()
       return Effect.void
     })
