@@ -170,12 +170,17 @@ export class SimDevice {
     const step = Effect.suspend(() => {
       const rule = this.faults.strike("delayMillis", this.log.length, call)
       if (rule === undefined) return served()
-      this.strikes.push({ index: this.log.length, rule, path: call[1] })
       const [min, max] = rule.delayMillis
       const whole = min + this.#delays.next() * (max - min)
       const before = this.#delays.next() * whole
       return Effect.sleep(before).pipe(
-        Effect.andThen(Effect.suspend(served)),
+        Effect.andThen(
+          Effect.suspend(() => {
+            // Others may have been served before it.
+            this.strikes.push({ index: this.log.length, rule, path: call[1] })
+            return served()
+          })
+        ),
         Effect.onExit(() => Effect.sleep(whole - before))
       )
     })
