@@ -2,21 +2,13 @@
 // the thousand in a process of its own. When its threads run is not the seed's alone.
 import { abandonedProgram, abandonedRun } from "../support/abandonedRun.ts"
 import type { Campaign } from "./campaign.ts"
+import { programOnce } from "../support/bundledProgram.ts"
 
 const perRound = 3000
 /** Of so many the memory is judged too: in one round of four. */
 const manyPerRound = 10_000
 
-let program: Promise<string> | undefined
-
-/** Made once. */
-const ready = (): Promise<string> => {
-  program ??= abandonedProgram().then(({ program, remove }) => {
-    process.once("exit", remove)
-    return program
-  })
-  return program
-}
+const ready = programOnce(abandonedProgram)
 
 export const abandoned: Campaign = {
   name: "abandoned",

@@ -1,6 +1,5 @@
 // Checkpoints that a power cut, an error of the disk or an interruption stops (`support/checkpointStrikes.ts`), with
 // options at their extremes. A round has one checkpoint, and a share of what can happen to it.
-import { createHash } from "node:crypto"
 import { Exit } from "effect"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import {
@@ -14,10 +13,10 @@ import {
 } from "../support/checkpointStrikes.ts"
 import { smallOptions } from "../support/opened.ts"
 import { Dice } from "../support/randomPlan.ts"
-import type { Cut } from "../support/scenario.ts"
 import { valueOptions } from "../support/valueKit.ts"
 import type { Campaign, Tally } from "./campaign.ts"
 import { sample } from "./sample.ts"
+import { hashOf } from "../support/imageHash.ts"
 
 const imagesPerRound = 80
 const strikesPerRound = 12
@@ -32,17 +31,11 @@ const optionsOf = (dice: Dice): OptionsInput => ({
   flushOnCloseBytesMin: dice.pick([0, 1024 * 1024])
 })
 
-const keyOf = ({ image, promised }: Cut): string => {
-  const hash = createHash("sha1").update(`${promised}`)
-  for (const path of [...image.keys()].sort()) hash.update(`${path} `).update(image.get(path)!)
-  return hash.digest("base64")
-}
-
 const cutAll = (options: OptionsInput, seed: number, tally: Tally): void => {
   const { before, images } = cutCheckpoint(options, seed)
   for (const cut of sample(images, imagesPerRound, seed)) {
     const isWhole = judgeCut(cut, before)
-    tally.addImage(keyOf(cut))
+    tally.addImage(`${hashOf(cut.image)} ${cut.promised}`)
     tally.reach(isWhole ? "a crash behind a checkpoint" : "a crash with a checkpoint in part")
   }
 }

@@ -1,19 +1,10 @@
 // Disks that are really full (`support/fullDisk.ts`): a small file system in memory, or every third time, and where
 // none can be mounted, a budget of bytes. A round is one. When the threads of a database run is not the seed's alone.
-import { bundledProgram } from "../support/bundledProgram.ts"
+import { bundledProgram, programOnce } from "../support/bundledProgram.ts"
 import { canMount, fullDiskRun } from "../support/fullDiskRun.ts"
 import type { Campaign } from "./campaign.ts"
 
-let program: Promise<string> | undefined
-
-/** Made once. */
-const ready = (): Promise<string> => {
-  program ??= bundledProgram(new URL("../support/fullDisk.ts", import.meta.url)).then(({ program, remove }) => {
-    process.once("exit", remove)
-    return program
-  })
-  return program
-}
+const ready = programOnce(() => bundledProgram(new URL("../support/fullDisk.ts", import.meta.url)))
 
 export const fullDisk: Campaign = {
   name: "full-disk",

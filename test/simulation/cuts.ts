@@ -3,7 +3,6 @@
 // Which of a call's outcomes are taken, and what they leave, follows from the seed and the place alone, so that one cut
 // can be looked at again without the others. A call after which neither the files nor the promise are others than
 // before has nothing new to leave and is passed over.
-import { createHash } from "node:crypto"
 import type * as SimDisk from "../../src/layers/SimDisk.ts"
 import type { SimOperation } from "../../src/layers/SimFaults.ts"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
@@ -14,6 +13,7 @@ import type { Promised } from "./history.ts"
 import type { KeyPromise } from "./keys.ts"
 import type { Copy } from "./stage.ts"
 import type { CutPlace, Plan } from "./plan.ts"
+import { hashOf } from "../support/imageHash.ts"
 
 /** What is due of an image. */
 export interface Due {
@@ -49,13 +49,6 @@ const readsOnly: ReadonlySet<SimOperation> = new Set([
   "probeLock",
   "freeBytes"
 ])
-
-export const hashOf = (image: Image): string => {
-  const hash = createHash("sha1")
-  for (const path of [...image.keys()].sort())
-    hash.update(`${path}\0${image.get(path)!.length}\0`).update(image.get(path)!)
-  return hash.digest("base64")
-}
 
 /** Of a number of whole numbers, another one below 2^32. */
 const mixed = (...numbers: ReadonlyArray<number>): number =>

@@ -11,6 +11,7 @@ import type { SimulatedFiles } from "../../src/internal/structure/simulatedFiles
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { Tally } from "../campaigns/campaign.ts"
 import type { Image } from "../support/crashRun.ts"
+import { blames } from "../support/faultSession.ts"
 import { contentsOf } from "../support/opened.ts"
 import { Cutter, cutOf } from "./cuts.ts"
 import type { History } from "./history.ts"
@@ -18,7 +19,7 @@ import type { Opening } from "./judge.ts"
 import type { Keys } from "./keys.ts"
 import { type FullDisk, isFailing, kindOf, type Plan, type PlanFault, type Session } from "./plan.ts"
 import type { Sights } from "./sights.ts"
-import { blames, type Copy, Stage } from "./stage.ts"
+import { type Copy, Stage } from "./stage.ts"
 import { answerOf, judgeAt, judgeCommitted, judgeLive, type State, type Timeline } from "./timeline.ts"
 
 export interface SessionOptions {

@@ -4,9 +4,10 @@
 // the disk brings about, if the plan has faults. Everything else ends the run, as does one that waits for too long.
 import { Cause, Effect, Exit, Fiber, Option, type Scope } from "effect"
 import type { Commit, ManualTransaction } from "../../src/services/Database.ts"
-import { CommitOutcomeUnknown, DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
+import { CommitOutcomeUnknown, DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { Counters } from "../../src/services/Maintenance.ts"
 import { markOf } from "../support/faultLedger.ts"
+import { blames } from "../support/faultSession.ts"
 import { bytes, type ModelWrite } from "../support/model.ts"
 import type { Opened } from "../support/opened.ts"
 import { toOperation, writeIn } from "../support/randomPlan.ts"
@@ -21,15 +22,6 @@ import type { Asked, Committed } from "./timeline.ts"
 
 /** Virtual time that an operation may take: many times what any retry waits. */
 const patience = "20 minutes"
-
-/** How a failing device shows. Whatever else it is called is another bug. */
-export const blames: ReadonlySet<Reason["_tag"]> = new Set([
-  "DiskFull",
-  "Io",
-  "Poisoned",
-  "CommitOutcomeUnknown",
-  "Closed"
-])
 
 /** A copy that was made, which holds what there was at its sequence. */
 export interface Copy {

@@ -5,15 +5,15 @@
 //   open     before and after so many, while the database is open and at rest: descriptors (without those of its
 //            tables), threads, handles and timers, fibers, snapshots
 //   closed   before it was opened first, and after it was closed
-import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { setImmediate } from "node:timers/promises"
 import { Effect, Fiber, Metric, Stream } from "effect"
 import { jobProgram } from "../../src/layers/NodeJobProgram.ts"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import { built, type Opened, quiet } from "./opened.ts"
 import { Dice } from "./randomPlan.ts"
+import { memoryBytes, resources } from "./processUse.ts"
 
 const count = Number(process.argv[2])
 const seed = Number(process.argv[3] ?? 1)
@@ -121,24 +121,6 @@ const settled = Effect.fnUntraced(function* ({ database, maintenance }: Opened) 
   // Timers of what was done just now have come to their end.
   yield* Effect.sleep(200)
 })
-
-const resources = () => {
-  const kinds = process.getActiveResourcesInfo().filter((kind) => !/^(?:PipeWrap|TTYWrap|FSReqPromise)$/.test(kind))
-  return {
-    descriptors: readdirSync("/proc/self/fd").length,
-    threads: readdirSync("/proc/self/task").length,
-    handles: kinds.sort().join(" ")
-  }
-}
-
-const memoryBytes = async (): Promise<number> => {
-  for (let round = 0; round < 3; round++) {
-    globalThis.gc!()
-    await setImmediate()
-  }
-  const { external, heapUsed } = process.memoryUsage()
-  return heapUsed + external
-}
 
 const measured = Effect.fnUntraced(function* (opened: Opened) {
   yield* settled(opened)

@@ -25,3 +25,15 @@ export const bundledProgram = async (
   renameSync(join(made, name), program)
   return { program, remove }
 }
+
+/** The program, made when it is asked for first, and removed when the process exits. */
+export const programOnce = (make: () => ReturnType<typeof bundledProgram>): (() => Promise<string>) => {
+  let made: Promise<string> | undefined
+  return () => {
+    made ??= make().then(({ program, remove }) => {
+      process.once("exit", remove)
+      return program
+    })
+    return made
+  }
+}

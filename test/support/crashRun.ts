@@ -12,7 +12,6 @@
 //   5  as soon as it is open, and after its close, its directory holds no file that its state does not name
 //
 // Runs with value files (`crashValues.ts`) are judged for those too.
-import { createHash } from "node:crypto"
 import { assert } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Logger, Scope, Stream } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
@@ -34,6 +33,7 @@ import { bytes, Model, type ModelWrite, toModelEntry } from "./model.ts"
 import { directory, visibleImage } from "./opened.ts"
 import { noOrphansSettled } from "./orphans.ts"
 import { Dice, randomKey, randomWrites, toOperation } from "./randomPlan.ts"
+import { hashOf } from "./imageHash.ts"
 
 export type Image = ReadonlyMap<string, Uint8Array>
 
@@ -275,13 +275,6 @@ const cutter = (
 
 const count = (counts: Map<string, number>, name: string): void => {
   counts.set(name, (counts.get(name) ?? 0) + 1)
-}
-
-const hashOf = (image: Image): string => {
-  const hash = createHash("sha1")
-  for (const path of [...image.keys()].sort())
-    hash.update(`${path}\0${image.get(path)!.length}\0`).update(image.get(path)!)
-  return hash.digest("base64")
 }
 
 const copyOf = (image: Image): Image => new Map([...image].map(([path, content]) => [path, content.slice()]))

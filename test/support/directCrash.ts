@@ -7,7 +7,6 @@
 //      or a commit in the log names
 //
 // Every commit sets a key that no other does, so what is found says which commit was the last.
-import { createHash } from "node:crypto"
 import { assert } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
@@ -30,6 +29,7 @@ import type { OptionsInput } from "../../src/services/Options.ts"
 import { bytes, Model, type ModelWrite } from "./model.ts"
 import { contentsOf, directory, type Opened, open, quiet } from "./opened.ts"
 import { Dice, toOperation } from "./randomPlan.ts"
+import { hashOf } from "./imageHash.ts"
 
 interface Cut {
   readonly image: ReadonlyMap<string, Uint8Array>
@@ -177,13 +177,6 @@ export const directRun = (
   )
   run(Effect.andThen(session, session), { seed, where: "the run" })
   return { cuts, history }
-}
-
-const hashOf = (image: ReadonlyMap<string, Uint8Array>): string => {
-  const hash = createHash("sha1")
-  for (const path of [...image.keys()].sort())
-    hash.update(`${path} ${image.get(path)!.length} `).update(image.get(path)!)
-  return hash.digest("base64")
 }
 
 const run = <A>(effect: Effect.Effect<A, unknown>, place: { readonly seed: number; readonly where: string }): A => {

@@ -4,7 +4,6 @@
 // its steps succeeds or fails with a `DatabaseError` that blames the disk; nothing else ends it, and nothing waits for
 // ever. What is read agrees with the ledger. At the end the disk works again, and what it holds is opened: as it is (a
 // killed process), and after a power cut that kept nothing or all of what was not synced.
-import { createHash } from "node:crypto"
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Scope } from "effect"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
@@ -17,6 +16,7 @@ import { Ledger, type Survival } from "./faultLedger.ts"
 import { attempted, blames, canonical, Session, type Weather, type Workload } from "./faultSession.ts"
 import { contentsOf, open, quiet, visibleImage } from "./opened.ts"
 import { Dice, toOperation } from "./randomPlan.ts"
+import { hashOf } from "./imageHash.ts"
 
 /** A disk that somebody may open next, and what must be on it. */
 interface Left {
@@ -30,10 +30,7 @@ const judged = new Set<string>()
 
 /** Whether the same files were judged by the same ledger before: most faults change nothing of what is left. */
 const isKnown = ({ image, ledger, survival }: Left): boolean => {
-  const hash = createHash("sha1").update(survival).update(ledger.key)
-  for (const path of [...image.keys()].sort())
-    hash.update(`${path} ${image.get(path)!.length} `).update(image.get(path)!)
-  const key = hash.digest("base64")
+  const key = hashOf(image, `${survival} ${ledger.key}`)
   if (judged.has(key)) return true
   judged.add(key)
   return false

@@ -1,7 +1,6 @@
 // A manifest and a log on a disk, opened and driven the way the engine does it, with payloads that are words.
 import { assert } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, Logger, type Scope } from "effect"
-import { createHash } from "node:crypto"
 import * as FileManifest from "../../src/layers/FileManifest.ts"
 import * as FileWal from "../../src/layers/FileWal.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
@@ -14,6 +13,7 @@ import type { Encryption } from "../../src/services/Encryption.ts"
 import { Manifest, type ManifestService, type TableMeta, type ValueFileMeta } from "../../src/services/Manifest.ts"
 import * as Options from "../../src/services/Options.ts"
 import { Wal, type WalService } from "../../src/services/Wal.ts"
+import { hashOf } from "./imageHash.ts"
 
 export interface Session {
   readonly manifest: ManifestService
@@ -134,10 +134,7 @@ export const freshImages = (
     const image = new Map(
       [...files.crash(outcome, new SeededRandom(seed * 64 + index))].map(([name, bytes]) => [name, bytes.slice()])
     )
-    const hash = createHash("sha256").update(promised)
-    for (const name of [...image.keys()].sort())
-      hash.update(`${name}\0${image.get(name)!.length}\0`).update(image.get(name)!)
-    const key = hash.digest("base64")
+    const key = hashOf(image, promised)
     if (seen.has(key)) continue
     seen.add(key)
     fresh.push({ image, outcome: outcome.name })

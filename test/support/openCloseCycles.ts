@@ -1,15 +1,15 @@
 // Opens and closes a database again and again, and prints what a cycle leaves behind:
 // `node <flags> openCloseCycles.ts <cycles>`. In a process of its own, for other tests have handles too.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { setImmediate } from "node:timers/promises"
 import { Context, Effect, Layer, Logger } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import * as NodeDisk from "../../src/layers/NodeDisk.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import { Database } from "../../src/services/Database.ts"
 import { Maintenance } from "../../src/services/Maintenance.ts"
+import { memoryBytes, resources } from "./processUse.ts"
 
 const cycles = Number(process.argv[2])
 /** Until each function has run, on a thread and inline: after 20 cycles hardly anything new is compiled. */
@@ -38,27 +38,6 @@ const cycle = (index: number) =>
       yield* database.snapshot
     })
   )
-
-/** Timers and other handles by kind, without what the process itself has open for its output. */
-const resources = () => {
-  const kinds = process.getActiveResourcesInfo().filter((kind) => !/^(?:PipeWrap|TTYWrap|FSReqPromise)$/.test(kind))
-  return {
-    descriptors: readdirSync("/proc/self/fd").length,
-    threads: readdirSync("/proc/self/task").length,
-    handles: kinds.sort().join(" ")
-  }
-}
-
-/** With the buffers outside of the heap: an arena that is kept has few bytes in it. */
-const memoryBytes = async (): Promise<number> => {
-  // What is finalized in one round frees more in the next.
-  for (let round = 0; round < 3; round++) {
-    globalThis.gc!()
-    await setImmediate()
-  }
-  const { external, heapUsed } = process.memoryUsage()
-  return heapUsed + external
-}
 
 const measured = Effect.promise(async () => {
   const bytes = await memoryBytes()

@@ -9,7 +9,6 @@
 //   3  no data key that an acknowledged full rotation forgot is in the keyring
 //   4  it goes on where it was: in a while one data key is left, and no file of another
 //   5  it holds the same then, without damage, and when it is opened again
-import { createHash } from "node:crypto"
 import { assert } from "@effect/vitest"
 import { Effect, Exit, type Scope } from "effect"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
@@ -24,6 +23,7 @@ import { markOf } from "./faultLedger.ts"
 import { contentsOf, quiet, visibleImage } from "./opened.ts"
 import { Dice, randomWrites, toOperation } from "./randomPlan.ts"
 import { generationsOf, keyringsOf, masterKey, openSealed, type Sealed, settledKeys, SimKeys } from "./simKeys.ts"
+import { hashOf } from "./imageHash.ts"
 
 /** What is due of the keys. */
 export interface KeyPromise {
@@ -113,12 +113,6 @@ class Cutter {
 /** How many of the kinds of cuts after a call are taken. A keyring is written seldom, and every step of it counts. */
 const shareOf = (name: string): number =>
   name.endsWith(" keyring") ? 0.4 : / (?:manifest|current|db)$/.test(name) ? 0.05 : 0.02
-
-const hashOf = (image: Image): string => {
-  const hash = createHash("sha1")
-  for (const path of [...image.keys()].sort()) hash.update(`${path}\0`).update(image.get(path)!)
-  return hash.digest("base64")
-}
 
 interface Stage {
   readonly sealed: Sealed

@@ -1,5 +1,4 @@
 // A database on a simulated disk, for scripts that say what happens to it and what must be there afterwards.
-import { createHash } from "node:crypto"
 import { Cause, Effect, Exit, type Scope } from "effect"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
@@ -19,6 +18,7 @@ import {
   smallOptions,
   visibleImage
 } from "./opened.ts"
+import { hashOf } from "./imageHash.ts"
 
 export type Image = ReadonlyMap<string, Uint8Array>
 
@@ -118,11 +118,7 @@ export const cuttingDisk = (image: Image = new Map()) => {
 /** Each image once, with the last promise made before it. */
 export const distinct = (cuts: ReadonlyArray<Cut>): ReadonlyArray<Cut> => {
   const seen = new Map<string, Cut>()
-  for (const cut of cuts) {
-    const hash = createHash("sha1")
-    for (const path of [...cut.image.keys()].sort()) hash.update(`${path} `).update(cut.image.get(path)!)
-    seen.set(hash.digest("base64"), cut)
-  }
+  for (const cut of cuts) seen.set(hashOf(cut.image), cut)
   return [...seen.values()]
 }
 
