@@ -3,15 +3,24 @@
 //   --list            only says which mutants there are
 //   --only <regex>    those whose `file:line kind code` matches
 //   --every <n>       every n-th of them
-//   --planted         only the five planted bugs
+//   --planted         only the planted bugs
 //   --quick           does not try first whether an unmutated copy passes
 //
 // Each mutant is one change of a copy of the sources; the suites run until one fails or is late. Fewer than 95 %
-// killed, or a planted bug that 2,000 crash images and the bit flips do not show, is a failure.
+// killed, or a planted bug that 2,000 crash images, or the test of readers, do not show, is a failure.
 import { parseArgs } from "node:util"
 import { findMutants, type Mutant } from "./mutants/find.ts"
 import { patched, plantedBugs } from "./mutants/planted.ts"
-import { allSuites, imagesSuite, readSources, Sandbox, type Suite, suitesFor, type Verdict } from "./mutants/sandbox.ts"
+import {
+  allSuites,
+  imagesSuite,
+  readersSuite,
+  readSources,
+  Sandbox,
+  type Suite,
+  suitesFor,
+  type Verdict
+} from "./mutants/sandbox.ts"
 
 const { values } = parseArgs({
   options: {
@@ -63,7 +72,7 @@ const inSandboxes = async <A>(
 /** An unmutated copy passes; how long it takes says when a mutant's run is late. */
 const selfCheck = async (sandboxes: ReadonlyArray<Sandbox>): Promise<ReadonlyMap<string, number>> => {
   const limits = new Map<string, number>()
-  const suites = values.quick ? [] : values.planted ? [imagesSuite] : allSuites
+  const suites = values.quick ? [] : values.planted ? [imagesSuite, readersSuite] : [...allSuites, readersSuite]
   await inSandboxes(
     sandboxes,
     suites.map((suite: Suite) => async (sandbox) => {
@@ -83,9 +92,9 @@ const tryPlanted = async (sandboxes: ReadonlyArray<Sandbox>, limits: ReadonlyMap
   const verdicts = await inSandboxes(
     sandboxes,
     bugs.map(
-      ({ edits }) =>
+      ({ edits, isOfReaders = false }) =>
         (sandbox) =>
-          sandbox.try(patched(sources, edits), { suites: [imagesSuite], limits, sources })
+          sandbox.try(patched(sources, edits), { suites: [isOfReaders ? readersSuite : imagesSuite], limits, sources })
     )
   )
   for (const [index, { by, isKilled }] of verdicts.entries()) {
