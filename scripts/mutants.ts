@@ -10,14 +10,23 @@
 //   --sandboxes <n>   so many at a time (2)
 //
 // Each mutant is one change of a copy of the sources; the suites run until one fails or is late. Fewer than 95 %
-// killed, or a planted bug that 2,000 crash images and the bit flips do not show, is a failure. A mutant that changes
-// nothing that anybody can see is no mutant: `mutants/equivalent.ts` names these, each with its reason.
+// killed, or a planted bug that 2,000 crash images, or the test of readers, do not show, is a failure. A mutant that
+// changes nothing that anybody can see is no mutant: `mutants/equivalent.ts` names these, each with its reason.
 import { parseArgs } from "node:util"
 import { SeededRandom } from "../src/internal/structure/random.ts"
 import { withoutEquivalent } from "./mutants/equivalent.ts"
 import { findMutants, type Mutant } from "./mutants/find.ts"
 import { patched, plantedBugs } from "./mutants/planted.ts"
-import { allSuites, imagesSuite, readSources, Sandbox, type Suite, suitesFor, type Verdict } from "./mutants/sandbox.ts"
+import {
+  allSuites,
+  imagesSuite,
+  readersSuite,
+  readSources,
+  Sandbox,
+  type Suite,
+  suitesFor,
+  type Verdict
+} from "./mutants/sandbox.ts"
 import { sampleOf } from "./mutants/sample.ts"
 
 const { values } = parseArgs({
@@ -76,7 +85,7 @@ const inSandboxes = async <A>(
 /** An unmutated copy passes; how long it takes says when a mutant's run is late. */
 const selfCheck = async (sandboxes: ReadonlyArray<Sandbox>): Promise<ReadonlyMap<string, number>> => {
   const limits = new Map<string, number>()
-  const suites = values.quick ? [] : values.planted ? [imagesSuite] : allSuites
+  const suites = values.quick ? [] : values.planted ? [imagesSuite, readersSuite] : [...allSuites, readersSuite]
   await inSandboxes(
     sandboxes,
     suites.map((suite: Suite) => async (sandbox) => {
@@ -96,9 +105,9 @@ const tryPlanted = async (sandboxes: ReadonlyArray<Sandbox>, limits: ReadonlyMap
   const verdicts = await inSandboxes(
     sandboxes,
     bugs.map(
-      ({ edits }) =>
+      ({ edits, isOfReaders = false }) =>
         (sandbox) =>
-          sandbox.try(patched(sources, edits), { suites: [imagesSuite], limits, sources })
+          sandbox.try(patched(sources, edits), { suites: [isOfReaders ? readersSuite : imagesSuite], limits, sources })
     )
   )
   for (const [index, { by, isKilled }] of verdicts.entries()) {

@@ -47,6 +47,9 @@ export const imagesMax = 2000
 /** The crash images as a program: it prints how many it took. */
 export const imagesSuite = suite("images", ["scripts/mutants/images.ts", String(imagesMax)])
 
+/** What readers saw before power cuts. */
+export const readersSuite = suite("readers", vitest("test/visibility.test.ts"))
+
 const formats = suite("formats", vitest("test/internal/format"))
 const layers = suite(
   "layers",

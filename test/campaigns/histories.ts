@@ -36,12 +36,13 @@ const judge = ({ allowed, timeline, violations }: Judged, tally: Tally): void =>
 }
 
 const countSimulated = (result: Simulated, tally: Tally): void => {
-  const { counters, cuts, failedSyncs, isolation, refused, timeline } = result
+  const { counters, cuts, encrypted, failedSyncs, isolation, refused, timeline } = result
   tally.add("power cuts in histories", cuts)
   if (counters.flushes > 0) tally.reach("a flush inside a history")
   if (counters.compactions > 0) tally.reach("a compaction inside a history")
   if (counters.collections > 0) tally.reach("a collection inside a history")
   if (counters.stalls > 0) tally.reach("a writer that waits inside a history")
+  if (encrypted) tally.add("encrypted histories")
   if (failedSyncs > 0) tally.reach("a failed sync inside a history", failedSyncs)
   if (refused.full > 0) tally.reach("a full disk inside a history")
   if (refused.appends > 0) tally.reach("a refused append inside a history")
@@ -49,7 +50,8 @@ const countSimulated = (result: Simulated, tally: Tally): void => {
   if (timeline.counts.lost > 0) tally.reach("a power cut inside a history that took commits")
 }
 
-const countReal = ({ kills, timeline }: Real, tally: Tally): void => {
+const countReal = ({ encrypted, kills, timeline }: Real, tally: Tally): void => {
+  if (encrypted) tally.add("encrypted histories")
   tally.add("kills", kills)
   if (kills > 0) tally.reach("a process killed inside a history", kills)
   if (timeline.counts.lost > 0) tally.reach("a kill inside a history that took buffered commits")

@@ -88,6 +88,7 @@ export interface Real {
   readonly violations: ReadonlyArray<Anomaly>
   readonly allowed: ReadonlyArray<Anomaly>
   readonly kills: number
+  readonly encrypted: boolean
 }
 
 class Run {
@@ -99,6 +100,7 @@ class Run {
   private readonly lives: number
   private readonly root = mkdtempSync(join(tmpdir(), "strata-history-"))
   private readonly options: OptionsInput
+  readonly encrypted: boolean
   private readonly load: Omit<Load, "recorder" | "committedEnough">
   private committed = 0
   private firstId = 0
@@ -113,6 +115,7 @@ class Run {
     this.committedEnough = committedEnough
     this.lives = lives ?? 3 + dice.below(4)
     this.options = realOptions(dice)
+    this.encrypted = dice.chance(30)
     const isolation = dice.pick(["serializable", "serializable", "snapshot", undefined] as const)
     const [lists, groups, clients] = [dice.pick([8, 16, 32]), 1 + dice.below(4), 8 + dice.below(25)]
     this.load = { isolation, lists, groups, clients, triedMax: 4000 }
@@ -140,7 +143,8 @@ class Run {
     this.firstId += 1e6
     const { dice, firstId, options, root } = this
     const { signalAfter = 0 } = work ?? {}
-    const common = { directory: join(root, "db"), lines: join(root, "lines"), options, firstId, signalAfter }
+    const places = { directory: join(root, "db"), lines: join(root, "lines") }
+    const common = { ...places, options, encrypted: this.encrypted, firstId, signalAfter }
     const load = work && { ...this.load, committedEnough: work.committed }
     const task = { ...common, seed: dice.below(1e9), load }
     const { lines, wasKilled } = await live(this.path, task, signalAfter > 0 ? dice.below(30) : undefined)
@@ -170,8 +174,8 @@ export const realHistory = async (options: RealOptions): Promise<Real> => {
   } finally {
     run.remove()
   }
-  const { kills, timeline } = run
+  const { encrypted, kills, timeline } = run
   const violations = [timeline.happened, ...timeline.branches].flatMap((history) => check(history))
   const allowed = violations.length > 0 ? [] : check(timeline.happened, "serializable")
-  return { timeline, violations, allowed, kills }
+  return { timeline, violations, allowed, kills, encrypted }
 }
