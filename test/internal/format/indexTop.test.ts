@@ -127,6 +127,9 @@ describe("the top of an index", () => {
       return builder.finish()
     }
     same(top.open(1, other("cherry")).count, 1)
+    const halves = new TableIndexBuilder()
+    for (const key of ["cg", "cherry"]) halves.add(20, latin1(key), 0, key.length)
+    expect(failure(() => top.open(1, halves.finish())).message).toContain("a partition of 2 blocks")
     failure(() => top.open(1, other("bz")))
     failure(() => top.open(1, other("d")))
   })
