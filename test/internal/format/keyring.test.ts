@@ -202,6 +202,7 @@ describe("keyring", () => {
     for (const generation of [1, 0]) expect(changed(entry + 62, generation)).toContain("ascend")
     expect(changed(entry, 0)).toContain("ascend")
     expect(changed(entry - 1, 0)).toContain("a keyring of 0 keys")
+    expect(failure(() => readKeyring(ring.subarray(0, 98))).message).toContain("cut off")
     // As one number: 16,383.
     expect(changed(entry - 1, 0xff, 0x7f)).toContain("a keyring of 16383 keys")
   })
