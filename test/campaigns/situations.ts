@@ -14,6 +14,7 @@ export const situations = [
   "a compaction that fails",
   "a conflict of a range removal",
   "a conflict of two writes",
+  "a conflict that only the raised floor explains",
   "a conflict with a key",
   "a conflict with a range",
   "a crash at a call about the ballast",

@@ -60,17 +60,8 @@ export class Sights {
     if (op === "checkpoint") this.reach("an interrupted checkpoint")
   }
 
-  conflict(op: Extract<Op, { readonly op: "transaction" }>): void {
-    const reads = op.steps.filter((step) => "read" in step)
-    const ranges = reads.filter((read) => "range" in read)
-    if (ranges.length > 0 && ranges.length === reads.length) this.reach("a conflict with a range")
-    if (ranges.length === 0 && reads.length > 0) this.reach("a conflict with a key")
-    if (op.isolation === "snapshot") this.reach("a conflict of two writes")
-    if (op.steps.some((step) => "removeRange" in step)) this.reach("a conflict of a range removal")
-  }
-
   /** Something was read while these counters went from one to the other. */
-  across(what: string, before: Counters, after: Counters): void {
+  across(what: "a cursor" | "a scan" | "a snapshot" | "a transaction", before: Counters, after: Counters): void {
     for (const [job, name] of [
       ["flushes", "a flush"],
       ["compactions", "a compaction"],
