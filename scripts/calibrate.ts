@@ -20,7 +20,7 @@ const { values } = parseArgs({
 })
 
 /** The same for every defect. */
-const campaigns = ["power-cuts", "histories", "tampering", "simulation", "visibility", "manifest", "log"]
+const campaigns = ["power-cuts", "histories", "tampering", "simulation", "visibility", "clock", "manifest", "log"]
 const seconds = Number(values.seconds)
 /** A round that has begun ends, and a process starts: what the campaigns are not told to take. */
 const graceSeconds = 0.2 * seconds

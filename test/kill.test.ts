@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type Acknowledged, check, noteAcknowledged, type Store } from "./support/killedStore.ts"
+import { check, Promised, type Store } from "./support/killedStore.ts"
 import { Dice } from "./support/randomPlan.ts"
 
 // The default run has a share; STRATA_KILLS=200 is the figure to reach.
@@ -51,20 +51,16 @@ const killed = (cycles: number, sealed: boolean) =>
     const directory = mkdtempSync(join(tmpdir(), "strata-kill-"))
     yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(directory, { recursive: true, force: true })))
     const store = { directory, sealed }
-    const acknowledged = new Map<string, Acknowledged>()
+    const promised = new Promised()
     for (let run = 0; run < cycles; run++) {
       const lines = yield* Effect.promise(() => runAndKill(store, run, dice))
-      noteAcknowledged(lines, acknowledged)
-      const found = yield* check(store, acknowledged).pipe(
+      promised.note(lines)
+      yield* check(store, promised).pipe(
         Effect.catchCause((cause) => Effect.die(new Error(`seed ${seed}, cycle ${run}`, { cause })))
       )
-      // What is there now was found after a recovery and a clean close: from here on it must stay. What is not may be
-      // forgotten.
-      acknowledged.clear()
-      for (const [id, sequence] of found) acknowledged.set(id, { sequence, durability: "disk" })
     }
-    console.log(`kills: ${cycles}, commits: ${acknowledged.size}, seed ${seed}`)
-    assert.isAbove(acknowledged.size, cycles)
+    console.log(`kills: ${cycles}, commits: ${promised.commits.size}, seed ${seed}`)
+    assert.isAbove(promised.commits.size, cycles)
   })
 
 describe("SIGKILL", () => {

@@ -50,6 +50,13 @@ export const defectsOf = (sources: Sources): ReadonlyArray<Defect> => {
       return { name, edits, isOfMachine: false }
     }),
     {
+      name: "expired dropped instead of made a removal",
+      edits: everywhere(sources, /structure\/retention\.ts$/, [
+        [/(entry\.expiresAt <= this\.nowMillis\)) toRemoval\(entry\)/g, "$1 return false"]
+      ]),
+      isOfMachine: false
+    },
+    {
       name: "range conflict ignored",
       edits: everywhere(sources, /layers\/LocalOracle\.ts$/, [
         [/this\.conflicts\.writtenSince\(range, since\)/g, "0 * since"]

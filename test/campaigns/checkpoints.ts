@@ -55,7 +55,7 @@ export const checkpoints: Campaign = {
       const { index, operation } = dice.pick(calls)
       const rule = { ...dice.pick(variantsOf(operation)), at: index, code: dice.pick(codes) }
       if (strikeCheckpoint(rule, options)) tally.reach("a checkpoint that fails on an error of the disk")
-      tally.add("faultRuns")
+      tally.add("faults of checkpoints")
     }
     for (let count = 0; count < interruptionsPerRound; count++) {
       if (interruptedAt(dice.pick(calls).index, options)) tally.reach("a checkpoint that is interrupted")

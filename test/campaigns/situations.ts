@@ -168,7 +168,6 @@ export const situations = [
   "a checkpoint that fails on an error of the disk",
   "a checkpoint that is interrupted",
   "an open that the disk refuses",
-  "a sweep of errors of every kind at every call",
   "a failed sync that somebody waited for",
   "an append that was cut short",
   "a disk that is full from some call on",

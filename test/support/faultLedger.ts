@@ -8,9 +8,12 @@
 //   unknown            in or out, wholly, and from the first state that tells for ever the same
 //
 // Whatever is found after an opening is settled: what was in it must stay, what was not must never come back.
+//
+// What has expired is gone, and what is below it with it; when that is, depends on the reader's `now`. All that one
+// reader finds must fit to one `now`, which is no earlier than the commits that are there.
 import { assert } from "@effect/vitest"
 import type { Durability } from "../../src/services/Options.ts"
-import { bytes, hex, lastOf, Model, type ModelEntry, type ModelWrite } from "./model.ts"
+import { bytes, hex, lastOf, Model, type ModelEntry, type ModelPoint, type ModelWrite } from "./model.ts"
 
 /** What happened to the disk between the last acknowledgement and the state that is found. */
 export type Survival = "live" | "closed" | "processCrash" | "powerCut" | "lostTail"
@@ -23,6 +26,14 @@ export interface Submitted {
   durability: Durability
   state: "pending" | "acknowledged" | "failed" | "unknown"
   sequence: number
+  /** When, if somebody was told. */
+  commitMillis: number
+}
+
+/** What is known of the `now` of who reads. */
+export interface Now {
+  readonly leastMillis: number
+  readonly mostMillis: number
 }
 
 const markPrefix = hex(new TextEncoder().encode("!"))
@@ -74,14 +85,16 @@ export class Ledger {
       writes: [{ key: markOf(id), value: markValue }, ...writes],
       durability,
       state: "pending",
-      sequence: 0
+      sequence: 0,
+      commitMillis: 0
     }
     this.commits.push(commit)
     return commit
   }
 
-  acknowledge(commit: Submitted, sequence: number): void {
+  acknowledge(commit: Submitted, sequence: number, commitMillis = commit.commitMillis): void {
     commit.state = "acknowledged"
+    commit.commitMillis = commitMillis
     commit.sequence = sequence
     this.told = Math.max(this.told, sequence)
   }
@@ -105,10 +118,15 @@ export class Ledger {
   valuesOf(key: string): ReadonlyArray<string | undefined> | undefined {
     if (!this.isSettled) return undefined
     const last = this.stateOf(this.commits.filter(({ state }) => state === "acknowledged"))
-    const values = [last.find((entry) => entry.key === key)?.value]
+    const values: Array<string | undefined> = []
+    const add = (write: Pick<ModelPoint, "value" | "expiresAt"> | undefined) => {
+      values.push(write?.value)
+      if (write?.expiresAt !== undefined) values.push(undefined)
+    }
+    add(last.find((entry) => entry.key === key))
     for (const { state, writes } of this.commits) {
       const write = lastOf(writes, key)
-      if (write !== undefined && (state === "unknown" || state === "pending")) values.push(write.value)
+      if (write !== undefined && (state === "unknown" || state === "pending")) add(write)
     }
     return values
   }
@@ -122,7 +140,11 @@ export class Ledger {
    * Fails unless the whole content of a database is one that the answers allow; then, if a writer found it, it is
    * settled.
    */
-  judge(found: ReadonlyArray<ModelEntry>, survival: Survival, isWriter = true): void {
+  judge(
+    found: ReadonlyArray<ModelEntry>,
+    survival: Survival,
+    { isWriter = true, now }: { readonly isWriter?: boolean; readonly now?: Now | undefined } = {}
+  ): void {
     const sequences = new Map<number, number>()
     for (const { key, sequence } of found) if (key.startsWith(markPrefix)) sequences.set(idOf(key), sequence)
     // The last of each session that is there. A hole is one within a session: what a crash took does not come back.
@@ -138,8 +160,25 @@ export class Ledger {
       .filter(({ id }) => sequences.has(id))
       .map((commit) => ({ ...commit, sequence: sequences.get(commit.id)! }))
     assert.strictEqual(inside.length, sequences.size, "a commit that nobody submitted is there")
-    assert.deepStrictEqual(found, this.stateOf(inside), "not the state after the commits that are in it")
+    this.judgeState(found, inside, now)
     if (isWriter) this.settle(sequences, survival)
+  }
+
+  /** Exactly what the commits leave, but for what has expired at some `now`. */
+  private judgeState(found: ReadonlyArray<ModelEntry>, inside: ReadonlyArray<Submitted>, now: Now | undefined): void {
+    const there = new Set(found.map(({ key }) => key))
+    const all = this.stateOf(inside)
+    const expected = all.filter(({ expiresAt, key }) => expiresAt === undefined || there.has(key))
+    assert.deepStrictEqual(found, expected, "not the state after the commits that are in it")
+    let latestGone = 0
+    let earliestThere = Infinity
+    for (const { expiresAt = Infinity, key } of all) {
+      if (there.has(key)) earliestThere = Math.min(earliestThere, expiresAt)
+      else latestGone = Math.max(latestGone, expiresAt)
+    }
+    const least = inside.reduce((most, { commitMillis }) => Math.max(most, commitMillis), now?.leastMillis ?? 0)
+    assert.isAbove(earliestThere, Math.max(least, latestGone), "the time at which something is there that has expired")
+    assert.isAtMost(latestGone, now?.mostMillis ?? Infinity, "the time of what is gone before it expires")
   }
 
   private judgeCommit(

@@ -31,7 +31,10 @@ const hexOf = (value: string | Uint8Array): string =>
   typeof value === "string" ? hex(new TextEncoder().encode(value)) : hex(value)
 
 /** What the writes leave of the key: the last that touches it; `undefined` if none does. */
-export const lastOf = (writes: ReadonlyArray<ModelWrite>, key: string): Pick<ModelPoint, "value"> | undefined => {
+export const lastOf = (
+  writes: ReadonlyArray<ModelWrite>,
+  key: string
+): Pick<ModelPoint, "value" | "expiresAt"> | undefined => {
   const last = writes.findLast((write) =>
     "removed" in write ? inRange([{ key }], write.removed).length > 0 : write.key === key
   )
