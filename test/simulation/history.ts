@@ -51,7 +51,9 @@ interface Acknowledged {
 export interface Settled {
   /** Of all that was committed until then, whether it is lost or not. */
   readonly timeline: Timeline
-  /** Commits of ids from there on may have been seen, at sequences that nobody knows. */
+  /** The highest sequence that is left. What was taken was above it. */
+  readonly last: number
+  /** Commits of ids from there on may have been seen before they were taken, at sequences that nobody knows. */
   readonly takenFrom: number
 }
 
@@ -258,7 +260,7 @@ export class History {
     this.seen = Math.min(this.seen, this.visible)
     this.millis = this.millisIn(marks)
     const timeline = new Timeline(this.commits.filter((commit) => before.has(commit) || marks.has(commit.id)))
-    return { timeline, takenFrom }
+    return { timeline, last: this.visible, takenFrom }
   }
 
   private settleFound(marks: ReadonlyMap<number, number>): void {

@@ -106,9 +106,6 @@ export interface FullDisk {
 
 export type PlanFault = CallFault | SlowCall | ClockJump | FullDisk
 
-/** What an operation may fail for; nobody may notice the others. */
-export const isFailing = (fault: PlanFault): boolean => "code" in fault || "fullAt" in fault
-
 /** `atCall`: of the session. A kill leaves what the system was given, a power cut what the numbered outcome says. */
 export type End =
   | { readonly by: "close" }

@@ -4,6 +4,7 @@
 // that anybody was told, the end of every operation, what is on the disk after each session. Judging has no part in it.
 import { createHash, type Hash } from "node:crypto"
 import { assert } from "@effect/vitest"
+import { Effect } from "effect"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
 import * as SimScheduler from "../../src/layers/SimScheduler.ts"
 import { Tally } from "../campaigns/campaign.ts"
@@ -121,7 +122,7 @@ class Runner {
     })
     this.current = run
     placed({ where: `session ${index}` }, () => {
-      const { choices, exit } = SimScheduler.runTraced(quiet(run.program()), {
+      const { choices, exit } = SimScheduler.runTraced(quiet(Effect.withTracer(run.program(), sights.jobs.tracer)), {
         seed: plan.seed * 16 + index,
         clock,
         stepsMax: 3_000_000,
@@ -134,7 +135,7 @@ class Runner {
       this.hash.update(`${hashOf(run.image)}\n`)
       history.isFrozen = true
       const timeline = history.timeline()
-      if (session.readOnly === true) run.judgeReads({ timeline, takenFrom: Number.POSITIVE_INFINITY })
+      if (session.readOnly === true) run.judgeReads({ timeline, last: 0, takenFrom: Number.POSITIVE_INFINITY })
       else if (run.hasBegun) this.unjudged = { run, index }
       if (this.judges)
         judgeCuts(run.cutter.cuts, { plan, history, timeline, tally, judged: this.judged, until: this.until })

@@ -16,9 +16,9 @@ import { Cutter, cutOf } from "./cuts.ts"
 import type { History, Settled } from "./history.ts"
 import type { Opening } from "./judge.ts"
 import type { Keys } from "./keys.ts"
-import { type FullDisk, isFailing, kindOf, type Plan, type PlanFault, type Session } from "./plan.ts"
+import { type FullDisk, kindOf, type Plan, type PlanFault, type Session } from "./plan.ts"
 import type { Sights } from "./sights.ts"
-import { type Copy, Stage } from "./stage.ts"
+import { type Copy, Stage, type Struck } from "./stage.ts"
 import { judgeSession } from "./judgeReadings.ts"
 import type { State } from "./timeline.ts"
 import type { RunClock, Span } from "./times.ts"
@@ -64,8 +64,7 @@ export class SessionRun {
   /** What who only reads has found: nothing changes it, and nothing is settled by it. */
   private unchanging: State | undefined
   private calls = 0
-  private hasStruck = false
-  private hasStruckWriting = false
+  private readonly struck: Struck = { any: false, writing: false, reading: false }
   private isDoubtful = false
   private isOver = false
   private finish: (exit: Exit.Exit<void>) => void = () => {}
@@ -111,13 +110,18 @@ export class SessionRun {
     const call = this.calls++
     if (this.isOver) return
     if (code !== undefined && code !== "ENOENT") {
-      this.hasStruck = true
-      if (writing.has(operation)) this.hasStruckWriting = true
+      this.struck.any = true
+      if (writing.has(operation)) this.struck.writing = true
+      if (operation === "open" || operation === "read") this.struck.reading = true
       if (doubtful.has(operation) || takesAll(session, operation)) this.isDoubtful = true
     }
     for (const fault of session.faults) {
       if (!("fullAt" in fault)) continue
-      if (call === fault.fullAt) device.setCapacity(device.files.bytes + fault.freeBytes)
+      if (call === fault.fullAt) {
+        device.setCapacity(device.files.bytes + fault.freeBytes)
+        // The database may ask how much room there is, before a call fails.
+        this.struck.any = true
+      }
       if (call === fault.fullAt + fault.calls) device.setCapacity(roomy)
     }
     this.cutter.after(call, [operation, path])
@@ -161,7 +165,7 @@ export class SessionRun {
       history.ended("durable")
     } else {
       this.image = visibleIn(device.files)
-      const isGiven = end.by === "kill" || this.hasStruckWriting
+      const isGiven = end.by === "kill" || this.struck.writing
       history.ended(this.isDoubtful ? "durable" : isGiven ? "given" : "all")
     }
     this.early = exit
@@ -211,7 +215,7 @@ export class SessionRun {
 
   /** By a call of the device that failed, or by the end of everything. */
   private isExcused({ reason }: DatabaseError): boolean {
-    return this.isOver || (this.hasStruck && blames.has(reason._tag))
+    return this.isOver || (this.struck.any && blames.has(reason._tag))
   }
 
   private settle(found: State, clock: Span): void {
@@ -223,9 +227,8 @@ export class SessionRun {
   }
 
   private newStage(opened: ConstructorParameters<typeof Stage>[0]): Stage {
-    const { clock, copies, history, keys, note, session, sights } = this.options
-    const hasFaults = session.faults.some(isFailing)
-    this.stage = new Stage(opened, { history, keys, sights, hasFaults, note, copies, clock })
+    const { clock, copies, history, keys, note, sights } = this.options
+    this.stage = new Stage(opened, { history, keys, sights, struck: this.struck, note, copies, clock })
     return this.stage
   }
 }

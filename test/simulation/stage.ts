@@ -1,7 +1,7 @@
 // What the actors of one session do: every operation of a plan, run against the open database and written down.
 //
 // An operation succeeds, or fails with a reason that it may have: a transaction a conflict, anything what a fault of
-// the disk brings about, if the plan has faults. Everything else ends the run, as does one that waits for too long.
+// the disk brings about, once one has struck. Everything else ends the run, as does one that waits for too long.
 import { Cause, Effect, Exit, Fiber, Option, type Scope } from "effect"
 import type { Commit, ManualTransaction, Reader } from "../../src/services/Database.ts"
 import { CommitOutcomeUnknown, DatabaseError } from "../../src/services/DatabaseError.ts"
@@ -26,6 +26,13 @@ const patience = "20 minutes"
 
 type TransactionOp = Extract<Op, { readonly op: "transaction" }>
 
+/** Calls of the session's device that have failed so far: any, of those that change its files, of those that read. */
+export interface Struck {
+  any: boolean
+  writing: boolean
+  reading: boolean
+}
+
 /** A copy that was made, which holds what there was at its sequence. */
 export interface Copy {
   readonly directory: string
@@ -42,7 +49,7 @@ export class Stage {
   readonly history: History
   readonly keys: Keys
   readonly sights: Sights
-  readonly hasFaults: boolean
+  readonly struck: Struck
   readonly note: (line: string) => void
   readonly live: Array<AskedLive> = []
   /** Of snapshots and transactions. */
@@ -55,13 +62,13 @@ export class Stage {
 
   constructor(
     opened: Opened,
-    given: Pick<Stage, "history" | "keys" | "sights" | "hasFaults" | "note" | "copies"> & { readonly clock: RunClock }
+    given: Pick<Stage, "history" | "keys" | "sights" | "struck" | "note" | "copies"> & { readonly clock: RunClock }
   ) {
     this.opened = opened
     this.history = given.history
     this.keys = given.keys
     this.sights = given.sights
-    this.hasFaults = given.hasFaults
+    this.struck = given.struck
     this.note = given.note
     this.copies = given.copies
     this.clock = given.clock
@@ -130,7 +137,8 @@ export class Stage {
         return this.checkpoint()
       case "verify":
         return Effect.map(maintenance.verify, ({ damage }) => {
-          if (damage.length > 0 && !this.hasFaults) throw new Error(`verify: ${JSON.stringify(damage)}`)
+          // No fault of a plan changes bytes, but what cannot be read is damage too.
+          if (damage.length > 0 && !this.struck.reading) throw new Error(`verify: ${JSON.stringify(damage)}`)
         })
       case "rotateMaster":
         return this.keys.rotating((to) => maintenance.rotateMasterKey(masterKey(to)))
@@ -329,7 +337,7 @@ export class Stage {
         this.sights.reach("a commit that no memtable takes")
         return Effect.void
       }
-      if (!this.hasFaults || !blames.has(error.reason._tag)) {
+      if (!this.struck.any || !blames.has(error.reason._tag)) {
         return Effect.die(new Error(`${name} failed: ${error.message}`, { cause: error }))
       }
       this.note(`${name} ${error.message}`)
