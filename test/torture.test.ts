@@ -153,6 +153,7 @@ describe("a torture", () => {
     Object.assign(state.saved.counts, {
       images: 60_000,
       faultRuns: 6000,
+      plans: 1000,
       kills: 300,
       histories: 300,
       transactions: 150_000

@@ -36,7 +36,7 @@ const cutAll = (options: OptionsInput, seed: number, tally: Tally): void => {
   for (const cut of sample(images, imagesPerRound, seed)) {
     const isWhole = judgeCut(cut, before)
     tally.addImage(`${hashOf(cut.image)} ${cut.promised}`)
-    tally.reach(isWhole ? "a crash behind a checkpoint" : "a crash with a checkpoint in part")
+    tally.reach(isWhole ? "a checkpoint that is opened after a crash" : "a crash inside a checkpoint")
   }
 }
 
@@ -58,7 +58,7 @@ export const checkpoints: Campaign = {
       tally.add("faults of checkpoints")
     }
     for (let count = 0; count < interruptionsPerRound; count++) {
-      if (interruptedAt(dice.pick(calls).index, options)) tally.reach("a checkpoint that is interrupted")
+      if (interruptedAt(dice.pick(calls).index, options)) tally.reach("an interrupted checkpoint")
       tally.add("interruptions")
     }
   }

@@ -56,7 +56,7 @@ export const faults: Campaign = {
       tally.add(rule.sticky === true ? "faults: sticky" : "faults: once")
       if (isFirst) tally.cover(whole, `call ${at} ${kind}`, all.length)
       const { operation } = clean.log[at]!
-      if (run.failures.some((failure) => failure.startsWith("open "))) tally.reach("an open that the disk refuses")
+      if (run.failures.some((failure) => failure.startsWith("open "))) tally.reach("an opening that the disk fails")
       if (operation === "sync" && run.failures.length > 0) tally.reach("a failed sync that somebody waited for")
       if (operation === "append" && rule.bytesAccepted === 20) tally.reach("an append that was cut short")
       if (rule.code === "ENOSPC" && rule.sticky === true && operation === "append") {

@@ -71,9 +71,7 @@ export class Model {
         entries.set(key, { key, value, sequence: commit.sequence, expiresAt, userMeta: userMeta ?? 0 })
       }
     }
-    return [...entries.values()]
-      .filter((entry) => entry.expiresAt === undefined || entry.expiresAt > now)
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
+    return unexpired([...entries.values()], now).toSorted((a, b) => (a.key < b.key ? -1 : 1))
   }
 }
 
@@ -105,6 +103,12 @@ export const assertExpired = (
   assert.isAbove(earliestThere, least, `${told}: something is there that has expired`)
   assert.isAtMost(latestGone, now.mostMillis, `${told}: something is gone before it expires`)
 }
+
+/** What is still there at that time. */
+export const unexpired = <A extends Pick<ModelEntry, "expiresAt">>(
+  entries: ReadonlyArray<A>,
+  now: number
+): ReadonlyArray<A> => entries.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > now)
 
 /** The part of the entries that a range reads, in its direction. */
 export const inRange = <A extends Pick<ModelEntry, "key">>(
