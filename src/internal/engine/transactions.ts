@@ -19,7 +19,7 @@ import type { Moment, ReadSet } from "../../services/Oracle.ts"
 import { commitHeaderBytes } from "../format/commit.ts"
 import type { RecordFields } from "../format/record.ts"
 import { ReadTracker } from "../structure/readTracker.ts"
-import { WriteBuffer } from "../structure/writeBuffer.ts"
+import { type WriteBuffer, WriteBuffers } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import type { Check, Committer } from "./committer.ts"
@@ -57,32 +57,61 @@ export const defaultRetry: Schedule.Schedule<unknown> = Schedule.min([
 
 export class Transactions {
   private readonly parts: TransactionParts
+  private readonly buffers: WriteBuffers
 
   constructor(parts: TransactionParts) {
     this.parts = parts
+    this.buffers = new WriteBuffers(parts.limits.options.transactionBytesMax)
   }
 
   run<A, E, R>(
     body: (transaction: Transaction) => Effect.Effect<A, E, R>,
     options: TransactionOptions
   ): Effect.Effect<A, E | DatabaseError, R> {
-    const once = Effect.acquireUseRelease(
-      this.open(options),
-      (running) => Effect.flatMap(body(running), (result) => Effect.as(running.commit, result)),
-      (running) => running.discard
-    )
+    const once = this.once(body, options)
     const isConflict = (error: E | DatabaseError) => this.parts.committer?.isOwnConflict(error) === true
-    return Effect.retry(
-      Effect.tapError(once, (error) => this.untilResolved(error)),
-      { schedule: options.retry ?? defaultRetry, while: isConflict } as {
-        schedule: Schedule.Schedule<unknown, E | DatabaseError>
-        while: (error: E | DatabaseError) => boolean
-      }
-    )
+    return Effect.catchIf(once, isConflict, (error) => {
+      // What has failed is the first try of the schedule, which is not made before: it costs as much as a transaction.
+      let tried = false
+      const next = Effect.suspend(() => {
+        if (tried) return once
+        tried = true
+        return Effect.fail(error)
+      })
+      return Effect.retry(
+        Effect.tapError(next, (failure) => this.untilResolved(failure)),
+        { schedule: options.retry ?? defaultRetry, while: isConflict } as {
+          schedule: Schedule.Schedule<unknown, E | DatabaseError>
+          while: (failure: E | DatabaseError) => boolean
+        }
+      )
+    })
   }
 
   begin(options: Given): Effect.Effect<ManualTransaction, DatabaseError, Scope.Scope> {
-    return Effect.acquireRelease(this.open(options), (running) => running.discard)
+    const open = attempt(() => Effect.succeed(this.open(options)))
+    return Effect.map(
+      Effect.acquireRelease(open, (running) => Effect.sync(() => running.discard())),
+      (running) => running.transaction()
+    )
+  }
+
+  /** Opened in the step in which its end is provided for: one frame instead of the three of `acquireUseRelease`. */
+  private once<A, E, R>(
+    body: (transaction: Transaction) => Effect.Effect<A, E, R>,
+    options: TransactionOptions
+  ): Effect.Effect<A, E | DatabaseError, R> {
+    return Effect.suspend(() => {
+      let opened: Running | undefined
+      const open = attempt(() => Effect.succeed((opened = this.open(options))))
+      const work = Effect.flatMap(open, (running) =>
+        Effect.flatMap(body(running.transaction()), (result) => Effect.as(running.commit(), result))
+      )
+      return Effect.onExitPrimitive(work, () => {
+        opened?.discard()
+        return undefined
+      })
+    })
   }
 
   private settings(given: Given): Settings {
@@ -94,11 +123,9 @@ export class Transactions {
     }
   }
 
-  private open(given: Given): Effect.Effect<ManualTransaction, DatabaseError> {
-    return attempt(() => {
-      this.parts.check()
-      return Effect.succeed(new Running(this.parts, this.settings(given)).transaction())
-    })
+  private open(given: Given): Running {
+    this.parts.check()
+    return new Running(this.parts, this.buffers, this.settings(given))
   }
 
   /** Running again while the other commit is in flight would conflict again. */
@@ -117,6 +144,7 @@ const checkedIsolation = (isolation: Isolation = "serializable"): Isolation => {
 
 class Running {
   private readonly parts: TransactionParts
+  private readonly buffers: WriteBuffers
   private readonly settings: Settings
   private readonly moment: Moment
   private readonly writes: WriteBuffer
@@ -124,12 +152,14 @@ class Running {
   /** Files of its values. */
   private readonly values: CommitValues
   private ended: string | undefined = undefined
+  private released = false
 
-  constructor(parts: TransactionParts, settings: Settings) {
+  constructor(parts: TransactionParts, buffers: WriteBuffers, settings: Settings) {
     this.parts = parts
+    this.buffers = buffers
     this.settings = settings
     const { isolation, readOnly } = settings
-    this.writes = new WriteBuffer(parts.limits.options.transactionBytesMax)
+    this.writes = buffers.take()
     const { transactionBytesMax } = parts.limits.options
     this.tracker = readOnly || isolation === "snapshot" ? undefined : new ReadTracker(transactionBytesMax)
     this.moment = parts.reads.oracle.open(!readOnly)
@@ -160,7 +190,7 @@ class Running {
         }
         return this.write(write)
       },
-      commit: Effect.suspend(() => this.commit()),
+      commit: this.commit(),
       discard: Effect.sync(() => this.discard())
     }
   }
@@ -172,12 +202,15 @@ class Running {
 
   private end(why: string): void {
     this.ended ??= why
+    if (this.released) return
+    this.released = true
     this.moment.release()
     this.values.release()
+    this.buffers.giveBack(this.writes)
   }
 
   /** Nothing, once it commits: its value files are those of a commit that may be under way. */
-  private discard(): void {
+  discard(): void {
     if (this.ended === undefined) this.end("the transaction was discarded")
   }
 
@@ -234,7 +267,7 @@ class Running {
     })
   }
 
-  private commit(): Effect.Effect<Commit, DatabaseError> {
+  commit(): Effect.Effect<Commit, DatabaseError> {
     return attempt(() => {
       this.check()
       const { committer } = this.parts
@@ -245,9 +278,12 @@ class Running {
       }
       const check: Check = { reads: this.reads(), since: this.moment.since }
       this.ended = "the transaction was committed"
-      return Effect.ensuring(
+      return Effect.onExitPrimitive(
         Effect.flatMap(this.request(), (request) => committer.commit(request, this.settings.durability, check)),
-        Effect.sync(() => this.end("the transaction was committed"))
+        () => {
+          this.end("the transaction was committed")
+          return undefined
+        }
       )
     })
   }
