@@ -5,6 +5,7 @@ import { invalid } from "../../services/DatabaseError.ts"
 import type { Durability, OptionsShape } from "../../services/Options.ts"
 import { defaultKeyspace } from "../format/keyspace.ts"
 import { Kind, recordBytes, type RecordFields, recordFields, writeRecord } from "../format/record.ts"
+import type { WriteBuffer } from "../structure/writeBuffer.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import type { CommitValues } from "./commitValues.ts"
 import { checkWellFormed, toBytes, toSpan, userKey } from "./userKeys.ts"
@@ -115,6 +116,28 @@ export const checkedDurability = (durability: Durability | undefined): Durabilit
 }
 
 const durabilities: ReadonlySet<string> = new Set(["disk", "os", "buffered"])
+
+/** What a buffer has gathered, copied into the arena once more. Nothing may be added to it meanwhile. */
+export class BufferedRequest implements CommitRequest {
+  readonly count: number
+  readonly recordBytes: number
+  readonly removesOnly: boolean
+  readonly values: CommitValues | undefined
+  private readonly buffer: WriteBuffer
+
+  constructor(buffer: WriteBuffer, values?: CommitValues) {
+    const { count, recordBytes, removesOnly } = buffer.measure()
+    this.buffer = buffer
+    this.values = values
+    this.count = count
+    this.recordBytes = recordBytes
+    this.removesOnly = removesOnly
+  }
+
+  encode(target: Uint8Array, offset: number): void {
+    this.buffer.encode(target, offset)
+  }
+}
 
 /** One operation: the user's bytes are copied once, into the arena. */
 export class SingleRequest implements CommitRequest {

@@ -5,10 +5,12 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type {
+  Bounds,
   Bytes,
   Commit,
   Isolation,
   ManualTransaction,
+  Reader,
   SetOptions,
   Transaction,
   TransactionOptions
@@ -21,15 +23,24 @@ import type { RecordFields } from "../format/record.ts"
 import { ReadTracker } from "../structure/readTracker.ts"
 import { type WriteBuffer, WriteBuffers } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
-import type { CommitRequest } from "./commitQueue.ts"
 import type { Check, Committer } from "./committer.ts"
 import type { CommitValues } from "./commitValues.ts"
 import type { DirectValues } from "./directValues.ts"
+import { PointReads } from "./pointReads.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
-import { checkedDurability, type Limits, removeFields, removeRangeFields, setWrite, type Write } from "./requests.ts"
+import {
+  BufferedRequest,
+  checkedDurability,
+  type Limits,
+  removeFields,
+  removeRangeFields,
+  setWrite,
+  type Write
+} from "./requests.ts"
 import { planValues, requestOf, separate } from "./separatedValues.ts"
 import { receive, receivedFields, streamSource } from "./streamedValue.ts"
+import { type Steps, TransactionHandle } from "./transactionHandle.ts"
 
 export interface TransactionParts {
   readonly reads: ReadParts
@@ -92,7 +103,7 @@ export class Transactions {
     const open = attempt(() => Effect.succeed(this.open(options)))
     return Effect.map(
       Effect.acquireRelease(open, (running) => Effect.sync(() => running.discard())),
-      (running) => running.transaction()
+      (running) => new TransactionHandle(running)
     )
   }
 
@@ -105,7 +116,7 @@ export class Transactions {
       let opened: Running | undefined
       const open = attempt(() => Effect.succeed((opened = this.open(options))))
       const work = Effect.flatMap(open, (running) =>
-        Effect.flatMap(body(running.transaction()), (result) => Effect.as(running.commit(), result))
+        Effect.flatMap(body(new TransactionHandle(running)), (result) => Effect.as(running.commit(), result))
       )
       return Effect.onExitPrimitive(work, () => {
         opened?.discard()
@@ -142,15 +153,18 @@ const checkedIsolation = (isolation: Isolation = "serializable"): Isolation => {
   throw invalid(`isolation is "serializable" or "snapshot", not ${String(isolation)}`)
 }
 
-class Running {
+/** Its methods are no closures, for the reason of `LocalOracle`'s moments: half of its memory outlived it. */
+class Running implements Steps, Reading {
   private readonly parts: TransactionParts
   private readonly buffers: WriteBuffers
   private readonly settings: Settings
-  private readonly moment: Moment
-  private readonly writes: WriteBuffer
-  private readonly tracker: ReadTracker | undefined
+  readonly moment: Moment
+  readonly writes: WriteBuffer
+  readonly tracker: ReadTracker | undefined
   /** Files of its values. */
-  private readonly values: CommitValues
+  readonly direct: CommitValues
+  private pointsMade: PointReads | undefined = undefined
+  private readerMade: Reader | undefined = undefined
   private ended: string | undefined = undefined
   private released = false
 
@@ -162,40 +176,44 @@ class Running {
     this.writes = buffers.take()
     const { transactionBytesMax } = parts.limits.options
     this.tracker = readOnly || isolation === "snapshot" ? undefined : new ReadTracker(transactionBytesMax)
-    this.moment = parts.reads.oracle.open(!readOnly)
-    this.values = parts.direct.newValues()
+    const { oracle } = parts.reads
+    if (!readOnly && !oracle.learning()) parts.committer?.queue.learnInFlight()
+    this.moment = oracle.open(!readOnly)
+    this.direct = parts.direct.newValues()
   }
 
-  transaction(): ManualTransaction {
-    const { moment } = this
-    const reading: Reading = {
-      sequence: () => moment.sequence,
-      nowMillis: () => moment.nowMillis,
-      moment,
-      writes: this.writes,
-      direct: this.values,
-      tracker: this.tracker,
-      check: () => this.check()
-    }
-    return {
-      ...makeReader(this.parts.reads, reading),
-      sequence: moment.sequence,
-      set: (key, value, options) => this.write(() => setWrite(this.parts.limits, key, { value, options })),
-      setStream: (key, stream, options) => this.setStream(key, stream, options),
-      remove: (key) => this.write(() => ({ fields: removeFields(key), value: undefined })),
-      removeRange: (bounds) => {
-        const write = () => {
-          const fields = removeRangeFields(bounds)
-          return fields && { fields, value: undefined }
-        }
-        return this.write(write)
-      },
-      commit: this.commit(),
-      discard: Effect.sync(() => this.discard())
-    }
+  sequence(): number {
+    return this.moment.sequence
   }
 
-  private check(): void {
+  nowMillis(): number {
+    return this.moment.nowMillis
+  }
+
+  get points(): PointReads {
+    return (this.pointsMade ??= new PointReads(this.parts.reads, this))
+  }
+
+  get reader(): Reader {
+    return (this.readerMade ??= makeReader(this.parts.reads, this))
+  }
+
+  set(key: Bytes, value: Bytes, options?: SetOptions): Effect.Effect<void, DatabaseError> {
+    return this.write(() => setWrite(this.parts.limits, key, { value, options }))
+  }
+
+  remove(key: Bytes): Effect.Effect<void, DatabaseError> {
+    return this.write(() => ({ fields: removeFields(key), value: undefined }))
+  }
+
+  removeRange(bounds: Bounds): Effect.Effect<void, DatabaseError> {
+    return this.write(() => {
+      const fields = removeRangeFields(bounds)
+      return fields && { fields, value: undefined }
+    })
+  }
+
+  check(): void {
     this.parts.check()
     if (this.ended !== undefined) throw fail(new Closed({ message: this.ended }))
   }
@@ -205,7 +223,7 @@ class Running {
     if (this.released) return
     this.released = true
     this.moment.release()
-    this.values.release()
+    this.direct.release()
     this.buffers.giveBack(this.writes)
   }
 
@@ -235,10 +253,10 @@ class Running {
     })
   }
 
-  private setStream<E, R>(
+  setStream<E, R>(
     key: Bytes,
     stream: Stream.Stream<Uint8Array, E, R>,
-    options: SetOptions | undefined
+    options?: SetOptions
   ): Effect.Effect<void, E | DatabaseError, R> {
     return attempt(() => {
       this.checkWritable()
@@ -262,7 +280,7 @@ class Running {
     return attempt(() => {
       this.check()
       const added = this.add(fields)
-      this.values.takeOver(values)
+      this.direct.takeOver(values)
       return added
     })
   }
@@ -276,34 +294,32 @@ class Running {
         this.end("the transaction was committed")
         return Effect.succeed({ sequence: this.moment.sequence, commitMillis: this.moment.nowMillis })
       }
-      const check: Check = { reads: this.reads(), since: this.moment.since }
+      const { moment } = this
+      const check: Check = { reads: this.reads(), since: moment.since, moment }
       this.ended = "the transaction was committed"
-      return Effect.onExitPrimitive(
-        Effect.flatMap(this.request(), (request) => committer.commit(request, this.settings.durability, check)),
-        () => {
-          this.end("the transaction was committed")
-          return undefined
-        }
-      )
+      return Effect.onExitPrimitive(this.enter(committer, check), () => {
+        this.end("the transaction was committed")
+        return undefined
+      })
     })
   }
 
-  /** What it wrote, with values in a file if no memtable could hold them all. */
-  private request(): Effect.Effect<CommitRequest, DatabaseError> {
-    const { values, writes } = this
+  /** The commit of what it wrote, with values in a file if no memtable could hold them all. */
+  private enter(committer: Committer, check: Check): Effect.Effect<Commit, DatabaseError> {
+    const { durability } = this.settings
+    const { direct: values, writes } = this
     const { direct, limits } = this.parts
-    const measured = writes.measure()
     const room = limits.options.arenaBytes - commitHeaderBytes
-    if (measured.recordBytes <= room) {
-      const encode = (target: Uint8Array, offset: number) => writes.encode(target, offset)
-      return Effect.succeed({ ...measured, encode, values })
-    }
+    const request = new BufferedRequest(writes, values)
+    if (request.recordBytes <= room) return Effect.suspend(() => committer.commitNow(request, durability, check))
     return attempt(() => {
       const planned = planValues(
         writes.records().map((fields) => ({ fields, value: undefined })),
         room
       )
-      return Effect.map(separate(direct, planned, values), (records) => requestOf(records, values))
+      return Effect.flatMap(separate(direct, planned, values), (records) =>
+        committer.commitNow(requestOf(records, values), durability, check)
+      )
     })
   }
 

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { Bounds, Bytes, Commit, DatabaseService, Operation, WriteOptions } from "../../services/Database.ts"
-import { type DatabaseError, invalid } from "../../services/DatabaseError.ts"
+import { DatabaseError, invalid } from "../../services/DatabaseError.ts"
 import type { Durability, OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import { commitHeaderBytes } from "../format/commit.ts"
@@ -17,6 +17,7 @@ import type { Committer } from "./committer.ts"
 import type { CommitValues } from "./commitValues.ts"
 import type { DirectValues } from "./directValues.ts"
 import {
+  BufferedRequest,
   checkedDurability,
   type Limits,
   operationWrite,
@@ -38,6 +39,11 @@ export interface WriteParts {
   readonly check: () => void
 }
 
+interface SetGiven {
+  readonly value: Bytes
+  readonly options: Parameters<DatabaseService["set"]>[2]
+}
+
 type Service = Pick<DatabaseService, "set" | "setStream" | "remove" | "removeRange" | "write">
 
 export class Writes {
@@ -52,13 +58,24 @@ export class Writes {
   service(): Service {
     const { limits } = this.parts
     return {
-      set: (key, value, options) =>
-        this.run(options, (durability) => this.one(setWrite(limits, key, { value, options }), durability)),
+      set: (key, value, options) => Effect.suspend(() => this.set(limits, key, { value, options })),
       setStream: (key, stream, options) => this.setStream(key, stream, options),
       remove: (key, options) =>
         this.run(options, (durability) => this.enter(new SingleRequest(removeFields(key)), durability)),
       removeRange: (bounds, options) => this.removeRange(bounds, options),
       write: (operations, options) => this.run(options, (durability) => this.batch(operations, durability))
+    }
+  }
+
+  /** As `run`, without the three closures of each call: it is the write that is made most. */
+  private set(limits: Limits, key: Bytes, set: SetGiven): Effect.Effect<Commit, DatabaseError> {
+    try {
+      this.parts.check()
+      const durability = checkedDurability(set.options?.durability) ?? this.options.durability
+      return this.one(setWrite(limits, key, set), durability)
+    } catch (error) {
+      if (error instanceof DatabaseError) return Effect.fail(error)
+      throw error
     }
   }
 
@@ -73,7 +90,7 @@ export class Writes {
   }
 
   private enter(request: CommitRequest, durability: Durability): Effect.Effect<Commit, DatabaseError> {
-    return this.parts.committer.commit(request, durability)
+    return this.parts.committer.commitNow(request, durability)
   }
 
   private removeRange(bounds: Bounds, options: WriteOptions | undefined): Effect.Effect<Commit, DatabaseError> {
@@ -113,7 +130,7 @@ export class Writes {
       writes.push(write)
       isInline &&= write.value === undefined && buffer.add(write.fields)
     }
-    const request = isInline ? bufferedRequest(buffer) : undefined
+    const request = isInline ? new BufferedRequest(buffer) : undefined
     if (request === undefined || commitHeaderBytes + request.recordBytes > arenaBytes) {
       return this.separated(writes, durability)
     }
@@ -172,12 +189,6 @@ export class Writes {
       if (buffer.add(fields)) continue
       throw invalid(`the batch needs more than transactionBytesMax (${transactionBytesMax}); split it`)
     }
-    return this.enter(bufferedRequest(buffer, values), durability)
+    return this.enter(new BufferedRequest(buffer, values), durability)
   }
 }
-
-const bufferedRequest = (buffer: WriteBuffer, values?: CommitValues): CommitRequest => ({
-  ...buffer.measure(),
-  encode: (target, offset) => buffer.encode(target, offset),
-  values
-})
