@@ -9,7 +9,8 @@ import { DatabaseError, invalid } from "../../services/DatabaseError.ts"
 import type { Durability, OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import { commitHeaderBytes } from "../format/commit.ts"
-import type { RecordFields } from "../format/record.ts"
+import { Kind, type RecordFields, recordFields } from "../format/record.ts"
+import { BatchBuffers } from "../structure/batchBuffer.ts"
 import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
 import type { CommitRequest } from "./commitQueue.ts"
@@ -20,7 +21,9 @@ import {
   BufferedRequest,
   checkedDurability,
   type Limits,
+  fillPlain,
   operationWrite,
+  PlainRequest,
   removeFields,
   removeRangeFields,
   setWrite,
@@ -46,7 +49,11 @@ interface SetGiven {
 
 type Service = Pick<DatabaseService, "set" | "setStream" | "remove" | "removeRange" | "write">
 
+const nothing = new Uint8Array(0)
+
 export class Writes {
+  private readonly batches = new BatchBuffers()
+  private readonly batchFields = recordFields()
   private readonly parts: WriteParts
   private readonly options: OptionsShape
 
@@ -120,6 +127,37 @@ export class Writes {
       const write = operationWrite(limits, operations[0]!)
       return write === undefined ? this.nothing() : this.one(write, durability)
     }
+    return this.plain(operations, durability) ?? this.mixed(operations, durability)
+  }
+
+  /** The short way of a batch that names no key twice. `undefined` if it is no such batch. */
+  private plain(
+    operations: ReadonlyArray<Operation>,
+    durability: Durability
+  ): Effect.Effect<Commit, DatabaseError> | undefined {
+    const { limits } = this.parts
+    const { batchFields, batches } = this
+    const roomBytes = roomOf(this.options)
+    const buffer = batches.take()
+    let removesOnly = true
+    for (const operation of operations) {
+      if (fillPlain(batchFields, limits, operation) && buffer.add(batchFields, roomBytes)) {
+        if (batchFields.kind !== Kind.remove) removesOnly = false
+        continue
+      }
+      batches.giveBack(buffer)
+      return undefined
+    }
+    // Kept for the next batch, it must not keep this one's bytes.
+    batchFields.key = nothing
+    batchFields.value = nothing
+    if (buffer.count > 0) return this.enter(new PlainRequest(buffer, batches, removesOnly), durability)
+    batches.giveBack(buffer)
+    return this.nothing()
+  }
+
+  private mixed(operations: ReadonlyArray<Operation>, durability: Durability): Effect.Effect<Commit, DatabaseError> {
+    const { limits } = this.parts
     const { arenaBytes, transactionBytesMax } = this.options
     const writes: Array<Write> = []
     const buffer = new WriteBuffer(transactionBytesMax)
