@@ -30,6 +30,7 @@ describe("a recovery", () => {
     const state = opened(device, { ...options, flushOnCloseBytesMin: 1024 * 1024 })
     assert.deepStrictEqual(state, Object.fromEntries(keys.map((key) => [key, longValue(key, 60)])))
     const after = visibleImage(device)
+    assert.deepStrictEqual(opened(device, options), state, "the next opening finds the tables")
     assert.isAbove(pathsOf(after, "table").length, 1)
     assert.isAtLeast(pathsOf(after, "value").length, valueFilesMin)
   })

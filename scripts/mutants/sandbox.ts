@@ -115,6 +115,7 @@ const layerTests: ReadonlyArray<readonly [file: RegExp, test: string]> = [
   [/engine\/table|structure\/table/, "test/layers/FileSsTable.test.ts"],
   [/structure\/value/, "test/internal/structure/valueFileOpening.test.ts"],
   [/engine\/recovery/, "test/internal/engine/logReplay.test.ts"],
+  [/engine\/recovery/, "test/recoveryFlush.test.ts"],
   [/engine\/(?:recovery|commit|flusher)/, "test/layers/LsmDatabase.test.ts"],
   [/structure\/memtable/, "test/layers/MemoryDatabase.test.ts"]
 ]

@@ -88,4 +88,10 @@ describe("valueIndex", () => {
     everyFlip(unhex(sampleHex), check)
     manySeeds(10_000, (dice) => check(dice.bytes(valueIndexBytes * dice.below(3)).map((byte) => byte % 2)))
   })
+
+  it("of no entry, of parts of one, or of more than a block holds is refused by its length", () => {
+    for (const length of [0, 13, 15, 14 * 293]) {
+      expect(failure(() => ValueIndexBlock.open(new Uint8Array(length), 1e6)).message).toContain(`of ${length} bytes`)
+    }
+  })
 })
