@@ -105,19 +105,19 @@ export class ChunkBuilder {
     return new Uint8Array(this.gathering().bytes.subarray(0, this.filled))
   }
 
-  /** The user's key, in the bytes that were taken. */
-  keyAt(index: number, bytes: Uint8Array<ArrayBuffer>): Uint8Array {
+  /** The user's key, in the buffer of the bytes that were taken. */
+  keyAt(index: number, buffer: ArrayBuffer): Uint8Array {
     const first = index * slots
     const numbers = this.into!.numbers
     const start = numbers[first]!
     const userStart = numbers[first + At.place] === Place.here ? start : userKeyStart(start)
-    return new Uint8Array(bytes.buffer, userStart, numbers[first + At.keyEnd]! - userStart)
+    return new Uint8Array(buffer, userStart, numbers[first + At.keyEnd]! - userStart)
   }
 
   /** The value, or the handle of one that is not with its record. */
-  valueAt(index: number, bytes: Uint8Array<ArrayBuffer>): Uint8Array {
+  valueAt(index: number, buffer: ArrayBuffer): Uint8Array {
     const start = this.into!.numbers[index * slots + At.valueStart]!
-    return new Uint8Array(bytes.buffer, start, this.into!.numbers[index * slots + At.valueEnd]! - start)
+    return new Uint8Array(buffer, start, this.into!.numbers[index * slots + At.valueEnd]! - start)
   }
 
   sequenceAt(index: number): number {

@@ -16,10 +16,11 @@ const entriesOf = (
   read: ReadonlyArray<Uint8Array | undefined> | undefined
 ): ReadonlyArray<Entry> => {
   const entries: Array<Entry> = []
+  const { buffer } = bytes
   for (let index = 0; index < chunk.count; index++) {
     entries.push({
-      key: chunk.keyAt(index, bytes),
-      value: read?.[index] ?? chunk.valueAt(index, bytes),
+      key: chunk.keyAt(index, buffer),
+      value: read?.[index] ?? chunk.valueAt(index, buffer),
       sequence: chunk.sequenceAt(index),
       expiresAt: chunk.expiresAt(index),
       userMeta: chunk.userMetaAt(index)
@@ -55,12 +56,13 @@ export const lazyShape: ChunkShape<LazyEntry> = {
   parts: "lazy",
   build: (chunk, values) => {
     const bytes = chunk.take()
+    const { buffer } = bytes
     const entries: Array<LazyEntry> = []
     for (let index = 0; index < chunk.count; index++) {
       const separated = chunk.separatedAt(index, bytes)
-      const value = separated === undefined ? chunk.valueAt(index, bytes) : undefined
+      const value = separated === undefined ? chunk.valueAt(index, buffer) : undefined
       entries.push({
-        key: chunk.keyAt(index, bytes),
+        key: chunk.keyAt(index, buffer),
         valueBytes: separated?.handle.length ?? value!.length,
         value: separated === undefined ? Effect.succeed(value!) : values.one(separated),
         sequence: chunk.sequenceAt(index),
@@ -75,9 +77,9 @@ export const lazyShape: ChunkShape<LazyEntry> = {
 export const keyShape: ChunkShape<Uint8Array> = {
   parts: "keys",
   build: (chunk) => {
-    const bytes = chunk.take()
+    const { buffer } = chunk.take()
     const keys: Array<Uint8Array> = []
-    for (let index = 0; index < chunk.count; index++) keys.push(chunk.keyAt(index, bytes))
+    for (let index = 0; index < chunk.count; index++) keys.push(chunk.keyAt(index, buffer))
     return Effect.succeed(keys)
   }
 }

@@ -16,7 +16,7 @@ const slabBytes = 16 * 1024
 export class CursorEntry {
   /** How long the value is. */
   valueBytes = 0
-  private bytes = new Uint8Array(0)
+  private buffer = new ArrayBuffer(0)
   private keyStart = 0
   /** Where the key ends, and the value begins if it is with the record. */
   private keyEnd = 0
@@ -45,23 +45,24 @@ export class CursorEntry {
     this.separatedValue = undefined
     const here = separated ? 0 : valueEnd - valueStart
     this.valueBytes = separated ? this.separated!.handle.length : here
-    this.bytes = this.slab.room(keyLength + here)
+    const room = this.slab.room(keyLength + here)
+    this.buffer = this.slab.buffer
     this.keyStart = this.slab.start
-    this.keyEnd = copyBytes(this.bytes, this.keyStart, bytes, userKeyStart(keyStart), keyEnd)
-    if (!separated) copyBytes(this.bytes, this.keyEnd, bytes, valueStart, valueEnd)
+    this.keyEnd = copyBytes(room, this.keyStart, bytes, userKeyStart(keyStart), keyEnd)
+    if (!separated) copyBytes(room, this.keyEnd, bytes, valueStart, valueEnd)
     this.sequence = own ? 0 : entry.sequence
     this.expiresAt = entry.expiresAt
     this.userMeta = entry.userMeta
   }
 
   get key(): Uint8Array {
-    return new Uint8Array(this.bytes.buffer, this.keyStart, this.keyEnd - this.keyStart)
+    return new Uint8Array(this.buffer, this.keyStart, this.keyEnd - this.keyStart)
   }
 
   /** `undefined` if it has not been read. */
   get value(): Uint8Array | undefined {
     if (this.separated !== undefined) return this.separatedValue
-    return new Uint8Array(this.bytes.buffer, this.keyEnd, this.valueBytes)
+    return new Uint8Array(this.buffer, this.keyEnd, this.valueBytes)
   }
 
   /** Whether the value is there, or could be had at once. Throws `DatabaseError`. */
