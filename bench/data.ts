@@ -92,7 +92,7 @@ export const makeValues = ({ generation = 0, indexes, valueBytes }: ValueShape, 
   const source = noise
   return Array.from(indexes, (index, position) => {
     const start = position * valueBytes
-    const from = (index * 61 + generation * 7919) % (slabBytes - valueBytes)
+    const from = (index * 20_011 + generation * 7919) % (slabBytes - valueBytes)
     source.copy(slab, start, from, from + valueBytes)
     slab.writeUIntLE(index, start, 3)
     slab[start + 3] = generation
