@@ -48,14 +48,14 @@ const stream = Effect.fnUntraced(function* (opened: Opened, { dice, history }: A
   const lengths = [1 + dice.below(100), 1 + dice.below(1000)]
   yield* database.setStream(bytes(key), piecesOf(bytes(value), lengths), { durability })
   const entry = yield* database.getEntry(bytes(key))
-  history.acknowledged(entry!.sequence, [{ key, value }], durability)
+  history.acknowledged(entry!, [{ key, value }], durability)
   if (dice.chance(50)) return
   const writes = [
     { key, value: undefined },
     { key: markOf(history.newId()), value: "" }
   ]
   const commit = yield* database.write(writes.map(toOperation), { durability })
-  history.acknowledged(commit.sequence, writes, durability)
+  history.acknowledged(commit, writes, durability)
 })
 
 /** A transaction with long values, which commits, is discarded, or conflicts. */
@@ -67,7 +67,7 @@ const transact = Effect.fnUntraced(function* (opened: Opened, { dice, history }:
   for (const write of writes) yield* writeIn(transaction, write)
   if (dice.chance(30)) return yield* transaction.discard
   const commit = yield* Effect.result(transaction.commit)
-  if (commit._tag === "Success") history.acknowledged(commit.success.sequence, writes, "disk")
+  if (commit._tag === "Success") history.acknowledged(commit.success, writes, "disk")
   else assert.strictEqual(commit.failure.reason._tag, "Conflict")
 })
 

@@ -13,7 +13,17 @@
 // reader finds must fit to one `now`, which is no earlier than the commits that are there.
 import { assert } from "@effect/vitest"
 import type { Durability } from "../../src/services/Options.ts"
-import { bytes, hex, lastOf, Model, type ModelEntry, type ModelPoint, type ModelWrite } from "./model.ts"
+import {
+  assertExpired,
+  bytes,
+  hex,
+  lastOf,
+  Model,
+  type ModelEntry,
+  type ModelPoint,
+  type ModelWrite,
+  type Now
+} from "./model.ts"
 
 /** What happened to the disk between the last acknowledgement and the state that is found. */
 export type Survival = "live" | "closed" | "processCrash" | "powerCut" | "lostTail"
@@ -30,15 +40,11 @@ export interface Submitted {
   commitMillis: number
 }
 
-/** What is known of the `now` of who reads. */
-export interface Now {
-  readonly leastMillis: number
-  readonly mostMillis: number
-}
-
 const markPrefix = hex(new TextEncoder().encode("!"))
 export const markOf = (id: number): string => hex(new TextEncoder().encode(`!${String(id).padStart(6, "0")}`))
 const idOf = (mark: string): number => Number(new TextDecoder().decode(bytes(mark)).slice(1))
+
+const anyTime: Now = { leastMillis: 0, mostMillis: Infinity }
 
 const levels: Readonly<Record<Survival, ReadonlyArray<Durability>>> = {
   live: ["disk", "os", "buffered"],
@@ -143,7 +149,7 @@ export class Ledger {
   judge(
     found: ReadonlyArray<ModelEntry>,
     survival: Survival,
-    { isWriter = true, now }: { readonly isWriter?: boolean; readonly now?: Now | undefined } = {}
+    { isWriter = true, now = anyTime }: { readonly isWriter?: boolean; readonly now?: Now | undefined } = {}
   ): void {
     const sequences = new Map<number, number>()
     for (const { key, sequence } of found) if (key.startsWith(markPrefix)) sequences.set(idOf(key), sequence)
@@ -160,25 +166,11 @@ export class Ledger {
       .filter(({ id }) => sequences.has(id))
       .map((commit) => ({ ...commit, sequence: sequences.get(commit.id)! }))
     assert.strictEqual(inside.length, sequences.size, "a commit that nobody submitted is there")
-    this.judgeState(found, inside, now)
+    const { leastMillis, mostMillis } = now
+    const least = inside.reduce((most, { commitMillis }) => Math.max(most, commitMillis), leastMillis)
+    const told = "not the state after the commits that are in it"
+    assertExpired(found, this.stateOf(inside), { now: { leastMillis: least, mostMillis }, told })
     if (isWriter) this.settle(sequences, survival)
-  }
-
-  /** Exactly what the commits leave, but for what has expired at some `now`. */
-  private judgeState(found: ReadonlyArray<ModelEntry>, inside: ReadonlyArray<Submitted>, now: Now | undefined): void {
-    const there = new Set(found.map(({ key }) => key))
-    const all = this.stateOf(inside)
-    const expected = all.filter(({ expiresAt, key }) => expiresAt === undefined || there.has(key))
-    assert.deepStrictEqual(found, expected, "not the state after the commits that are in it")
-    let latestGone = 0
-    let earliestThere = Infinity
-    for (const { expiresAt = Infinity, key } of all) {
-      if (there.has(key)) earliestThere = Math.min(earliestThere, expiresAt)
-      else latestGone = Math.max(latestGone, expiresAt)
-    }
-    const least = inside.reduce((most, { commitMillis }) => Math.max(most, commitMillis), now?.leastMillis ?? 0)
-    assert.isAbove(earliestThere, Math.max(least, latestGone), "the time at which something is there that has expired")
-    assert.isAtMost(latestGone, now?.mostMillis ?? Infinity, "the time of what is gone before it expires")
   }
 
   private judgeCommit(

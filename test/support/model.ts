@@ -1,5 +1,6 @@
 // The reference: what a database must answer, written to be obviously right and not to be fast. Keys are hex strings,
 // whose order is that of the bytes.
+import { assert } from "@effect/vitest"
 import type { Bounds, Entry, Range } from "../../src/services/Database.ts"
 
 export interface ModelPoint {
@@ -72,6 +73,35 @@ export class Model {
     }
     return unexpired([...entries.values()], now).toSorted((a, b) => (a.key < b.key ? -1 : 1))
   }
+}
+
+/** What is known of the `now` of who reads. */
+export interface Now {
+  readonly leastMillis: number
+  readonly mostMillis: number
+}
+
+/**
+ * Fails unless what one reader found is all of it but for what has expired, at some `now` that he may have had: what is
+ * there expires after it, and what is gone expired before.
+ */
+export const assertExpired = (
+  found: ReadonlyArray<ModelEntry>,
+  all: ReadonlyArray<ModelEntry>,
+  { now, told }: { readonly now: Now; readonly told: string }
+): void => {
+  const there = new Set(found.map(({ key }) => key))
+  const expected = all.filter(({ expiresAt, key }) => expiresAt === undefined || there.has(key))
+  assert.deepStrictEqual(found, expected, told)
+  let latestGone = 0
+  let earliestThere = Infinity
+  for (const { expiresAt = Infinity, key } of all) {
+    if (there.has(key)) earliestThere = Math.min(earliestThere, expiresAt)
+    else latestGone = Math.max(latestGone, expiresAt)
+  }
+  const least = Math.max(now.leastMillis, latestGone)
+  assert.isAbove(earliestThere, least, `${told}: something is there that has expired`)
+  assert.isAtMost(latestGone, now.mostMillis, `${told}: something is gone before it expires`)
 }
 
 /** What is still there at that time. */
