@@ -27,6 +27,8 @@ export interface Take<A> {
   readonly readsValue: boolean
   /** `read` is that value. */
   readonly of: (hit: Hit | undefined, read: Uint8Array | undefined) => A
+  /** Of no hit, made once. */
+  readonly absent: Effect.Effect<A>
 }
 
 /** Of a buffer, beside the value: its key, and what seals it. */
@@ -90,7 +92,7 @@ export class PointReads {
           ordinals.push(ordinal)
           return undefined
         }
-        return this.readAt(at, key, { readsValue: false, of })
+        return this.readAt(at, key, { readsValue: false, of, absent: Effect.undefined })
       }
       return Effect.flatMap(Effect.forEach(keys, readOne), (values) => {
         if (awaited.length === 0) return Effect.succeed(values)
@@ -127,7 +129,8 @@ export class PointReads {
 
   /** `undefined` if the value is elsewhere and has to be waited for; the lookup is then done again in a pinned view. */
   private answerNow<A>(hit: Hit | undefined, take: Take<A>): Effect.Effect<A, DatabaseError> | undefined {
-    if (hit === undefined || !take.readsValue || !isSeparated(hit.entry)) return Effect.succeed(take.of(hit, undefined))
+    if (hit === undefined) return take.absent
+    if (!take.readsValue || !isSeparated(hit.entry)) return Effect.succeed(take.of(hit, undefined))
     const { separated } = this.parts
     const { entry, files, own } = hit
     const now = separated.now(files, entry)
@@ -188,6 +191,7 @@ export class PointReads {
 
   private readonly takeValue: Take<Uint8Array | undefined> = {
     readsValue: true,
+    absent: Effect.undefined,
     of: (hit, read) => {
       if (hit === undefined || read !== undefined) return read
       return this.parts.values.copy(hit.entry.bytes, hit.entry.valueStart, hit.entry.valueEnd)
@@ -196,6 +200,7 @@ export class PointReads {
 
   private readonly takeEntry: Take<Entry | undefined> = {
     readsValue: true,
+    absent: Effect.undefined,
     of: (hit, read) => {
       if (hit === undefined) return undefined
       const { bytes, expiresAt, keyEnd, keyStart, sequence, userMeta } = hit.entry
@@ -210,7 +215,11 @@ export class PointReads {
   }
 }
 
-const isThere: Take<boolean> = { readsValue: false, of: (hit) => hit !== undefined }
+const isThere: Take<boolean> = {
+  readsValue: false,
+  absent: Effect.succeed(false),
+  of: (hit) => hit !== undefined
+}
 
 /** Values that were read together share a buffer, and whoever keeps one would keep them all. */
 const alone = (value: Uint8Array): Uint8Array =>
