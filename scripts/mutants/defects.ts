@@ -9,6 +9,8 @@ export interface Defect extends Planted {
    * campaign of killed processes can see that a sync is missing, so the tests of the disk, which count them, must.
    */
   readonly isOfMachine: boolean
+  /** Who must notice. Default: the campaigns that are quick to notice what is lost. */
+  readonly campaigns?: ReadonlyArray<string>
 }
 
 /** Which of the planted bugs, by the names that they have here. */
@@ -49,6 +51,20 @@ export const defectsOf = (sources: Sources): ReadonlyArray<Defect> => {
       const { edits } = planted.find((bug) => bug.name === wanted)!
       return { name, edits, isOfMachine: false }
     }),
+    {
+      name: "expired dropped instead of made a removal",
+      edits: everywhere(sources, /structure\/retention\.ts$/, [
+        [/(entry\.expiresAt <= this\.nowMillis\)) toRemoval\(entry\)/g, "$1 return false"]
+      ]),
+      isOfMachine: false,
+      campaigns: ["clock"]
+    },
+    {
+      name: "tombstone dropped early, before kills",
+      edits: planted.find(({ name }) => name === "tombstone lost at flush")!.edits,
+      isOfMachine: false,
+      campaigns: ["kills"]
+    },
     {
       name: "range conflict ignored",
       edits: everywhere(sources, /layers\/LocalOracle\.ts$/, [

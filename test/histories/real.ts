@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { OptionsInput } from "../../src/services/Options.ts"
-import { bundledProgram } from "../support/bundledProgram.ts"
+import { bundledProgram, programOnce } from "../support/bundledProgram.ts"
 import { Dice } from "../support/randomPlan.ts"
 import { type Anomaly, check } from "./checker.ts"
 import type { Event } from "./events.ts"
@@ -15,14 +15,8 @@ import { type Line, linesOf, type RealTask } from "./realLines.ts"
 import { Timeline } from "./timeline.ts"
 import type { Load } from "./workload.ts"
 
-/** The clients' program as one file, for as long as this process. */
-const bundled = async (): Promise<string> => {
-  const { program, remove } = await bundledProgram(new URL("./realWriter.ts", import.meta.url))
-  process.on("exit", remove)
-  return program
-}
-
-let program: Promise<string> | undefined = undefined
+/** The clients' program. */
+const program = programOnce(() => bundledProgram(new URL("./realWriter.ts", import.meta.url)))
 
 const realOptions = (dice: Dice): OptionsInput => ({
   arenaBytes: dice.pick([4096, 16_384, 65_536]),
@@ -167,8 +161,7 @@ class Run {
 
 /** In a directory of its own; rejects if a commit is lost, or anything fails. */
 export const realHistory = async (options: RealOptions): Promise<Real> => {
-  program ??= bundled()
-  const run = new Run(await program, options)
+  const run = new Run(await program(), options)
   try {
     await run.go()
   } finally {

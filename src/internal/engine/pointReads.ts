@@ -6,7 +6,7 @@ import type { DatabaseError } from "../../services/DatabaseError.ts"
 import { Kind } from "../format/record.ts"
 import { emptyEntry, type EntryView } from "../structure/entry.ts"
 import { Found, Lookup } from "../structure/lookup.ts"
-import { attemptNow } from "./attempt.ts"
+import { attemptNow, failed } from "./attempt.ts"
 import { load, loadNow, type Pinned, pinned, type Reading, type ReadParts } from "./readContext.ts"
 import { KeyScratch, userKeyStart } from "./userKeys.ts"
 import { isSeparated, type Separated, separatedOf, type ValueSource } from "./valueReads.ts"
@@ -27,6 +27,8 @@ export interface Take<A> {
   readonly readsValue: boolean
   /** `read` is that value. */
   readonly of: (hit: Hit | undefined, read: Uint8Array | undefined) => A
+  /** Of no hit, made once. */
+  readonly absent: Effect.Effect<A>
 }
 
 /** Of a buffer, beside the value: its key, and what seals it. */
@@ -52,15 +54,15 @@ export class PointReads {
   }
 
   get(key: Bytes): Effect.Effect<Uint8Array | undefined, DatabaseError> {
-    return Effect.suspend(() => this.read(key, this.takeValue))
+    return Effect.suspend(() => this.readAt(undefined, key, this.takeValue))
   }
 
   getEntry(key: Bytes): Effect.Effect<Entry | undefined, DatabaseError> {
-    return Effect.suspend(() => this.read(key, this.takeEntry))
+    return Effect.suspend(() => this.readAt(undefined, key, this.takeEntry))
   }
 
   has(key: Bytes): Effect.Effect<boolean, DatabaseError> {
-    return Effect.suspend(() => this.read(key, isThere))
+    return Effect.suspend(() => this.readAt(undefined, key, isThere))
   }
 
   getUnsafe(key: Bytes): Uint8Array | undefined | NotInMemory {
@@ -90,7 +92,7 @@ export class PointReads {
           ordinals.push(ordinal)
           return undefined
         }
-        return this.readAt(at, key, { readsValue: false, of })
+        return this.readAt(at, key, { readsValue: false, of, absent: Effect.undefined })
       }
       return Effect.flatMap(Effect.forEach(keys, readOne), (values) => {
         if (awaited.length === 0) return Effect.succeed(values)
@@ -105,26 +107,30 @@ export class PointReads {
 
   /** At the pinned moment, or without one at the present. */
   readAt<A>(at: Pinned | undefined, key: Bytes, take: Take<A>): Effect.Effect<A, DatabaseError> {
-    return attemptNow(() => {
-      this.reading.check()
+    try {
+      const { live } = this.parts
+      const { reading } = this
+      reading.check()
       const end = scratch.put(key)
-      this.reading.tracker?.key(scratch.bytes, 0, end)
-      const hit = this.find(at?.view ?? this.parts.live.current, end, at?.sequence ?? this.reading.sequence())
+      reading.tracker?.key(scratch.bytes, 0, end)
+      const hit =
+        at === undefined ? this.find(live.current, end, reading.sequence()) : this.find(at.view, end, at.sequence)
       const answer = hit === NotInMemory ? undefined : this.answerNow(hit, take)
-      if (answer !== undefined) return answer
-      const stored = scratch.bytes.slice(0, end)
-      if (at !== undefined) return this.suspended(at, stored, take)
-      return pinned(this.parts.live, this.reading, (now) => this.suspended(now, stored, take))
-    })
+      return answer ?? this.readLater(at, scratch.bytes.slice(0, end), take)
+    } catch (error) {
+      return failed(error)
+    }
   }
 
-  private read<A>(key: Bytes, take: Take<A>): Effect.Effect<A, DatabaseError> {
-    return this.readAt(undefined, key, take)
+  private readLater<A>(at: Pinned | undefined, key: Uint8Array, take: Take<A>): Effect.Effect<A, DatabaseError> {
+    if (at !== undefined) return this.suspended(at, key, take)
+    return pinned(this.parts.live, this.reading, (now) => this.suspended(now, key, take))
   }
 
   /** `undefined` if the value is elsewhere and has to be waited for; the lookup is then done again in a pinned view. */
   private answerNow<A>(hit: Hit | undefined, take: Take<A>): Effect.Effect<A, DatabaseError> | undefined {
-    if (hit === undefined || !take.readsValue || !isSeparated(hit.entry)) return Effect.succeed(take.of(hit, undefined))
+    if (hit === undefined) return take.absent
+    if (!take.readsValue || !isSeparated(hit.entry)) return Effect.succeed(take.of(hit, undefined))
     const { separated } = this.parts
     const { entry, files, own } = hit
     const now = separated.now(files, entry)
@@ -185,6 +191,7 @@ export class PointReads {
 
   private readonly takeValue: Take<Uint8Array | undefined> = {
     readsValue: true,
+    absent: Effect.undefined,
     of: (hit, read) => {
       if (hit === undefined || read !== undefined) return read
       return this.parts.values.copy(hit.entry.bytes, hit.entry.valueStart, hit.entry.valueEnd)
@@ -193,6 +200,7 @@ export class PointReads {
 
   private readonly takeEntry: Take<Entry | undefined> = {
     readsValue: true,
+    absent: Effect.undefined,
     of: (hit, read) => {
       if (hit === undefined) return undefined
       const { bytes, expiresAt, keyEnd, keyStart, sequence, userMeta } = hit.entry
@@ -207,7 +215,11 @@ export class PointReads {
   }
 }
 
-const isThere: Take<boolean> = { readsValue: false, of: (hit) => hit !== undefined }
+const isThere: Take<boolean> = {
+  readsValue: false,
+  absent: Effect.succeed(false),
+  of: (hit) => hit !== undefined
+}
 
 /** Values that were read together share a buffer, and whoever keeps one would keep them all. */
 const alone = (value: Uint8Array): Uint8Array =>
