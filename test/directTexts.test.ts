@@ -1,8 +1,7 @@
 // Long texts, which are encoded part by part into a value file.
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { onValues } from "./support/valueKit.ts"
-import { valueOptions } from "./support/valueKit.ts"
+import { onValues, valueOptions } from "./support/valueKit.ts"
 
 const partLength = 256 * 1024
 

@@ -5,7 +5,11 @@ import type { ValueFile } from "../../../src/services/ValueLog.ts"
 
 it("the values of a commit are those of the files that it brings along, and no others", () => {
   const pinned: Array<ValueFile> = []
-  const live = { pinValue: (file: ValueFile) => (pinned.push(file), () => {}) } as unknown as LiveView
+  const pinValue = (file: ValueFile) => {
+    pinned.push(file)
+    return () => {}
+  }
+  const live = { pinValue } as unknown as LiveView
   const holding = new Set<CommitValues>()
   const values = new CommitValues(live, holding)
   const file = { meta: { number: 3, sections: [{ id: 3 }, { id: 5 }] } } as unknown as ValueFile

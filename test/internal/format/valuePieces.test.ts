@@ -1,4 +1,4 @@
-// Pieces that are sealed as they should be and are not what a value has: only a bug, or whoever has the key, makes them.
+// Pieces that are sealed as they should be and are not what a value has: only a bug makes them, or who has the key.
 import { assert, describe, it } from "@effect/vitest"
 import { ByteWriter, concatBytes, writeU32 } from "../../../src/internal/format/bytes.ts"
 import { storedKeyBytesMax } from "../../../src/internal/format/record.ts"
