@@ -78,6 +78,12 @@ describe("the footer of a value file", () => {
       for (const fileBytes of [10, fieldsOf(sealer).fileBytes + 1]) failure(() => decode(bytes, sealer, { fileBytes }))
       failure(() => decode(encode(sealer, { ...fieldsOf(sealer), indexBytes: 201 }), sealer))
       failure(() => decode(encode(sealer, { ...fieldsOf(sealer), fileBytes: 9 }), sealer))
+      const longer = concatBytes([bytes, Uint8Array.of(0)])
+      for (const other of [bytes.subarray(1), longer]) {
+        expect(failure(() => decode(other, sealer)).message).toContain("cut off")
+      }
+      const fileBytes = 95 + bytes.length
+      expect(failure(() => decode(bytes, sealer, { fileBytes })).message).toContain("cut off")
     })
   })
 })
