@@ -99,8 +99,10 @@ const sealed = suite(
     "test/tamperedKeyrings.test.ts"
   )
 )
+const ballast = suite("ballast", vitest("test/ballast.test.ts", "test/ballastCrash.test.ts"))
 const areas: ReadonlyArray<readonly [file: RegExp, suite: Suite]> = [
-  [/value|collect|livePlaces|ballast/i, values],
+  [/value|collect|livePlaces/i, values],
+  [/ballast/i, ballast],
   [/key(?!Index|Order|Range|Span)|seal|aead|cipher|fileHeader|marker|stateFiles/i, sealed],
   [/^src\/internal\/format\//, formats]
 ]
@@ -112,6 +114,7 @@ const layerTests: ReadonlyArray<readonly [file: RegExp, test: string]> = [
   [/structure\/tableFacts/, "test/internal/structure/tableOpening.test.ts"],
   [/engine\/table|structure\/table/, "test/layers/FileSsTable.test.ts"],
   [/structure\/value/, "test/internal/structure/valueFileOpening.test.ts"],
+  [/engine\/recovery/, "test/internal/engine/logReplay.test.ts"],
   [/engine\/(?:recovery|commit|flusher)/, "test/layers/LsmDatabase.test.ts"],
   [/structure\/memtable/, "test/layers/MemoryDatabase.test.ts"]
 ]
@@ -119,9 +122,8 @@ const layerTests: ReadonlyArray<readonly [file: RegExp, test: string]> = [
 /** The tests that mirror a source, those that import it, and those of the layer that it is part of. */
 const ownTests = (file: string): ReadonlyArray<Suite> => {
   const mirror = file.replace(/^src\//, "test/").replace(/\.ts$/, ".test.ts")
-  const layer = layerTests.find(([pattern]) => pattern.test(file))?.[1]
-  const tests = [mirror, ...importers(file), layer].filter((test) => test !== undefined)
-  const present = [...new Set(tests)].filter((test) => existsSync(join(root, test)))
+  const layers = layerTests.filter(([pattern]) => pattern.test(file)).map(([, test]) => test)
+  const present = [...new Set([mirror, ...importers(file), ...layers])].filter((test) => existsSync(join(root, test)))
   return present.length === 0 ? [] : [suite("its own tests", vitest(...present))]
 }
 
@@ -148,7 +150,19 @@ export const suitesFor = (kind: string, file: string, isNear: boolean): Readonly
   return [...new Set([...first, ...ownTests(file), ...near, ...far])]
 }
 
-export const allSuites = [formats, layers, disks, locks, imagesSuite, badInput, scenarios, faults, values, sealed]
+export const allSuites = [
+  formats,
+  layers,
+  disks,
+  locks,
+  imagesSuite,
+  badInput,
+  scenarios,
+  faults,
+  values,
+  sealed,
+  ballast
+]
 
 /** The files of `src`, by their paths from the root. */
 export const readSources = (): Sources => {
