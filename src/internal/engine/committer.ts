@@ -69,6 +69,8 @@ export class Committer {
   private readonly resolved = new WaitList()
   private readonly conflicts = new WeakSet<DatabaseError>()
   private logSlot: Slot
+  /** What is being written. */
+  private group: Group | undefined = undefined
   private busy = false
   /** The time of buffered bytes has come. */
   private due = false
@@ -295,6 +297,7 @@ export class Committer {
       return this.switchSegment()
     const group = this.queue.take()
     if (group === undefined) return Effect.void
+    this.group = group
     this.counters.groups += 1
     const append = group.bytes === 0 ? Effect.void : this.parts.wal.append(groupChunks(group))
     return Effect.matchEffect(append, {
@@ -337,7 +340,7 @@ export class Committer {
     })
   }
 
-  private end(group: Group, error: DatabaseError): void {
+  private end(group: Group | undefined, error: DatabaseError): void {
     this.refusal = poisoned(error)
     this.queue.failAll(group, error, this.refusal)
   }
@@ -365,9 +368,13 @@ export class Committer {
   }
 
   private stepped(exit: "Success" | "Failure"): void {
+    const { group } = this
     this.busy = false
+    this.group = undefined
     this.onGroup()
-    if (exit === "Failure") this.poison(fail(new Poisoned({ message: "a defect in the commit path" })))
+    // A bug of ours: nobody knows what of the group is in the log, and who waits for it is told so.
+    if (exit === "Failure")
+      this.end(group, outcomeUnknown(fail(new Poisoned({ message: "a defect in the commit path" }))))
     if (this.trouble !== undefined) this.wakeEveryone()
     this.resolved.wakeAll()
     this.admission.uncrowd()
