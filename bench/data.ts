@@ -20,6 +20,8 @@ export interface ValueShape {
   readonly indexes: Uint32Array
   readonly valueBytes: number
   readonly generation?: number
+  /** Whether half of a value is the other half again. */
+  readonly compressible?: boolean
 }
 
 export type Keys = ReadonlyArray<Uint8Array>
@@ -30,6 +32,7 @@ export type ArrayKind = "buffer" | "uint8array"
 const keyBytes = 16
 const slabBytes = 1 << 20
 const digitZero = 48
+const pieceBytes = 64
 
 const view = (slab: Buffer, start: number, end: number, kind: ArrayKind): Uint8Array =>
   kind === "buffer" ? slab.subarray(start, end) : new Uint8Array(slab.buffer, slab.byteOffset + start, end - start)
@@ -86,14 +89,25 @@ const makeNoise = (): Buffer => {
   return made
 }
 
-export const makeValues = ({ generation = 0, indexes, valueBytes }: ValueShape, kind: ArrayKind): Keys => {
+/** The second half of each piece becomes what the first is. */
+const repeatHalves = (slab: Buffer): void => {
+  for (let at = 0; at + pieceBytes <= slab.length; at += pieceBytes) {
+    slab.copy(slab, at + pieceBytes / 2, at, at + pieceBytes / 2)
+  }
+}
+
+export const makeValues = (shape: ValueShape, kind: ArrayKind): Keys => {
+  const { compressible = false, generation = 0, indexes, valueBytes } = shape
   noise ??= makeNoise()
   const slab = Buffer.allocUnsafeSlow(Math.max(1, indexes.length * valueBytes))
   const source = noise
+  for (const [position, index] of indexes.entries()) {
+    const from = (index * 20_011 + generation * 7919) % (slabBytes - valueBytes)
+    source.copy(slab, position * valueBytes, from, from + valueBytes)
+  }
+  if (compressible) repeatHalves(slab)
   return Array.from(indexes, (index, position) => {
     const start = position * valueBytes
-    const from = (index * 61 + generation * 7919) % (slabBytes - valueBytes)
-    source.copy(slab, start, from, from + valueBytes)
     slab.writeUIntLE(index, start, 3)
     slab[start + 3] = generation
     return view(slab, start, start + valueBytes, kind)

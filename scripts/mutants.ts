@@ -1,44 +1,66 @@
 // Does the suite notice when what keeps data safe is missing? `npm run mutants`.
 //
+//   --sample <n>      so many of them (100), from as many files as there are; 0: all
+//   --seed <n>        of the sample (1)
+//   --part <i>/<n>    of the sample only the i-th of n parts
+//   --only <regex>    instead of a sample those whose `file:line kind code` matches
 //   --list            only says which mutants there are
-//   --only <regex>    those whose `file:line kind code` matches
-//   --every <n>       every n-th of them
-//   --planted         only the five planted bugs
+//   --planted         only the planted bugs
 //   --quick           does not try first whether an unmutated copy passes
+//   --sandboxes <n>   so many at a time (2)
 //
 // Each mutant is one change of a copy of the sources; the suites run until one fails or is late. Fewer than 95 %
-// killed, or a planted bug that 2,000 crash images and the bit flips do not show, is a failure.
+// killed, or a planted bug that 2,000 crash images, or the test of readers, do not show, is a failure. A mutant that
+// changes nothing that anybody can see is no mutant: `mutants/equivalent.ts` names these, each with its reason.
 import { parseArgs } from "node:util"
+import { SeededRandom } from "../src/internal/structure/random.ts"
+import { withoutEquivalent } from "./mutants/equivalent.ts"
 import { findMutants, type Mutant } from "./mutants/find.ts"
 import { patched, plantedBugs } from "./mutants/planted.ts"
-import { allSuites, imagesSuite, readSources, Sandbox, type Suite, suitesFor, type Verdict } from "./mutants/sandbox.ts"
+import {
+  allSuites,
+  imagesSuite,
+  readersSuite,
+  readSources,
+  Sandbox,
+  type Suite,
+  suitesFor,
+  type Verdict
+} from "./mutants/sandbox.ts"
+import { sampleOf } from "./mutants/sample.ts"
 
 const { values } = parseArgs({
   options: {
-    list: { type: "boolean", default: false },
+    sample: { type: "string", default: "100" },
+    seed: { type: "string", default: "1" },
+    part: { type: "string", default: "1/1" },
     only: { type: "string" },
-    every: { type: "string", default: "1" },
+    list: { type: "boolean", default: false },
     planted: { type: "boolean", default: false },
-    quick: { type: "boolean", default: false }
+    quick: { type: "boolean", default: false },
+    sandboxes: { type: "string", default: "2" }
   }
 })
 
-/** Two cores. */
-const sandboxCount = 2
 const killedMin = 0.95
 
 const sources = readSources()
-const { missing, mutants: all } = findMutants(sources)
+const found = findMutants(sources)
+const { missing: reasonless, mutants: all } = withoutEquivalent(found.mutants)
+const missing = [...found.missing, ...reasonless]
 const wanted = values.only === undefined ? undefined : new RegExp(values.only)
 const nameOf = ({ file, kind, line, was }: Mutant): string => `${file}:${line} ${kind} ${was}`
-const mutants = all
-  .filter((mutant) => wanted === undefined || wanted.test(nameOf(mutant)))
-  .filter((_, index) => index % Number(values.every) === 0)
+const chosen =
+  wanted === undefined
+    ? sampleOf(all, Number(values.sample) || all.length, new SeededRandom(Number(values.seed)))
+    : all.filter((mutant) => wanted.test(nameOf(mutant)))
+const [part, parts] = values.part.split("/").map(Number) as [number, number]
+const mutants = chosen.filter((_, index) => index % parts === part - 1)
 
 for (const name of missing) console.log(`not found any more: ${name}`)
 if (values.list) {
   for (const mutant of mutants) console.log(nameOf(mutant))
-  console.log(`${mutants.length} mutants`)
+  console.log(`${mutants.length} of ${all.length} mutants, of ${new Set(mutants.map(({ file }) => file)).size} files`)
   process.exit(missing.length === 0 ? 0 : 1)
 }
 
@@ -63,7 +85,7 @@ const inSandboxes = async <A>(
 /** An unmutated copy passes; how long it takes says when a mutant's run is late. */
 const selfCheck = async (sandboxes: ReadonlyArray<Sandbox>): Promise<ReadonlyMap<string, number>> => {
   const limits = new Map<string, number>()
-  const suites = values.quick ? [] : values.planted ? [imagesSuite] : allSuites
+  const suites = values.quick ? [] : values.planted ? [imagesSuite, readersSuite] : [...allSuites, readersSuite]
   await inSandboxes(
     sandboxes,
     suites.map((suite: Suite) => async (sandbox) => {
@@ -83,9 +105,9 @@ const tryPlanted = async (sandboxes: ReadonlyArray<Sandbox>, limits: ReadonlyMap
   const verdicts = await inSandboxes(
     sandboxes,
     bugs.map(
-      ({ edits }) =>
+      ({ edits, isOfReaders = false }) =>
         (sandbox) =>
-          sandbox.try(patched(sources, edits), { suites: [imagesSuite], limits, sources })
+          sandbox.try(patched(sources, edits), { suites: [isOfReaders ? readersSuite : imagesSuite], limits, sources })
     )
   )
   for (const [index, { by, isKilled }] of verdicts.entries()) {
@@ -113,9 +135,9 @@ const tryMutants = async (sandboxes: ReadonlyArray<Sandbox>, limits: ReadonlyMap
   return share
 }
 
-const sandboxes = Array.from({ length: sandboxCount }, () => new Sandbox())
+const sandboxes = Array.from({ length: Number(values.sandboxes) }, () => new Sandbox())
 process.on("exit", () => sandboxes.forEach((sandbox) => sandbox.remove()))
 const limits = await selfCheck(sandboxes)
-const hidden = wanted === undefined ? await tryPlanted(sandboxes, limits) : 0
+const hidden = wanted === undefined && part === 1 ? await tryPlanted(sandboxes, limits) : 0
 const share = values.planted ? 1 : await tryMutants(sandboxes, limits)
 if (hidden > 0 || share < killedMin || missing.length > 0) process.exitCode = 1

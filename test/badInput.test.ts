@@ -6,7 +6,7 @@ import * as MemoryDisk from "../src/layers/MemoryDisk.ts"
 import * as SimDisk from "../src/layers/SimDisk.ts"
 import type { Bounds, Operation, Range } from "../src/services/Database.ts"
 import type { DatabaseError, Reason } from "../src/services/DatabaseError.ts"
-import type { OptionsInput } from "../src/services/Options.ts"
+import * as Options from "../src/services/Options.ts"
 import { directory, open, smallOptions, visibleImage } from "./support/opened.ts"
 import {
   contentsAfter,
@@ -20,7 +20,7 @@ import {
 } from "./support/scenario.ts"
 
 /** Opening these files fails so, and leaves them as they are. */
-const refused = (image: Image, options: OptionsInput = smallOptions): Reason => {
+const refused = (image: Image, options: Options.OptionsInput = smallOptions): Reason => {
   const disk = MemoryDisk.fromImage(image)
   const reason = simulate(reasonOf(using(disk, () => Effect.void, options)))
   assert.deepStrictEqual(disk.image(), new Map(image), "a refused opening touches nothing")
@@ -150,9 +150,15 @@ describe("arguments", () => {
   }
 
   it("an unknown option, or one outside its limits, is Invalid and names it", () => {
-    assertReason(refused(new Map(), { arenaByte: 1 } as OptionsInput), "Invalid", "arenaByte", "arenaBytes")
+    assertReason(refused(new Map(), { arenaByte: 1 } as Options.OptionsInput), "Invalid", "arenaByte", "arenaBytes")
     assertReason(refused(new Map(), { arenaBytes: 1 }), "Invalid", "arenaBytes")
     assertReason(refused(new Map(), { durability: "maybe" as "disk" }), "Invalid", "durability")
+    const both = { arenaBytes: 1, synchronousReads: "yes" as unknown as boolean }
+    assertReason(refused(new Map(), both), "Invalid", "arenaBytes", "synchronousReads")
+  })
+
+  it("the defaults, which are not checked when they are not given, are within the limits", () => {
+    assert.deepStrictEqual(Effect.runSync(Options.make(Options.defaults)), Options.defaults)
   })
 })
 

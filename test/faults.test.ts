@@ -7,7 +7,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"
-import { type Strikes, strikeAll } from "./support/faultCases.ts"
+import { casesOf, type Strikes, strikeAll } from "./support/faultCases.ts"
 import { canonical } from "./support/faultSession.ts"
 import { valueWorkload } from "./support/faultValues.ts"
 import { contentsOf, smallOptions } from "./support/opened.ts"
@@ -27,6 +27,40 @@ describe("an error of the disk", () => {
     () => strikeAll(valueWorkload, strikes),
     1_800_000
   )
+})
+
+describe("the cases of a sweep", () => {
+  const call = (index: number, operation: SimDisk.OperationRecord["operation"], path: string) => ({
+    index,
+    operation,
+    path,
+    code: undefined
+  })
+  const log = [
+    call(0, "append", "/db/log-1"),
+    call(1, "read", "/db/a"),
+    call(2, "sync", "/db/a"),
+    call(3, "read", "/b")
+  ]
+
+  it("are every kind of every call, once and from then on", () => {
+    const kinds = (at: number) =>
+      casesOf(log, "kinds")
+        .filter((one) => one.at === at)
+        .map(({ kind }) => kind)
+        .sort()
+    const twice = (...whats: ReadonlyArray<string>) =>
+      whats.flatMap((what) => [`${what} once`, `${what} sticky`]).sort()
+    assert.deepStrictEqual(kinds(0), twice("0", "20", "Infinity"))
+    assert.deepStrictEqual(kinds(1), twice("failed", "short"))
+    assert.deepStrictEqual(kinds(2), twice("dropped", "reverted", "written"))
+    assert.deepStrictEqual(kinds(3), twice("failed", "short"))
+  })
+
+  it("have short reads from one on, and no other call that is short", () => {
+    const rules = casesOf(log, "kinds", ({ index }) => index === 3).map(({ rule }) => rule)
+    assert.deepInclude(rules, { operation: "read", skip: 1, code: "ESHORT", sticky: true })
+  })
 })
 
 const keysOf = (count: number, prefix: string) =>

@@ -25,6 +25,8 @@ describe("a simulated run", () => {
     const counts = [...tally.counts].map(([name, count]) => `${name} ${count}`).join(", ")
     console.log(`plans ${planCount}, ${counts}, situations ${tally.reached.size}`)
     assert.isAbove(tally.reached.size, 60)
+    const count = (name: string) => tally.counts.get(name) ?? 0
+    assert.isAtMost(count("answers of plans, not judged"), 20 + 0.03 * count("answers of plans"))
   }, 1_800_000)
 
   it("is the same whenever it is run with the same seed", () => {

@@ -9,6 +9,7 @@ import type { Rounds } from "../scripts/torture/roundProcess.ts"
 import { State } from "../scripts/torture/state.ts"
 import { Torture, type Tortured } from "../scripts/torture/torture.ts"
 import { campaigns } from "./campaigns/all.ts"
+import { wholes } from "./campaigns/campaign.ts"
 import { situations } from "./campaigns/situations.ts"
 
 const report = (order: RoundOrder, more: Partial<RoundReport> = {}): RoundReport => ({
@@ -16,6 +17,7 @@ const report = (order: RoundOrder, more: Partial<RoundReport> = {}): RoundReport
   millis: 1000,
   counts: [],
   reached: [],
+  covered: [],
   images: [],
   ...more
 })
@@ -151,10 +153,12 @@ describe("a torture", () => {
     Object.assign(state.saved.counts, {
       images: 60_000,
       faultRuns: 6000,
+      plans: 1000,
       kills: 300,
       histories: 300,
       transactions: 150_000
     })
+    for (const whole of wholes) state.saved.covered[whole] = { items: ["only"], of: 1 }
     state.saved.millis = 1_800_000
     assert.isTrue(verdictOf(state, true).isPassed)
     delete state.saved.reached[situations[0]]
@@ -166,6 +170,23 @@ describe("a torture", () => {
     assert.isTrue(verdictOf(state, true).isPassed)
     state.saved.counts.images = 0
     assert.isTrue(verdictOf(state, true).isPassed)
+  })
+})
+
+describe("what is shared out among rounds", () => {
+  const covering = (items: ReadonlyArray<string>): RoundReport["covered"] => [[wholes[0], items, 3]]
+
+  it("is put together, and is wrong in a whole run of half an hour that left something out", async () => {
+    const state = State.make(undefined, 1)
+    const items = [["a"], ["b"], ["a", "b"]]
+    await new Imagined((_, { round }) => ({ covered: covering(items[round % 3]!) })).torture(state).run()
+    assert.deepStrictEqual(state.saved.covered[wholes[0]], { items: ["a", "b"], of: 3 })
+    state.saved.millis = 1_800_000
+    const { isPassed, lines } = verdictOf(state, true)
+    assert.isFalse(isPassed)
+    assert.include(lines, `left out: 1 ${wholes[0]}`)
+    assert.include(lines, `left out: all ${wholes[1]}`)
+    assert.match(lines.join("\n"), /canonical workload +2 of 3/)
   })
 })
 

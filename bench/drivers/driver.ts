@@ -35,6 +35,10 @@ export interface WriteRun {
 
 export interface Session {
   readonly close: () => Awaitable<void>
+  /** Compacts everything, and answers with how many tables there are then. */
+  readonly compact?: () => Promise<number>
+  /** What opening replayed of a log. */
+  readonly recovered?: { readonly bytes: number; readonly millis: number }
   /** One batch, the fastest way there is: fills the database before a measurement, and is what batch rows measure. */
   readonly write: (run: WriteRun) => Awaitable<void>
   readonly get: Loops<(keys: Keys) => Awaitable<Tally>>
@@ -64,6 +68,10 @@ export interface Driver {
   readonly unsynced: Loops<Survival>
   /** Modes in which it has. */
   readonly synced: Loops<Survival>
+  /** Modes that only rows of their own measure, beside `fillMode`. */
+  readonly variants?: Loops<Survival>
+  /** The only groups in which it takes part: for what is no database. */
+  readonly groups?: ReadonlyArray<string>
   readonly open: (directory: string, mode: string) => Awaitable<Session>
 }
 

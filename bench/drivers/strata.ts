@@ -1,15 +1,21 @@
 // Strata as its users meet it: every call is yielded inside one fiber, and what the scheduler adds is part of the
 // figure. `view` loops use `getUnsafe` and cursors, which answer on the calling stack with bytes that are valid until
 // the next call.
-import { Effect, ManagedRuntime, Stream } from "effect"
-import { layer } from "../../src/layers/LsmDatabase.ts"
+//
+// A mode is a durability, and what is not as by default behind it: "os", "disk", "os, encrypted".
+import { Effect, ManagedRuntime, Redacted, Stream } from "effect"
+import * as AeadEncryption from "../../src/layers/AeadEncryption.ts"
+import { layer, type Location } from "../../src/layers/LsmDatabase.ts"
+import * as ZstdCompression from "../../src/layers/ZstdCompression.ts"
 import { Database, type DatabaseService, NotInMemory, type Transaction } from "../../src/services/Database.ts"
+import { Maintenance } from "../../src/services/Maintenance.ts"
 import type { Durability } from "../../src/services/Options.ts"
 import { emptyTally, type Tally, tallyKey, tallyValue } from "../data.ts"
 import { type Driver, keptAfterKill, type RangeRun, type Session, type WriteRun } from "./driver.ts"
 
-/** Sets under way at once in the `in flight` loops. */
+/** Sets and transactions under way at once in the `in flight` loops. */
 const inFlightMax = 1000
+const transactionsMax = 64
 
 type Run = <A, E>(effect: Effect.Effect<A, E>) => Promise<A>
 
@@ -129,21 +135,36 @@ const setConcurrently = (db: DatabaseService, { keys, values }: WriteRun, concur
   )
 }
 
-const readTwoSetTwo = (db: DatabaseService, { keys, values }: WriteRun) =>
-  Effect.gen(function* () {
-    const tally = emptyTally()
-    for (let at = 0; at < keys.length; at += 4) {
-      yield* db.transaction(function (transaction: Transaction) {
+const readTwoSetTwo = (db: DatabaseService, { keys, values }: WriteRun, fibers: number) => {
+  const tally = emptyTally()
+  let next = 0
+  const fiber = Effect.gen(function* () {
+    while (next < keys.length) {
+      const at = next
+      next += 4
+      // Of the try that commits: one that met a conflict is run again.
+      const [first, second] = yield* db.transaction(function (transaction: Transaction) {
         return Effect.gen(function* () {
-          tallyValue(tally, (yield* transaction.get(keys[at]!))!)
-          tallyValue(tally, (yield* transaction.get(keys[at + 1]!))!)
+          const first = (yield* transaction.get(keys[at]!))!
+          const second = (yield* transaction.get(keys[at + 1]!))!
           yield* transaction.set(keys[at + 2]!, values[at + 2]!)
           yield* transaction.set(keys[at + 3]!, values[at + 3]!)
+          return [first, second] as const
         })
       })
+      tallyValue(tally, first)
+      tallyValue(tally, second)
     }
-    return tally
   })
+  if (fibers === 1) return Effect.as(fiber, tally)
+  return Effect.as(
+    Effect.all(
+      Array.from({ length: fibers }, () => fiber),
+      { concurrency: "unbounded", discard: true }
+    ),
+    tally
+  )
+}
 
 const getAndSet = (db: DatabaseService, { keys, millis, values }: WriteRun & { readonly millis: Float64Array }) =>
   Effect.gen(function* () {
@@ -172,10 +193,32 @@ const writes = (
     "one by one": (pairs) => run(setOneByOne(db, pairs)),
     "in flight": (pairs) => run(setConcurrently(db, pairs, inFlightMax))
   },
-  transact: { "one by one": (pairs) => run(readTwoSetTwo(db, pairs)) },
+  transact: {
+    "one by one": (pairs) => run(readTwoSetTwo(db, pairs, 1)),
+    "in flight": (pairs) => run(readTwoSetTwo(db, pairs, transactionsMax))
+  },
   getAndSet: (pairs) => run(getAndSet(db, pairs)),
   writers: { "in flight": (pairs) => run(setConcurrently(db, pairs, pairs.writers)) }
 })
+
+const mebibyte = 1024 * 1024
+const allLevels = { upper: "zstd", bottom: "zstd", values: "zstd" } as const
+
+/** What a mode sets beside its durability. */
+const settings: Readonly<Record<string, () => Partial<Location>>> = {
+  encrypted: () => ({ encryption: AeadEncryption.layer({ key: Redacted.make(new Uint8Array(32).fill(7)) }) }),
+  zstd: () => ({ compression: ZstdCompression.layerWith(allLevels) }),
+  "large arenas": () => ({ arenaBytes: 128 * mebibyte }),
+  "small tables": () => ({ tableBytesMax: 2048 })
+}
+
+const locationOf = (directory: string, mode: string): Location => {
+  const [durability, ...more] = mode.split(", ")
+  const beside = Object.assign({}, ...more.map((name) => settings[name]!())) as Partial<Location>
+  return { directory: `${directory}/strata`, durability: durability as Durability, ...beside }
+}
+
+const keptByTheSystem = { kill: keptAfterKill, power: "tail lost" }
 
 export const driver: Driver = {
   arrays: "uint8array",
@@ -184,16 +227,22 @@ export const driver: Driver = {
   fillMode: "os",
   unsynced: {
     buffered: { kill: "last 10 ms lost", power: "tail lost" },
-    os: { kill: keptAfterKill, power: "tail lost" }
+    os: keptByTheSystem
   },
   synced: { disk: { kill: keptAfterKill, power: "kept" } },
+  variants: Object.fromEntries(Object.keys(settings).map((name) => [`os, ${name}`, keptByTheSystem])),
   open: async (directory, mode) => {
-    const runtime = ManagedRuntime.make(layer({ directory: `${directory}/strata`, durability: mode as Durability }))
+    const runtime = ManagedRuntime.make(layer(locationOf(directory, mode)))
     const run: Run = (effect) => runtime.runPromise(effect)
     const db = await runtime.runPromise(Database).catch(async (error: unknown) => {
       await runtime.dispose()
       throw error
     })
-    return { ...reads(db, run), ...writes(db, run), close: () => runtime.dispose() }
+    const maintenance = await runtime.runPromise(Maintenance)
+    const compact = async () => {
+      await run(Effect.andThen(maintenance.flush, maintenance.compact()))
+      return (await run(maintenance.stats)).tables
+    }
+    return { ...reads(db, run), ...writes(db, run), compact, recovered: db.recovery, close: () => runtime.dispose() }
   }
 }

@@ -41,6 +41,12 @@ const set: Row = {
   leavesOut: "cleaning up after the last set"
 }
 
+const setBuffered: Row = {
+  ...set,
+  id: "set-random-buffered",
+  title: ({ bigKeys }) => `random set over ${thousands(bigKeys)} keys, Strata buffered`
+}
+
 const mixedMedian: Row = {
   id: "mixed-median",
   title: ({ bigKeys }) => `a get and its set by turns, ${thousands(bigKeys)} keys: median of the gets`,
@@ -70,7 +76,7 @@ const openKilled: Row = {
   includes: "recovery and one get; then every acknowledged key must be there"
 }
 
-const measureSets = async (bench: Bench, session: Session): Promise<void> => {
+const measureSets = async (bench: Bench, session: Session, row: string): Promise<void> => {
   const { driver, record, scale } = bench
   const indexes = sample(scale.sets, scale.bigKeys, 3)
   let generation = 0
@@ -78,7 +84,7 @@ const measureSets = async (bench: Bench, session: Session): Promise<void> => {
     generation++
     const pairs = makePairs(bench, { indexes, valueBytes, generation })
     const { done, micros } = await timeWrites(run, pairs, scale)
-    record({ row: set.id, mode: driver.fillMode, loop, value: micros })
+    record({ row, mode: driver.fillMode, loop, value: micros })
     await expectPairs(bench, session, { indexes: indexes.subarray(0, done), valueBytes, generation })
   }
 }
@@ -118,8 +124,17 @@ const usePhase = async (bench: Bench): Promise<void> => {
     const keys = makeMissingKeys(indexes, driver.arrays)
     await measureGets(bench, session, { row: missing.id, keys, expected: emptyTally(), operations: 1 })
   }
-  if (wants(set.id)) await measureSets(bench, session)
+  if (wants(set.id)) await measureSets(bench, session, set.id)
   if (wants(mixedMedian.id) || wants(mixedTail.id)) await measureMixed(bench, session)
+  await session.close()
+}
+
+const bufferedPhase = async (bench: Bench): Promise<void> => {
+  const { driver, scale } = bench
+  const fillMode = "buffered" in driver.unsynced ? "buffered" : driver.fillMode
+  const own = { ...bench, driver: { ...driver, fillMode } }
+  const session = await filled(own, ascending(scale.bigKeys))
+  await measureSets(own, session, setBuffered.id)
   await session.close()
 }
 
@@ -152,7 +167,9 @@ export const groups: ReadonlyArray<Group> = [
   {
     name: "big",
     rows: [get, missing, set, mixedMedian, mixedTail, open],
-    phases: [usePhase, openPhase(open.id)]
+    phases: [usePhase, openPhase(open.id)],
+    allocations: true
   },
+  { name: "big-buffered", rows: [setBuffered], phases: [bufferedPhase], engines: ["strata", "lmdb"] },
   { name: "killed", rows: [openKilled], phases: [writePhase, openPhase(openKilled.id)], killed: true }
 ]

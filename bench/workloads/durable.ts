@@ -45,6 +45,6 @@ const manyPhase = async (bench: Bench): Promise<void> => {
 }
 
 export const groups: ReadonlyArray<Group> = [
-  { name: "durable-one", rows: [one], phases: [onePhase] },
-  { name: "durable-many", rows: [many], phases: [manyPhase] }
+  { name: "durable-one", rows: [one], phases: [onePhase], allocations: true },
+  { name: "durable-many", rows: [many], phases: [manyPhase], allocations: true }
 ]

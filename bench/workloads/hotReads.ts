@@ -157,6 +157,6 @@ const mediumPhase = async (bench: Bench): Promise<void> => {
 }
 
 export const groups: ReadonlyArray<Group> = [
-  { name: "hot-small", rows: [getSmall], phases: [smallPhase] },
-  { name: "hot-medium", rows: [getMedium, missing, scan, ranges, count], phases: [mediumPhase] }
+  { name: "hot-small", rows: [getSmall], phases: [smallPhase], allocations: true },
+  { name: "hot-medium", rows: [getMedium, missing, scan, ranges, count], phases: [mediumPhase], allocations: true }
 ]

@@ -3,7 +3,11 @@ import { groups as bigDatabase } from "./bigDatabase.ts"
 import { groups as curve } from "./curve.ts"
 import { groups as durable } from "./durable.ts"
 import { groups as hotReads } from "./hotReads.ts"
+import { groups as gigabyte } from "./gigabyte.ts"
+import { groups as importing } from "./importing.ts"
 import { groups as large } from "./large.ts"
+import { groups as openings } from "./openings.ts"
+import { groups as sealed } from "./sealed.ts"
 import { groups as sustained } from "./sustained.ts"
 import { groups as values } from "./values.ts"
 import type { Group, Scale } from "./workload.ts"
@@ -16,6 +20,10 @@ export const groups: ReadonlyArray<Group> = [
   ...durable,
   ...bigDatabase,
   ...sustained,
+  ...gigabyte,
+  ...sealed,
+  ...openings,
+  ...importing,
   ...curve,
   ...large
 ]
@@ -26,6 +34,10 @@ export const scales: { readonly full: Scale; readonly quick: Scale } = {
     mediumKeys: 100_000,
     bigKeys: 1_000_000,
     hugeKeys: 10_000_000,
+    gigabyteKeys: 1_000_000,
+    fillKeys: 2_000_000,
+    replayKeys: 700_000,
+    openTables: 10_000,
     sustainedKeys: 1_000_000,
     sustainedPasses: 4,
     gets: 200_000,
@@ -41,6 +53,10 @@ export const scales: { readonly full: Scale; readonly quick: Scale } = {
     mediumKeys: 50_000,
     bigKeys: 200_000,
     hugeKeys: 1_000_000,
+    gigabyteKeys: 100_000,
+    fillKeys: 300_000,
+    replayKeys: 100_000,
+    openTables: 1000,
     sustainedKeys: 200_000,
     sustainedPasses: 4,
     gets: 100_000,

@@ -76,7 +76,7 @@ const groupOf = (length: Length): Group => {
     }
     await session.close()
   }
-  return { name: `values-${length.name}`, rows: [get, keys, scan], phases: [phase] }
+  return { name: `values-${length.name}`, rows: [get, keys, scan], phases: [phase], allocations: true }
 }
 
 export const groups: ReadonlyArray<Group> = lengths.map(groupOf)

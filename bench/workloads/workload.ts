@@ -1,6 +1,7 @@
 // What every workload is made of. A group is what one process does with one engine: rows that share a filled database.
 // A row is one question.
 import { mkdir, rm } from "node:fs/promises"
+import { meter } from "../allocation.ts"
 import { expectTally, makeKeys, makeValues, type Tally, tallyOf, type ValueShape } from "../data.ts"
 import type { Awaitable, Driver, Loops, Session, WriteRun } from "../drivers/driver.ts"
 
@@ -10,6 +11,13 @@ export interface Scale {
   readonly mediumKeys: number
   readonly bigKeys: number
   readonly hugeKeys: number
+  /** Of 1,024 B each: a gigabyte. */
+  readonly gigabyteKeys: number
+  /** While the delay of the event loop is watched. */
+  readonly fillKeys: number
+  /** In the log of a process that is killed. */
+  readonly replayKeys: number
+  readonly openTables: number
   readonly sustainedKeys: number
   /** How often each of those keys is set. Even. */
   readonly sustainedPasses: number
@@ -26,7 +34,8 @@ export interface Scale {
 export interface Row {
   readonly id: string
   readonly title: (scale: Scale) => string
-  readonly unit: "ms" | "µs" | "×"
+  /** More of `MB/s` is better, less of everything else. */
+  readonly unit: "ms" | "µs" | "×" | "MB/s"
   readonly includes: string
   readonly leavesOut: string
 }
@@ -36,6 +45,10 @@ export interface Measure {
   readonly mode: string
   readonly loop: string
   readonly value: number
+  /** The most memory that was resident since the measure before, that of filling included. */
+  readonly peakBytes?: number
+  /** Allocated on the main thread for each operation, in a process whose times do not count. */
+  readonly bytesEach?: number
 }
 
 export interface Bench {
@@ -55,6 +68,14 @@ export interface Group {
   readonly killed?: boolean
   /** Left out unless `--large`. */
   readonly large?: boolean
+  /** Of these engines alone; without it, of all but those that name their groups. */
+  readonly engines?: ReadonlyArray<string>
+  /** At most so many, of what takes long. */
+  readonly roundsMax?: number
+  /** Whether it measures the built package. */
+  readonly built?: boolean
+  /** Whether Strata's bytes for each operation are counted, in a process of its own. */
+  readonly allocations?: boolean
 }
 
 export const valueBytes = 128
@@ -62,6 +83,7 @@ const fillBatch = 5000
 const sliceOperations = 2000
 const settleMillis = 500
 const sampleSize = 1000
+const windows = 5
 
 export const thousands = (count: number): string => {
   if (count >= 1_000_000) return `${count / 1_000_000} M`
@@ -70,7 +92,7 @@ export const thousands = (count: number): string => {
 
 export const micros = async (operations: number, run: () => Awaitable<unknown>): Promise<number> => {
   const start = performance.now()
-  await run()
+  await meter.around(operations, run)
   return ((performance.now() - start) * 1000) / operations
 }
 
@@ -116,7 +138,9 @@ export const timeReads = async (
   { expected, operations, perPass }: { expected: Tally; operations: number; perPass: number }
 ): Promise<number> => {
   expectTally("first pass", await loop(), expected)
-  const passes = Math.max(1, Math.ceil(operations / perPass))
+  // A window is one pass: of several, some have no collection in them.
+  for (let window = 0; meter.isOn && window < windows; window++) await micros(perPass, loop)
+  const passes = meter.isOn ? 1 : Math.max(1, Math.ceil(operations / perPass))
   const tallies: Array<Tally> = []
   const value = await micros(passes * perPass, async () => {
     for (let pass = 0; pass < passes; pass++) tallies.push(await loop())
@@ -148,7 +172,7 @@ export const timeWrites = async (
     const to = Math.min(keys.length, done + slice)
     const part = { keys: keys.slice(done, to), values: values.slice(done, to) }
     const start = performance.now()
-    await loop(part)
+    await meter.around(part.keys.length / perOperation, () => loop(part))
     millis += performance.now() - start
     done = to
   }

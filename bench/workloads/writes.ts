@@ -136,28 +136,32 @@ const transactPhase = async (bench: Bench): Promise<void> => {
 const random = (count: number) => shuffled(count, 7)
 
 export const groups: ReadonlyArray<Group> = [
-  { name: "sets", rows: [set], phases: [setsPhase(set, small)] },
-  { name: "sets-1k", rows: [setLarge], phases: [setsPhase(setLarge, large)] },
+  { name: "sets", rows: [set], phases: [setsPhase(set, small)], allocations: true },
+  { name: "sets-1k", rows: [setLarge], phases: [setsPhase(setLarge, large)], allocations: true },
   {
     name: "batches",
     rows: [batchSequential],
-    phases: [batchesPhase({ row: batchSequential, order: ascending, size: small })]
+    phases: [batchesPhase({ row: batchSequential, order: ascending, size: small })],
+    allocations: true
   },
   {
     name: "batches-random",
     rows: [batchRandom],
-    phases: [batchesPhase({ row: batchRandom, order: random, size: small })]
+    phases: [batchesPhase({ row: batchRandom, order: random, size: small })],
+    allocations: true
   },
   {
     name: "batches-1k",
     rows: [batchLarge],
-    phases: [batchesPhase({ row: batchLarge, order: ascending, size: large })]
+    phases: [batchesPhase({ row: batchLarge, order: ascending, size: large })],
+    allocations: true
   },
-  { name: "sets-10k", rows: [setLong], phases: [setsPhase(setLong, long)] },
+  { name: "sets-10k", rows: [setLong], phases: [setsPhase(setLong, long)], allocations: true },
   {
     name: "batches-10k",
     rows: [batchLong],
-    phases: [batchesPhase({ row: batchLong, order: ascending, size: long })]
+    phases: [batchesPhase({ row: batchLong, order: ascending, size: long })],
+    allocations: true
   },
-  { name: "transactions", rows: [transact], phases: [transactPhase] }
+  { name: "transactions", rows: [transact], phases: [transactPhase], allocations: true }
 ]

@@ -114,14 +114,7 @@ const finders: ReadonlyArray<(file: string, text: string) => ReadonlyArray<Mutan
   inFiles(engine, calls("sync", /\b(?:this\.parts\.)?disk\.syncDirectory\(/g, "Effect.void")),
   inFiles(engine, calls("sync", /\bthis\.syncOr\(/g, "Effect.void")),
   inFiles(engine, replaced("sync", /\bthis\.parts\.wal\.sync\b|\byield\* wal\.seal\b/g, "Effect.void")),
-  inFiles(
-    new RegExp(
-      String.raw`^src/internal/format/(?!formatError|keyspace|varint|bytes)|` +
-        String.raw`^src/internal/engine/(?:log|manifest|table|own|recovery)|tableFacts|tableAudit|loadedTable|` +
-        String.raw`tableOpening|runVersions|manifestState`
-    ),
-    checks
-  ),
+  inFiles(/^src\/internal\/(?!format\/(?:bytes|formatError|keyspace|varint)\.)/, checks),
   inFiles(
     engine,
     replaced("poison", /\bthis\.(?:poison|refusal) \?{0,2}= (?!fail|undefined|closed)[^\n;]+/g, "void 0")
@@ -156,7 +149,7 @@ interface Order {
 const orders: ReadonlyArray<Order> = [
   {
     file: "src/internal/engine/committer.ts",
-    name: "commits are visible before the sync",
+    name: "commits are acknowledged before the sync",
     from: /this\.queue\.written\(group\)/,
     to: "this.queue.synced(group)"
   },
@@ -175,14 +168,14 @@ const orders: ReadonlyArray<Order> = [
   {
     file: "src/internal/engine/recovery.ts",
     name: "what was replayed is not written again",
-    from: /wal\.start\(used === 0 \? \[\] : \[bytes\.subarray\(0, used\)\]\)/,
+    from: /wal\.start\(contentOf\(oldest!\)\)/,
     to: "wal.start([])"
   },
   {
     file: "src/internal/engine/recovery.ts",
-    name: "full memtables of a replay are not flushed",
-    from: /yield\* replayer\.flushFrozen/,
-    to: "yield* Effect.void"
+    name: "the tables that a replay made are not named",
+    from: /this\.flushed\.push\(table\)/,
+    to: "void table"
   },
   {
     file: "src/internal/engine/recovery.ts",
@@ -209,8 +202,8 @@ const orders: ReadonlyArray<Order> = [
     to: "if (false)"
   },
   {
-    file: "src/internal/engine/obsoleteTables.ts",
-    name: "tables are removed after a failed sync",
+    file: "src/internal/engine/obsoleteFiles.ts",
+    name: "files are removed after a failed sync",
     from: / \|\| this\.committer\.refusal\?\.reason\._tag === "Poisoned"/,
     to: ""
   },

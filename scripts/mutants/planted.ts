@@ -1,10 +1,12 @@
-// Five bugs that a log-structured engine may have, planted as patches of the sources. Each must show within 2,000
-// images.
+// Bugs that a log-structured engine may have, planted as patches of the sources. Each must show within 2,000 images of
+// power cuts, or in the test of what readers see.
 import { applyEdits, type Edit, type Sources } from "./find.ts"
 
 export interface Planted {
   readonly name: string
   readonly edits: ReadonlyArray<Edit>
+  /** Nobody reads before the images' power cuts: the test of what readers see must notice. */
+  readonly isOfReaders?: boolean
 }
 
 /** The edits that replace each of the patterns wherever it is in the files. */
@@ -26,6 +28,26 @@ export const everywhere = (
       )
     )
 
+/** What is in the log is read at once, and acknowledged after its sync, as it should be. */
+const visibleBeforeSync = (sources: Sources): ReadonlyArray<Edit> => {
+  const visible = [
+    "written(group: Group): void {",
+    "for (const ticket of group.tickets) {",
+    '  if (ticket.state !== "writing" || ticket.bytes === 0) continue',
+    "  this.index(ticket)",
+    "  this.oracle.publish(ticket.sequence)",
+    "  early.add(ticket)",
+    "}"
+  ]
+  const edits = everywhere(sources, /engine\/commitQueue\.ts$/, [
+    [/^export class CommitQueue \{$/gm, "const early = new WeakSet<Ticket>()\n\nexport class CommitQueue {"],
+    [/\bwritten\(group: Group\): void \{/g, visible.join("\n    ")],
+    [/if \(ticket\.bytes > 0\) (\{\n\s+this\.index\(ticket\))/g, "if (ticket.bytes > 0 && !early.has(ticket)) $1"]
+  ])
+  if (edits.length !== 3) throw new Error("visible before sync: the code is another")
+  return edits
+}
+
 /** The bugs. One whose code is not found any more is an error: look at its pattern. */
 export const plantedBugs = (sources: Sources): ReadonlyArray<Planted> => {
   const engine = /^src\/internal\/engine\//
@@ -39,10 +61,15 @@ export const plantedBugs = (sources: Sources): ReadonlyArray<Planted> => {
       edits: everywhere(sources, engine, [[/\b(?:this\.parts\.)?disk\.syncDirectory\([\w.]+\)/g, "Effect.void"]])
     },
     {
-      name: "apply before sync",
+      name: "acknowledged before sync",
       edits: everywhere(sources, /engine\/committer\.ts$/, [
         [/this\.queue\.written\(group\)/g, "this.queue.synced(group)"]
       ])
+    },
+    {
+      name: "visible before sync",
+      edits: visibleBeforeSync(sources),
+      isOfReaders: true
     },
     {
       name: "accept a bad checksum",

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, relative } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Sources } from "./find.ts"
 
@@ -47,6 +47,9 @@ export const imagesMax = 2000
 /** The crash images as a program: it prints how many it took. */
 export const imagesSuite = suite("images", ["scripts/mutants/images.ts", String(imagesMax)])
 
+/** What readers saw before power cuts. */
+export const readersSuite = suite("readers", vitest("test/visibility.test.ts"))
+
 const formats = suite("formats", vitest("test/internal/format"))
 const layers = suite(
   "layers",
@@ -75,6 +78,32 @@ const locks = suite(
 const faults = suite("faults", vitest("test/faults.test.ts"), { STRATA_FAULTS: "6" })
 const scenarios = suite("scenarios", vitest("test/damage.test.ts", "test/scenarios.test.ts"))
 const badInput = suite("bad input", vitest("test/badInput.test.ts", "test/expiry.test.ts"))
+const values = suite(
+  "values",
+  vitest(
+    "test/layers/FileValueLog.test.ts",
+    "test/valueDamage.test.ts",
+    "test/valueLogFiles.test.ts",
+    "test/valueLogRegressions.test.ts",
+    "test/directValueFailures.test.ts",
+    "test/collectedReads.test.ts"
+  )
+)
+const sealed = suite(
+  "sealed",
+  vitest(
+    "test/layers/AeadEncryption",
+    "test/sealedFiles.test.ts",
+    "test/sealedCrash.test.ts",
+    "test/tamperedFiles.test.ts",
+    "test/tamperedKeyrings.test.ts"
+  )
+)
+const areas: ReadonlyArray<readonly [file: RegExp, suite: Suite]> = [
+  [/value|collect|livePlaces|ballast/i, values],
+  [/key(?!Index|Order|Range|Span)|seal|aead|cipher|fileHeader|marker|stateFiles/i, sealed],
+  [/^src\/internal\/format\//, formats]
+]
 
 const layerTests: ReadonlyArray<readonly [file: RegExp, test: string]> = [
   [/engine\/(?:log|segment)/, "test/layers/FileWal.test.ts"],
@@ -82,28 +111,45 @@ const layerTests: ReadonlyArray<readonly [file: RegExp, test: string]> = [
   [/engine\/checkpoint/, "test/checkpointCrash.test.ts"],
   [/structure\/tableFacts/, "test/internal/structure/tableOpening.test.ts"],
   [/engine\/table|structure\/table/, "test/layers/FileSsTable.test.ts"],
+  [/structure\/value/, "test/internal/structure/valueFileOpening.test.ts"],
   [/engine\/(?:recovery|commit|flusher)/, "test/layers/LsmDatabase.test.ts"],
   [/structure\/memtable/, "test/layers/MemoryDatabase.test.ts"]
 ]
 
-/** The tests that mirror a source, or else those of the layer that it is part of. */
+/** The tests that mirror a source, those that import it, and those of the layer that it is part of. */
 const ownTests = (file: string): ReadonlyArray<Suite> => {
   const mirror = file.replace(/^src\//, "test/").replace(/\.ts$/, ".test.ts")
   const layer = layerTests.find(([pattern]) => pattern.test(file))?.[1]
-  const tests = [mirror, layer].filter((test) => test !== undefined && existsSync(join(root, test))) as Array<string>
-  return tests.length === 0 ? [] : [suite("its own tests", vitest(...tests))]
+  const tests = [mirror, ...importers(file), layer].filter((test) => test !== undefined)
+  const present = [...new Set(tests)].filter((test) => existsSync(join(root, test)))
+  return present.length === 0 ? [] : [suite("its own tests", vitest(...present))]
 }
 
-/** The likeliest to notice first. */
+const testFiles = (): ReadonlyArray<string> =>
+  readdirSync(join(root, "test"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".test.ts"))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .sort()
+
+/** The tests that name a source in an import. */
+const importers = (file: string): ReadonlyArray<string> =>
+  testFiles().filter((test) => {
+    const from = relative(join(root, dirname(test)), join(root, file)).replaceAll("\\", "/")
+    return readFileSync(join(root, test), "utf8").includes(`"${from}"`)
+  })
+
+/** The likeliest to notice first; whoever survives has met all that could. */
 export const suitesFor = (kind: string, file: string): ReadonlyArray<Suite> => {
   if (kind === "lock") return [locks, badInput]
   if (/layers\/(?:Node|Sim)/.test(file)) return [disks, faults]
-  if (kind === "check") return [...ownTests(file), formats, badInput, scenarios, imagesSuite, faults, layers]
-  if (kind === "poison") return [faults, ...ownTests(file), layers, scenarios]
-  return [imagesSuite, ...ownTests(file), scenarios, faults, layers]
+  const near = [...ownTests(file), ...areas.filter(([pattern]) => pattern.test(file)).map(([, suite]) => suite)]
+  const far = [scenarios, badInput, imagesSuite, faults, values, sealed, layers]
+  if (kind === "check") return [...new Set([...near, ...far])]
+  if (kind === "poison") return [...new Set([faults, ...near, ...far])]
+  return [...new Set([imagesSuite, ...near, ...far])]
 }
 
-export const allSuites = [formats, layers, disks, locks, imagesSuite, badInput, scenarios, faults]
+export const allSuites = [formats, layers, disks, locks, imagesSuite, badInput, scenarios, faults, values, sealed]
 
 /** The files of `src`, by their paths from the root. */
 export const readSources = (): Sources => {
@@ -138,7 +184,7 @@ export class Sandbox {
     const seconds = () => (performance.now() - startedAt) / 1000
     return this.with(files, options.sources, async () => {
       for (const one of options.suites) {
-        const { code, output } = await this.run(one, options.limits.get(one.name) ?? 180)
+        const { code, output } = await this.run(one, options.limits.get(one.name) ?? 600)
         if (code === undefined) return { isKilled: true, by: `${one.name}: does not end`, seconds: seconds() }
         if (code !== 0) return { isKilled: true, by: `${one.name}: ${culprit(output)}`, seconds: seconds() }
       }

@@ -11,6 +11,8 @@ export interface RoundReport {
   readonly millis: number
   readonly counts: ReadonlyArray<readonly [name: string, count: number]>
   readonly reached: ReadonlyArray<readonly [situation: string, count: number]>
+  /** Of wholes that are shared out among rounds, what this one did, and how much each is. */
+  readonly covered: ReadonlyArray<readonly [whole: string, items: ReadonlyArray<string>, of: number]>
   /** Of the images that were new to the process. */
   readonly images: ReadonlyArray<string>
   /** What went wrong, if something did. */

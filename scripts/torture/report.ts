@@ -1,4 +1,5 @@
 // What a torture says: a line while it runs, and the table at its end.
+import { wholes } from "../../test/campaigns/campaign.ts"
 import { situations } from "../../test/campaigns/situations.ts"
 import type { Failure, State } from "./state.ts"
 import type { Torture } from "./torture.ts"
@@ -9,11 +10,15 @@ const goals: Readonly<Record<string, number>> = {
   faultRuns: 6000,
   kills: 300,
   histories: 300,
-  transactions: 150_000
+  transactions: 150_000,
+  plans: 1000
 }
 const goalMillis = 30 * 60_000
 
-const shownNames: Readonly<Record<string, string>> = { faultRuns: "fault runs" }
+const shownNames: Readonly<Record<string, string>> = {
+  faultRuns: "fault runs",
+  plans: "plans, each run twice"
+}
 
 const clock = (millis: number): string => {
   const seconds = Math.round(millis / 1000)
@@ -53,9 +58,11 @@ export interface Verdict {
 
 /** The table. `isWhole`: of all campaigns, so that what they did not reach is wrong if there was time for it. */
 export const verdictOf = (state: State, isWhole: boolean): Verdict => {
-  const { campaigns, counts, failures, millis, reached, seed } = state.saved
+  const { campaigns, counts, covered, failures, millis, reached, seed } = state.saved
   const isLong = isWhole && millis >= goalMillis * 0.99
   const short = Object.entries(goals).filter(([name, goal]) => (counts[name] ?? 0) < goal)
+  const done = wholes.map((whole) => ({ whole, count: covered[whole]?.items.length ?? 0, of: covered[whole]?.of }))
+  const partial = done.filter(({ count, of }) => count !== of)
   const never = situations.filter((one) => (reached[one] ?? 0) === 0)
   const lines = [
     `torture, seed ${seed}, ${clock(millis)}`,
@@ -68,6 +75,11 @@ export const verdictOf = (state: State, isWhole: boolean): Verdict => {
       const goal = goals[name] === undefined ? "" : `  of ${number(goals[name])} in half an hour`
       return `  ${(shownNames[name] ?? name).padEnd(28)} ${number(counts[name] ?? 0).padStart(12)}${goal}`
     }),
+    ...done
+      .filter(({ count }) => isWhole || count > 0)
+      .map(
+        ({ count, of, whole }) => `  ${whole.padEnd(40)} ${number(count)} of ${of === undefined ? "?" : number(of)}`
+      ),
     "",
     `  reached: ${situations.length - never.length} of ${situations.length}`,
     ...situations
@@ -75,9 +87,12 @@ export const verdictOf = (state: State, isWhole: boolean): Verdict => {
       .map((one) => `  ${(reached[one] === undefined ? "NEVER" : number(reached[one])).padStart(12)}  ${one}`),
     "",
     ...(isLong ? short.map(([name, goal]) => `short: ${counts[name] ?? 0} ${name}, of ${goal}`) : []),
+    ...(isLong
+      ? partial.map(({ count, of, whole }) => `left out: ${of === undefined ? "all" : of - count} ${whole}`)
+      : []),
     ...(isLong ? never.map((one) => `never reached: ${one}`) : []),
     ...failures.map((failure) => `failed: ${commandOf(seed, failure)}`),
     `failures: ${failures.length}`
   ]
-  return { lines, isPassed: failures.length === 0 && !(isLong && short.length + never.length > 0) }
+  return { lines, isPassed: failures.length === 0 && !(isLong && short.length + partial.length + never.length > 0) }
 }

@@ -50,7 +50,7 @@ export class RoundProcess implements Rounds {
         this.child.off("message", onMessage)
         this.child.off("close", onClose)
         const millis = performance.now() - startedAt
-        resolve({ round: order.round, counts: [], reached: [], images: [], millis, ...report })
+        resolve({ round: order.round, counts: [], reached: [], covered: [], images: [], millis, ...report })
       }
       const onMessage = (report: RoundReport) => settle(report)
       const onClose = () => settle({ failure: `${this.ended}\n${this.tail()}` })

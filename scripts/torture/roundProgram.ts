@@ -62,6 +62,7 @@ const report = async ({ millis, round, seed }: RoundOrder): Promise<RoundReport>
     millis: performance.now() - startedAt,
     counts: [...tally.counts],
     reached: [...tally.reached],
+    covered: [...tally.covered].map(([whole, { items, of }]) => [whole, [...items], of] as const),
     images: tally.fresh,
     failure
   }

@@ -24,6 +24,8 @@ interface Saved {
   readonly campaigns: Record<string, Progress>
   readonly counts: Record<string, number>
   readonly reached: Record<string, number>
+  /** Of wholes that are shared out among rounds, what was done, and how much each is. */
+  readonly covered: Record<string, { readonly items: Array<string>; readonly of: number }>
   readonly failures: Array<Failure>
 }
 
@@ -49,7 +51,8 @@ export class State {
       mkdirSync(dirname(path), { recursive: true })
       rmSync(imagesOf(path), { force: true })
     }
-    const state = new State(path, { seed, millis: 0, campaigns: {}, counts: {}, reached: {}, failures: [] })
+    const none = { campaigns: {}, counts: {}, reached: {}, covered: {}, failures: [] }
+    const state = new State(path, { seed, millis: 0, ...none })
     state.save()
     return state
   }
@@ -79,7 +82,7 @@ export class State {
   }
 
   end(campaign: string, report: RoundReport): void {
-    const { counts, failures, reached } = this.saved
+    const { counts, covered, failures, reached } = this.saved
     const progress = this.progress(campaign)
     progress.open.splice(progress.open.indexOf(report.round), 1)
     progress.rounds += 1
@@ -87,6 +90,9 @@ export class State {
     for (const [name, count] of report.counts) counts[name] = (counts[name] ?? 0) + count
     for (const [situation, count] of report.reached) {
       if (count > 0) reached[situation] = (reached[situation] ?? 0) + count
+    }
+    for (const [whole, items, of] of report.covered) {
+      covered[whole] = { items: [...new Set([...(covered[whole]?.items ?? []), ...items])], of }
     }
     for (const digest of report.images) {
       if (this.images.has(digest)) continue

@@ -5,8 +5,9 @@
 //   writing    remove, flush, compact, gc, checkpoint,  takes the lock of one that is there
 //              rotate
 //   reading    get, scan, count, stats, verify          takes none, changes no file, fails beside a live writer
+//   apart      bench                                    makes a database of its own, and removes it
 //
-// Each takes the key of an encrypted database (keys.ts).
+// Each takes the key of an encrypted database (keys.ts), but for `bench`, which makes one.
 //
 // Exit codes: 0 done; 1 not done, with a line on standard error; 130 interrupted. Of what is not done, these have codes
 // of their own: 3 the database is encrypted and no key was given; 4 the key is not the database's; 5 a key was given
@@ -17,11 +18,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
-import type { Database } from "../services/Database.ts"
-import type { DatabaseError } from "../services/DatabaseError.ts"
-import type { Encryption, MasterKey } from "../services/Encryption.ts"
-import type { Maintenance } from "../services/Maintenance.ts"
-import type { OptionsInput } from "../services/Options.ts"
+import type { Place } from "./bench/place.ts"
+import { bench } from "./commands/bench.ts"
 import { checkpoint } from "./commands/checkpoint.ts"
 import { compact } from "./commands/compact.ts"
 import { count } from "./commands/count.ts"
@@ -38,25 +36,16 @@ import * as Verify from "./commands/verify.ts"
 import { failureText, negativeFor } from "./failure.ts"
 import * as Keys from "./keys.ts"
 
-export interface Cli {
+export interface Cli extends Place {
   readonly version: string
-  /** Opens the database in a directory. Without a codec its tables stay as they are compressed. */
-  readonly open: (
-    location: OptionsInput & {
-      readonly directory: string
-      readonly codec?: string
-      readonly encryption?: Layer.Layer<Encryption, DatabaseError>
-    }
-  ) => Layer.Layer<Database | Maintenance, DatabaseError>
-  /** With this key. */
-  readonly encryption: (master: MasterKey) => Layer.Layer<Encryption, DatabaseError>
 }
 
 interface Input {
   readonly db: string
 }
 
-const strata = ({ encryption, open }: Cli) => {
+const strata = (cli: Cli) => {
+  const { encryption, open } = cli
   const root = Command.make("strata").pipe(
     Command.withDescription("Read and write a Strata database"),
     Command.withSharedFlags(Keys.keyFlags)
@@ -86,6 +75,7 @@ const strata = ({ encryption, open }: Cli) => {
       Command.provide(checkpoint, writing),
       Command.provide(rotate, writing),
       Command.provide(stats, reading),
+      bench(cli, Effect.map(root, Keys.isGiven)),
       // Damage that stops the opening is a finding too.
       Command.withHandler(Verify.verify, (input) =>
         Verify.check(input).pipe(

@@ -3,6 +3,7 @@
 // switched on: with the cache a command starts in 0.32 s instead of 0.54 s, from sources.
 import { readFileSync } from "node:fs"
 import { enableCompileCache } from "node:module"
+import { arch, cpus, platform, totalmem } from "node:os"
 
 enableCompileCache()
 
@@ -28,5 +29,13 @@ Cli.run({
       ...location,
       compression: codec === undefined ? InstalledCompression.layer : InstalledCompression.layerWith({ bottom: codec })
     }),
-  encryption: (master) => AeadEncryption.layerWith({ master })
+  encryption: (master) => AeadEncryption.layerWith({ master }),
+  machine: () => ({
+    node: process.versions.node,
+    platform: `${platform()} ${arch()}`,
+    processor: cpus()[0]?.model ?? "unknown processor",
+    cores: cpus().length,
+    memoryBytes: totalmem()
+  }),
+  peakBytes: () => process.resourceUsage().maxRSS * 1024
 }).pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)

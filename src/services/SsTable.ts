@@ -47,6 +47,8 @@ export interface Block {
   readonly seek: (target: Uint8Array, start: number, end: number) => number
   /** The first index whose key is after the target, or is the target with a sequence at or below the given one. */
   readonly seekVersion: (target: Uint8Array, start: number, end: number, sequence: number) => number
+  /** The same if the block holds the target at all, and any index if not. */
+  readonly findVersion: (target: Uint8Array, start: number, end: number, sequence: number) => number
 }
 
 /**

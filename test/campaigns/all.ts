@@ -13,10 +13,12 @@ import { powerCuts } from "./powerCuts.ts"
 import { rotation } from "./rotation.ts"
 import { simulation } from "./simulation.ts"
 import { tampering } from "./tampering.ts"
+import { visibility } from "./visibility.ts"
 
 export const campaigns: ReadonlyArray<Campaign> = [
   simulation,
   powerCuts,
+  visibility,
   log,
   manifest,
   rotation,

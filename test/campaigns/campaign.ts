@@ -7,9 +7,15 @@ import type { Situation } from "./situations.ts"
 /** The counts of the final table. A campaign may count by names of its own beside them. */
 export type CountName = "images" | "faultRuns" | "kills" | "histories" | "transactions" | "plans" | (string & {})
 
+/** What campaigns share out among their rounds, and must come through as a whole in half an hour. */
+export const wholes = ["faults of the canonical workload", "faults of the workload of values"] as const
+export type Whole = (typeof wholes)[number]
+
 export class Tally {
   readonly counts = new Map<CountName, number>()
   readonly reached = new Map<Situation, number>()
+  /** Of each whole, what was done, and how much it is. */
+  readonly covered = new Map<Whole, { readonly items: Set<string>; readonly of: number }>()
   /** Of each image with what was acknowledged before it: equal ones count once. */
   private readonly images = new Set<string>()
 
@@ -19,6 +25,12 @@ export class Tally {
 
   reach(situation: Situation, count = 1): void {
     this.reached.set(situation, (this.reached.get(situation) ?? 0) + count)
+  }
+
+  /** One of so many items of a whole. */
+  cover(whole: Whole, item: string, of: number): void {
+    const items = this.covered.get(whole)?.items ?? new Set()
+    this.covered.set(whole, { items: items.add(item), of })
   }
 
   /** True if it is a new one. */

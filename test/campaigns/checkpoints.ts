@@ -36,7 +36,7 @@ const cutAll = (options: OptionsInput, seed: number, tally: Tally): void => {
   for (const cut of sample(images, imagesPerRound, seed)) {
     const isWhole = judgeCut(cut, before)
     tally.addImage(`${hashOf(cut.image)} ${cut.promised}`)
-    tally.reach(isWhole ? "a crash behind a checkpoint" : "a crash with a checkpoint in part")
+    tally.reach(isWhole ? "a checkpoint that is opened after a crash" : "a crash inside a checkpoint")
   }
 }
 
@@ -55,10 +55,10 @@ export const checkpoints: Campaign = {
       const { index, operation } = dice.pick(calls)
       const rule = { ...dice.pick(variantsOf(operation)), at: index, code: dice.pick(codes) }
       if (strikeCheckpoint(rule, options)) tally.reach("a checkpoint that fails on an error of the disk")
-      tally.add("faultRuns")
+      tally.add("faults of checkpoints")
     }
     for (let count = 0; count < interruptionsPerRound; count++) {
-      if (interruptedAt(dice.pick(calls).index, options)) tally.reach("a checkpoint that is interrupted")
+      if (interruptedAt(dice.pick(calls).index, options)) tally.reach("an interrupted checkpoint")
       tally.add("interruptions")
     }
   }

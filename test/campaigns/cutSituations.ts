@@ -4,21 +4,21 @@ import type { Situation } from "./situations.ts"
 
 const situationOf: Readonly<Record<string, Situation>> = {
   "create table": "a crash with a table that is empty",
-  "append table": "a crash with a table that is cut off",
-  "sync table": "a crash between the sync of a table and its publication",
-  "append manifest": "a crash between an edit of the manifest and its sync",
+  "append table": "a crash between a table's creation and its sync",
+  "sync table": "a crash between a table's sync and the manifest's",
+  "append manifest": "a crash between the manifest's append and its sync",
   "sync manifest": "a crash right after an edit of the manifest was synced",
-  "create manifest": "a crash while a manifest is written anew",
-  "append current": "a crash with a marker that is not synced",
-  "sync current": "a crash between the sync of a marker and that of its name",
+  "create manifest": "a crash while a new manifest is written",
+  "append current": "a crash between a marker's creation and its sync",
+  "sync current": "a crash between a marker's sync and the directory's",
   "remove current": "a crash among the removals of what an old manifest named",
   "remove table": "a crash among the removals of old tables",
   "remove log": "a crash among the removals of old log segments",
   "remove value": "a crash among the removals of old value files",
   "create log": "a crash with a log segment that is not begun",
-  "append log": "a crash with a log that was not synced",
-  "sync value": "a crash between the sync of a value file and its publication",
-  "append value": "a crash with a value file that is cut off"
+  "append log": "a crash while the log has bytes that are not synced",
+  "sync value": "a crash between a value file's sync and the manifest's",
+  "append value": "a crash between a value file's creation and its sync"
 }
 
 /** `where` is as the harnesses have it: `call 12 (append log), …`, in recoveries with their level before. */

@@ -33,7 +33,7 @@ export const lies: Campaign = {
     for (const one of seedsOf(seed)) {
       const run = lieRun(one, 1 + (seed % 3))
       if (run.ending === "not told") continue
-      tally.add("faultRuns")
+      tally.add("runs of odd devices")
       tally.add(`lies ${run.ending}`)
       for (const { rule } of run.strikes) tally.reach(situationOf(rule))
       reachNotices(run, tally)
@@ -51,7 +51,7 @@ export const latency: Campaign = {
   round: async (seed, tally) => {
     for (const one of seedsOf(seed)) {
       const { log, strikes } = slowRun(one)
-      tally.add("faultRuns")
+      tally.add("runs of odd devices")
       tally.add("slow calls", strikes.length)
       if (log.some(({ operation, path }) => operation === "sync" && path.includes("/log-"))) {
         tally.reach("a commit on a slow device")
@@ -67,7 +67,7 @@ export const clock: Campaign = {
   round: async (seed, tally) => {
     for (const one of seedsOf(seed)) {
       const { strikes } = jumpingRun(one)
-      tally.add("faultRuns")
+      tally.add("runs of odd devices")
       tally.add("clock jumps", strikes.length)
       for (const { rule } of strikes) {
         if ("jumpMillis" in rule)

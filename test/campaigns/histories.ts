@@ -29,27 +29,26 @@ const judge = ({ allowed, timeline, violations }: Judged, tally: Tally): void =>
   const { unknownFound, unknownGone } = timeline.counts
   const phantoms = allowed.filter(({ kind }) => !kind.startsWith("G2-item")).length
   if (phantoms > 0) tally.reach("a phantom that snapshot isolation allows", phantoms)
-  if (allowed.length > phantoms) tally.reach("a write skew that snapshot isolation allows", allowed.length - phantoms)
+  if (allowed.length > phantoms) tally.reach("a write skew under snapshot isolation", allowed.length - phantoms)
   if (timeline.branches.length > 0) tally.reach("a history that ended with lost commits")
   if (unknownFound > 0) tally.reach("a commit that nobody was told of and that is there", unknownFound)
   if (unknownGone > 0) tally.reach("a commit that nobody was told of and that is gone", unknownGone)
 }
 
 const countSimulated = (result: Simulated, tally: Tally): void => {
-  const { counters, cuts, failedSyncs, isolation, refused, timeline } = result
+  const { counters, cuts, encrypted, failedSyncs, refused, timeline } = result
   tally.add("power cuts in histories", cuts)
-  if (counters.flushes > 0) tally.reach("a flush inside a history")
-  if (counters.compactions > 0) tally.reach("a compaction inside a history")
   if (counters.collections > 0) tally.reach("a collection inside a history")
   if (counters.stalls > 0) tally.reach("a writer that waits inside a history")
+  if (encrypted) tally.add("encrypted histories")
   if (failedSyncs > 0) tally.reach("a failed sync inside a history", failedSyncs)
   if (refused.full > 0) tally.reach("a full disk inside a history")
   if (refused.appends > 0) tally.reach("a refused append inside a history")
-  if (isolation === undefined) tally.reach("both isolation levels in one history")
   if (timeline.counts.lost > 0) tally.reach("a power cut inside a history that took commits")
 }
 
-const countReal = ({ kills, timeline }: Real, tally: Tally): void => {
+const countReal = ({ encrypted, kills, timeline }: Real, tally: Tally): void => {
+  if (encrypted) tally.add("encrypted histories")
   tally.add("kills", kills)
   if (kills > 0) tally.reach("a process killed inside a history", kills)
   if (timeline.counts.lost > 0) tally.reach("a kill inside a history that took buffered commits")

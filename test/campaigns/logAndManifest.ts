@@ -34,7 +34,7 @@ export const manifest: Campaign = {
       else {
         const fault = { sync: (one / 5) % 24, model: models[(one / 5) % models.length]! }
         Manifests.manifestRun(one, campaign, { fault })
-        tally.add("faultRuns")
+        tally.add("faults of the manifest alone")
         tally.reach("a power cut after a failed sync of a manifest")
       }
     }

@@ -18,7 +18,7 @@ const randomRun = (seed: number, tally: Tally): void => {
   for (const { where } of cuts) reachedByCut(where, tally)
   judgeAll({ ...run, cuts }, campaign, { seed, nestedEvery: 100 })
   for (const [name, count] of campaign.steps) {
-    if (name.startsWith("recovery recovery ")) tally.reach("a crash in a recovery from a crash in a recovery", count)
+    if (name.startsWith("recovery recovery ")) tally.reach("a crash inside the recovery of a recovery", count)
     else if (name.startsWith("recovery ")) tally.reach("a crash inside recovery", count)
   }
 }

@@ -5,8 +5,8 @@ import { keepFailing, replay } from "../simulation/replay.ts"
 import { runPlan } from "../simulation/run.ts"
 import type { Campaign, Tally } from "./campaign.ts"
 
-/** Of so many plans one is judged at its power cuts. */
-const plansOfRound = 4
+/** Of so many plans one is judged at its power cuts, which takes as long as all the others, each run twice. */
+const plansOfRound = 30
 
 const runTwice = (seed: number, tally: Tally, until: number): void => {
   const isCut = seed % plansOfRound === 0
@@ -24,7 +24,7 @@ const runTwice = (seed: number, tally: Tally, until: number): void => {
 export const simulation: Campaign = {
   name: "simulation",
   about: "random plans of sessions, actors, faults and power cuts on a simulated disk, against the model",
-  weight: 10,
+  weight: 12,
   round: async (seed, tally, until) => {
     for (let index = 0; index < plansOfRound; index++) runTwice(seed * plansOfRound + index, tally, until)
   },

@@ -59,3 +59,10 @@ export const prefixed = (prefix: string): Span => {
 
 export const isWriting = ({ operations }: Transaction): boolean =>
   operations.some(({ type }) => type === "append" || type === "remove")
+
+/** What it read, as far as lists were told. */
+export const listsOf = ({ operations }: Transaction): ReadonlyArray<List> =>
+  operations.flatMap((operation) => {
+    if (operation.type === "read") return [operation.list]
+    return operation.type === "scan" ? operation.found.map(([, list]) => list) : []
+  })

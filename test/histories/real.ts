@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { OptionsInput } from "../../src/services/Options.ts"
-import { bundledProgram } from "../support/bundledProgram.ts"
+import { bundledProgram, programOnce } from "../support/bundledProgram.ts"
 import { Dice } from "../support/randomPlan.ts"
 import { type Anomaly, check } from "./checker.ts"
 import type { Event } from "./events.ts"
@@ -15,14 +15,8 @@ import { type Line, linesOf, type RealTask } from "./realLines.ts"
 import { Timeline } from "./timeline.ts"
 import type { Load } from "./workload.ts"
 
-/** The clients' program as one file, for as long as this process. */
-const bundled = async (): Promise<string> => {
-  const { program, remove } = await bundledProgram(new URL("./realWriter.ts", import.meta.url))
-  process.on("exit", remove)
-  return program
-}
-
-let program: Promise<string> | undefined = undefined
+/** The clients' program. */
+const program = programOnce(() => bundledProgram(new URL("./realWriter.ts", import.meta.url)))
 
 const realOptions = (dice: Dice): OptionsInput => ({
   arenaBytes: dice.pick([4096, 16_384, 65_536]),
@@ -88,6 +82,7 @@ export interface Real {
   readonly violations: ReadonlyArray<Anomaly>
   readonly allowed: ReadonlyArray<Anomaly>
   readonly kills: number
+  readonly encrypted: boolean
 }
 
 class Run {
@@ -99,6 +94,7 @@ class Run {
   private readonly lives: number
   private readonly root = mkdtempSync(join(tmpdir(), "strata-history-"))
   private readonly options: OptionsInput
+  readonly encrypted: boolean
   private readonly load: Omit<Load, "recorder" | "committedEnough">
   private committed = 0
   private firstId = 0
@@ -113,6 +109,7 @@ class Run {
     this.committedEnough = committedEnough
     this.lives = lives ?? 3 + dice.below(4)
     this.options = realOptions(dice)
+    this.encrypted = dice.chance(30)
     const isolation = dice.pick(["serializable", "serializable", "snapshot", undefined] as const)
     const [lists, groups, clients] = [dice.pick([8, 16, 32]), 1 + dice.below(4), 8 + dice.below(25)]
     this.load = { isolation, lists, groups, clients, triedMax: 4000 }
@@ -140,7 +137,8 @@ class Run {
     this.firstId += 1e6
     const { dice, firstId, options, root } = this
     const { signalAfter = 0 } = work ?? {}
-    const common = { directory: join(root, "db"), lines: join(root, "lines"), options, firstId, signalAfter }
+    const places = { directory: join(root, "db"), lines: join(root, "lines") }
+    const common = { ...places, options, encrypted: this.encrypted, firstId, signalAfter }
     const load = work && { ...this.load, committedEnough: work.committed }
     const task = { ...common, seed: dice.below(1e9), load }
     const { lines, wasKilled } = await live(this.path, task, signalAfter > 0 ? dice.below(30) : undefined)
@@ -163,15 +161,14 @@ class Run {
 
 /** In a directory of its own; rejects if a commit is lost, or anything fails. */
 export const realHistory = async (options: RealOptions): Promise<Real> => {
-  program ??= bundled()
-  const run = new Run(await program, options)
+  const run = new Run(await program(), options)
   try {
     await run.go()
   } finally {
     run.remove()
   }
-  const { kills, timeline } = run
+  const { encrypted, kills, timeline } = run
   const violations = [timeline.happened, ...timeline.branches].flatMap((history) => check(history))
   const allowed = violations.length > 0 ? [] : check(timeline.happened, "serializable")
-  return { timeline, violations, allowed, kills }
+  return { timeline, violations, allowed, kills, encrypted }
 }

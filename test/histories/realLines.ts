@@ -14,6 +14,7 @@ export interface RealTask {
   /** Above all numbers that were given out before. */
   readonly firstId: number
   readonly options: OptionsInput
+  readonly encrypted: boolean
   /** `undefined`: only look. */
   readonly load: Omit<Load, "recorder"> | undefined
 }

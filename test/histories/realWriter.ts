@@ -11,6 +11,7 @@ import { Context, Effect, Layer } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import { Database } from "../../src/services/Database.ts"
 import { Maintenance } from "../../src/services/Maintenance.ts"
+import { sealedBy } from "../support/nonceLedger.ts"
 import { quiet } from "../support/opened.ts"
 import { Dice } from "../support/randomPlan.ts"
 import { Recorder } from "./events.ts"
@@ -29,7 +30,13 @@ const say = (line: Line): void => {
 }
 
 const program = Effect.gen(function* () {
-  const context = yield* Layer.build(LsmDatabase.layer({ ...task.options, directory: task.directory }))
+  const context = yield* Layer.build(
+    LsmDatabase.layer({
+      ...task.options,
+      directory: task.directory,
+      encryption: task.encrypted ? sealedBy() : undefined
+    })
+  )
   const [database, maintenance] = [Context.get(context, Database), Context.get(context, Maintenance)]
   say({ type: "found", markers: [...(yield* foundIn(database))] })
   const dice = (client: number) => new Dice(task.seed + client)

@@ -1,7 +1,7 @@
 // Calls of a reader or a transaction, and what came of them, as operations of a history. Everything is read in every
 // way that there is.
 import { Effect, Stream } from "effect"
-import { NotInMemory, type Range, type Reader, type Transaction } from "../../src/services/Database.ts"
+import { type Cursor, NotInMemory, type Range, type Reader, type Transaction } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { Dice } from "../support/randomPlan.ts"
 import type { Recorder } from "./events.ts"
@@ -127,12 +127,25 @@ export class Recorded {
         while (found.length < limit && (yield* cursor.next)) {
           found.push([keyOf(cursor.key!), decodeList(cursor.value)])
           if (found.length % 3 === 0) yield* Effect.yieldNow
+          if (found.length % 4 === 0) yield* backAndForth(cursor, found)
         }
         return found
       })
     )
   }
 }
+
+/** To the entry before the last that was found, and to that again: a reader sees both as it saw them. */
+const backAndForth = Effect.fnUntraced(function* (cursor: Cursor, found: ReadonlyArray<readonly [Key, List]>) {
+  for (const [step, [key, list]] of [
+    [cursor.previous, found.at(-2)!],
+    [cursor.next, found.at(-1)!]
+  ] as const) {
+    if (!(yield* step)) throw new Error(`a cursor does not find ${key} again`)
+    const [seen, now] = [keyOf(cursor.key!), decodeList(cursor.value)]
+    if (seen !== key || now.join() !== list.join()) throw new Error(`a cursor finds ${seen} ${now}, was ${key} ${list}`)
+  }
+})
 
 export const memberOf = (group: number, element: number): Key => `m/${group}/${element.toString(36)}`
 

@@ -1,7 +1,8 @@
 // A history from one simulated database: 8 to 32 clients on a simulated disk, under a seeded scheduler and clock, with
 // options so small that flushes, compactions and collections run between their steps. The database is opened one to
-// four times; an opening ends when it is closed, at a power cut after any call of the device, or with a failed sync and
-// a power cut then. In some the disk is full at times, or refuses an append.
+// four times; an opening ends when it is closed, at a power cut after any call of the device or right after anything
+// was read, or with a failed sync and a power cut then. In some the disk is full at times, or refuses an append; in
+// some the log's syncs take their time, so that much is in the log and not on the disk; every fifth or so is encrypted.
 //
 // The same seed gives the same history.
 import { createHash } from "node:crypto"
@@ -19,16 +20,17 @@ import type { Counters } from "../../src/services/Maintenance.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import { randomOptions } from "../support/crashRun.ts"
 import { valueRunOptions } from "../support/crashValues.ts"
-import { open, type Opened, quiet } from "../support/opened.ts"
+import { open, type Opened, type OpenOptions, quiet } from "../support/opened.ts"
 import { Dice } from "../support/randomPlan.ts"
+import { SimKeys } from "../support/simKeys.ts"
 import { type Event, Recorder } from "./events.ts"
 import { type Anomaly, check } from "./checker.ts"
 import { Timeline } from "./timeline.ts"
-import { failSync, fullAtTimes, refusingAtTimes } from "./troubles.ts"
+import { failSync, fullAtTimes, refusingAtTimes, slowSyncs } from "./troubles.ts"
 import { contentsOf, foundIn, type Load, work } from "./workload.ts"
 
 /** The database under test; tests of the test break it. */
-export type Open = (disk: Layer.Layer<Disk>, options: OptionsInput) => Effect.Effect<Opened, DatabaseError, Scope.Scope>
+export type Open = (disk: Layer.Layer<Disk>, options: OpenOptions) => Effect.Effect<Opened, DatabaseError, Scope.Scope>
 
 export interface SimulatedOptions {
   readonly seed: number
@@ -45,6 +47,7 @@ export interface Simulated {
   /** What is no violation only because snapshot isolation allows it. */
   readonly allowed: ReadonlyArray<Anomaly>
   readonly isolation: Isolation | undefined
+  readonly encrypted: boolean
   readonly openings: number
   readonly cuts: number
   /** Of those, after a failed sync. */
@@ -106,9 +109,14 @@ class Run {
   private readonly options: SimulatedOptions
   private readonly dice: Dice
   private readonly load: Omit<Load, "committedEnough">
-  private readonly databaseOptions: OptionsInput
+  readonly encrypted: boolean
+  private readonly isSlow: boolean
+  private readonly databaseOptions: OpenOptions
+  /** Of their own, so that a database that is broken for a test has the same history up to where it breaks. */
+  private readonly asides: Dice
   private events: Array<Event> = []
   private wasCut = false
+  private isCut = false
   private device: SimDisk.SimDisk = SimDisk.make()
   readonly trace = createHash("sha1")
 
@@ -117,11 +125,20 @@ class Run {
     const dice = new Dice(options.seed)
     this.dice = dice
     this.isolation = options.isolation ?? dice.pick(["serializable", "serializable", "snapshot", undefined])
-    this.recorder = new Recorder(0, (event) => this.events.push(event))
+    this.recorder = new Recorder(0, (event) => {
+      // Nobody says anything after the power is cut.
+      if (this.isCut) return
+      this.events.push(event)
+      if (event.type === "submit") this.watch("read")
+    })
     const { isolation, recorder } = this
     const [lists, groups, clients] = [dice.pick([4, 8, 16, 32]), 1 + dice.below(4), 8 + dice.below(25)]
     this.load = { recorder, isolation, lists, groups, clients, triedMax: 4000 }
-    this.databaseOptions = historyOptions(dice)
+    this.asides = new Dice(options.seed * 13 + 5)
+    this.encrypted = options.open === undefined && this.asides.chance(20)
+    this.isSlow = this.asides.chance(40)
+    const encryption = this.encrypted ? new SimKeys(options.seed).layer(1) : undefined
+    this.databaseOptions = { ...historyOptions(dice), encryption }
   }
 
   /** All openings, and at last one that looks. */
@@ -143,8 +160,9 @@ class Run {
     let later = this.dice.below(30)
     let taken: ReadonlyMap<string, Uint8Array> | undefined = undefined
     let isOver = ending === "close"
-    this.watch = () => {
-      if (isOver || this.recorder.committed < from || later-- > 0) return
+    const moment = ending === "cut" && this.asides.chance(50) ? "read" : "call"
+    this.watch = (at) => {
+      if (at !== moment || isOver || this.recorder.committed < from || later-- > 0) return
       isOver = true
       if (ending === "cut") taken = this.cut()
       else failSync(this.device, this.dice)
@@ -175,6 +193,7 @@ class Run {
   private session(opened: Opened, committedEnough: number): Effect.Effect<void, DatabaseError> {
     return Effect.gen({ self: this as Run }, function* (this: Run) {
       yield* this.takeUp(opened)
+      if (this.isSlow) slowSyncs(this.device)
       const seeds = this.dice.below(1e9)
       const dice = (client: number) => new Dice(seeds + client)
       const all = work(opened, { load: { ...this.load, committedEnough }, dice })
@@ -191,6 +210,7 @@ class Run {
 
   /** What is left by a power cut now. */
   private cut(): ReadonlyMap<string, Uint8Array> {
+    this.isCut = true
     const random = new SeededRandom(this.options.seed * 8 + this.openings)
     const image = this.device.files.crash(this.dice.pick(outcomes), random)
     return new Map([...image].map(([path, content]) => [path, content.slice()]))
@@ -209,10 +229,12 @@ class Run {
     this.pump(program, () => false)
   }
 
-  private watch: () => void = () => {}
+  /** Is told of every call of the device, and whenever somebody has read all that it will read. */
+  private watch: (at: "call" | "read") => void = () => {}
 
   private renew(image: ReadonlyMap<string, Uint8Array>): void {
-    this.device = SimDisk.make({ image, onOperation: () => this.watch() })
+    this.isCut = false
+    this.device = SimDisk.make({ image, onOperation: () => this.watch("call") })
   }
 
   /** What was said in the opening before, held against what is there. */
@@ -246,11 +268,11 @@ class Run {
 export const simulate = (options: SimulatedOptions): Simulated => {
   const run = new Run(options)
   run.go()
-  const { counters, cuts, failedSyncs, isolation, openings, recorder, refused, timeline } = run
+  const { counters, cuts, encrypted, failedSyncs, isolation, openings, recorder, refused, timeline } = run
   const { aborted, committed } = recorder
   const violations = [timeline.happened, ...timeline.branches].flatMap((history) => check(history))
   const allowed = violations.length > 0 || isolation === "serializable" ? [] : check(timeline.happened, "serializable")
   const trace = run.trace.digest("hex")
   const counts = { openings, cuts, failedSyncs, refused, committed, aborted, counters }
-  return { timeline, violations, allowed, isolation, trace, ...counts }
+  return { timeline, violations, allowed, isolation, encrypted, trace, ...counts }
 }

@@ -5,10 +5,12 @@
 // commits are there, of those that nobody was told of too, and where each stands. The others are gone, which is right
 // for those that nobody was told of, and for those that were promised less than what happened; and what is gone must
 // have come after everything that is there. What saw the lost commits is lost with them: a branch of the history that
-// ends there. It must have kept the promises too, as long as it lasted.
+// ends there. It must have kept the promises too, as long as it lasted. But nobody sees a commit before it is as
+// lasting as it will be told to be: one that was seen must not be lost by what it would have outlasted, acknowledged or
+// not.
 import type { Durability } from "../../src/services/Options.ts"
 import type { Event } from "./events.ts"
-import { type History, isWriting, type Operation, type Transaction } from "./history.ts"
+import { type History, isWriting, listsOf, type Operation, type Transaction } from "./history.ts"
 
 /** What happened to the database at the end of an opening. */
 export interface Ending {
@@ -61,6 +63,7 @@ export class Timeline {
         } else kept.push(this.judgeFound(open, sequence, end))
       }
     }
+    this.judgeSeen([...kept, ...lost], { byId, ending })
     if (lost.some(({ outcome }) => outcome === "committed")) this.branches.push([...this.happened, ...kept, ...lost])
     this.happened.push(...kept)
     this.highest = last
@@ -100,6 +103,29 @@ export class Timeline {
     if (sequence === undefined) return
     if (sequence <= synced) throw new LostCommit(`${what}: it was synced up to ${synced}, and is gone`)
     if (sequence < last) throw new LostCommit(`${what}: it is gone, and ${last} is there`)
+  }
+
+  /** Of the opening's transactions, those that read what is gone. */
+  private judgeSeen(
+    readers: ReadonlyArray<Transaction>,
+    { byId, ending }: { readonly byId: ReadonlyMap<number, Open>; readonly ending: Ending }
+  ): void {
+    const gone = new Map<number, Open>()
+    for (const open of byId.values()) {
+      const { durability, transaction } = open
+      if (durability === undefined || transaction.outcome === "aborted" || ending.found.has(transaction.id)) continue
+      if (!ending.survives(durability)) continue
+      for (const operation of transaction.operations) if (operation.type === "append") gone.set(operation.element, open)
+    }
+    if (gone.size === 0) return
+    for (const reader of readers) {
+      for (const list of listsOf(reader)) {
+        const seen = list.map((element) => gone.get(element)).find((open) => open && open.transaction.id !== reader.id)
+        if (seen === undefined) continue
+        const what = `T${seen.transaction.id}, ${seen.durability}`
+        throw new LostCommit(`${what}: T${reader.id} saw it, and it is gone`)
+      }
+    }
   }
 
   private sequenceOf({ transaction }: Open, { found }: Ending): number {

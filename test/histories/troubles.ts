@@ -1,5 +1,5 @@
 // What goes wrong with the simulated disk while clients work: it is full for some time, it refuses an append, or a sync
-// fails. What the database says of a commit then must be true: not made, or unknown.
+// fails, or takes its time. What the database says of a commit then must be true: not made, or unknown.
 import { Effect } from "effect"
 import type { SyncModel } from "../../src/internal/structure/simulatedFiles.ts"
 import type { SimDisk } from "../../src/layers/SimDisk.ts"
@@ -32,3 +32,7 @@ export const refusingAtTimes = (device: SimDisk, dice: Dice): Effect.Effect<neve
 /** The next sync of the log fails. */
 export const failSync = (device: SimDisk, dice: Dice): void =>
   device.addFault({ operation: "sync", pathPart: "/log-", code: "EIO", syncModel: dice.pick(syncModels) })
+
+/** The log's syncs take as long as some transactions. */
+export const slowSyncs = (device: SimDisk): void =>
+  device.addFault({ operation: "sync", pathPart: "/log-", sticky: true, delayMillis: [0, 40] })

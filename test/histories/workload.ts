@@ -201,15 +201,16 @@ export class Client {
     })
   }
 
-  /** Only reads, for longer: by a snapshot or by a transaction. */
+  /** Only reads, for longer: by a snapshot or by a transaction, which commits, and never conflicts. */
   private look(): Effect.Effect<void, DatabaseError> {
     return Effect.scoped(
       Effect.gen({ self: this as Client }, function* (this: Client) {
         const { database } = this.parts
         const id = this.begin("serializable")
-        const reader = yield* this.dice.chance(50)
-          ? database.snapshot
-          : database.begin({ readOnly: this.dice.chance(50) })
+        const transaction = this.dice.chance(50)
+          ? undefined
+          : yield* database.begin({ readOnly: this.dice.chance(50), isolation: this.load.isolation })
+        const reader = transaction ?? (yield* database.snapshot)
         const recorded = new Recorded(reader, this.dice)
         for (let count = 1 + this.dice.below(5); count > 0; count--) {
           const what = this.dice.below(4)
@@ -222,6 +223,8 @@ export class Client {
         const { operations } = recorded
         const snapshot = reader.sequence
         this.load.recorder.emit({ type: "submit", id, operations, durability: "disk", snapshot })
+        // A conflict here would end the history.
+        if (transaction !== undefined) yield* transaction.commit
         this.load.recorder.emit({ type: "end", id, outcome: "committed" })
       })
     )

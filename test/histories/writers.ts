@@ -2,7 +2,7 @@
 //
 // One that was never told how its commit ended has happened if it has a sequence (somebody found it afterwards), or if
 // one that happened saw what it wrote.
-import type { History, Key, List, Transaction } from "./history.ts"
+import { type History, type Key, listsOf, type Transaction } from "./history.ts"
 
 export interface Writer {
   readonly transaction: Transaction
@@ -61,9 +61,3 @@ export class Writers {
     return history.filter((transaction) => happened.has(transaction))
   }
 }
-
-const listsOf = ({ operations }: Transaction): ReadonlyArray<List> =>
-  operations.flatMap((operation) => {
-    if (operation.type === "read") return [operation.list]
-    return operation.type === "scan" ? operation.found.map(([, list]) => list) : []
-  })

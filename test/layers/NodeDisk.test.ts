@@ -94,6 +94,24 @@ describe("NodeDisk", () => {
     })
   )
 
+  it.live("lists a directory of many files in either way, and no name that is gone", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const names = Array.from({ length: 250 }, (_, index) => `file-${String(index).padStart(3, "0")}`)
+      for (const [index, name] of names.entries()) fs.writeFileSync(path.join(directory, name), "x".repeat(index))
+      const expected = names.map((name, index) => ({ name, kind: "file" as const, bytes: index }))
+      for (const synchronousReads of [true, false]) {
+        assert.deepStrictEqual(yield* NodeDisk.make({ synchronousReads }).list(directory), expected)
+      }
+      // It is removed after it was read from the directory, or before: it is not listed in either case.
+      const listing = yield* Effect.forkChild(NodeDisk.make().list(directory), { startImmediately: true })
+      const unlink = Effect.sync(() => fs.unlinkSync(path.join(directory, names.at(-1)!)))
+      const removing = yield* Effect.forkChild(Effect.andThen(Effect.yieldNow, unlink))
+      yield* Fiber.join(removing)
+      assert.deepStrictEqual(yield* Fiber.join(listing), expected.slice(0, -1))
+    })
+  )
+
   it.live("a file cut short behind our back is ESHORT, not zeros", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

@@ -50,6 +50,30 @@ describe("NodeDisk, when the system fails", () => {
     )
   )
 
+  it.live("a directory whose sync failed is told of, unless there was nothing to flush", () =>
+    inDirectory((directory) => {
+      const { fsync } = fs
+      const failing = (code: string) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => {
+            fs.fsync = ((_: number, done: (error: Error) => void) =>
+              done(Object.assign(new Error(code), { code }))) as typeof fs.fsync
+            syncBuiltinESMExports()
+          }),
+          () => Effect.exit(NodeDisk.make().syncDirectory(directory)),
+          () =>
+            Effect.sync(() => {
+              fs.fsync = fsync
+              syncBuiltinESMExports()
+            })
+        )
+      return Effect.gen(function* () {
+        for (const code of ["EIO", "ENOSPC"]) assert.isTrue(Exit.isFailure(yield* failing(code)), code)
+        for (const code of ["EINVAL", "EBADF"]) assert.isTrue(Exit.isSuccess(yield* failing(code)), code)
+      })
+    })
+  )
+
   it.live("who finds its own name gone from the directory has not got the lock", () =>
     inDirectory((directory) =>
       Effect.gen(function* () {

@@ -7,7 +7,8 @@ import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll } from "vitest"
 
-const entry = fileURLToPath(new URL("../../src/programs/strata.ts", import.meta.url))
+/** What `strata` starts. */
+export const entry = fileURLToPath(new URL("../../src/programs/strata.ts", import.meta.url))
 
 export interface Ended {
   readonly code: number | null

@@ -91,6 +91,7 @@ it("prints its version and its help", () => {
   assert.strictEqual(help.code, 0)
   for (const name of [
     "get",
+    "bench",
     "set",
     "remove",
     "scan",

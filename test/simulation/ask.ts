@@ -1,17 +1,17 @@
 // Asks a reader a question of a plan; the answer is the text that `answerOf` makes of the model.
 import { assert } from "@effect/vitest"
 import { Effect, type Scope, Stream } from "effect"
-import type { Cursor, Reader } from "../../src/services/Database.ts"
+import type { Cursor, Entry, Reader } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import { bytes, hex, toModelEntry } from "../support/model.ts"
 import { streamed } from "../support/valueKit.ts"
 import { type Read, toRange } from "./plan.ts"
+import { shown } from "./readings.ts"
 
 /** Between two entries of a slow scan, and two moves of a cursor. */
 const pause = "40 millis"
 
-const shown = (entry: { readonly key: Uint8Array; readonly value: Uint8Array; readonly sequence: number }): string =>
-  `${hex(entry.key)}=${hex(entry.value)}@${entry.sequence}`
+const shownOf = (entry: Entry): string => shown(toModelEntry(entry))
 
 const valueOf = (value: Uint8Array | undefined): string => (value === undefined ? "nothing" : hex(value))
 
@@ -22,13 +22,12 @@ const joined = <A, E>(stream: Stream.Stream<A, E>, show: (item: A) => string): E
 const walked = Effect.fnUntraced(function* (cursor: Cursor) {
   const found: Array<string> = []
   while (yield* cursor.next) {
-    found.push(shown(cursor.entry!))
+    found.push(shownOf(cursor.entry!))
     yield* Effect.sleep(pause)
   }
   for (const entry of found.toReversed()) {
     assert.isTrue(yield* cursor.previous, "a cursor that walks back")
-    const current = cursor.entry && toModelEntry(cursor.entry)
-    assert.strictEqual(`${current?.key}=${current?.value}@${current?.sequence}`, entry, "a cursor that walks back")
+    assert.strictEqual(cursor.entry && shownOf(cursor.entry), entry, "a cursor that walks back")
   }
   return found.join(" ")
 })
@@ -38,7 +37,7 @@ export const ask = (reader: Reader, read: Read): Effect.Effect<string, DatabaseE
     case "get":
       return Effect.map(reader.get(bytes(read.key)), valueOf)
     case "entry":
-      return Effect.map(reader.getEntry(bytes(read.key)), (entry) => (entry === undefined ? "nothing" : shown(entry)))
+      return Effect.map(reader.getEntry(bytes(read.key)), (entry) => (entry === undefined ? "nothing" : shownOf(entry)))
     case "has":
       return Effect.map(reader.has(bytes(read.key)), String)
     case "stream":
@@ -46,14 +45,14 @@ export const ask = (reader: Reader, read: Read): Effect.Effect<string, DatabaseE
     case "many":
       return Effect.map(reader.getMany(read.keys.map(bytes)), (values) => values.map(valueOf).join(" "))
     case "scan":
-      return joined(reader.scan(toRange(read.range)), shown)
+      return joined(reader.scan(toRange(read.range)), shownOf)
     case "slow": {
       const slow = Stream.mapEffect(reader.scan(toRange(read.range)), (entry) => Effect.as(Effect.sleep(pause), entry))
-      return joined(slow, shown)
+      return joined(slow, shownOf)
     }
     case "lazy": {
       const entries = Stream.mapEffect(reader.scanLazy(toRange(read.range)), (entry) =>
-        Effect.map(entry.value, (value) => shown({ ...entry, value }))
+        Effect.map(entry.value, (value) => shownOf({ ...entry, value }))
       )
       return joined(entries, String)
     }

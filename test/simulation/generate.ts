@@ -24,6 +24,9 @@ import type {
 /** At, below and above the thresholds of value files and memtables. */
 const lengths = [0, 1, 16, 17, 40, 63, 64, 100, 199, 200, 300, 500, 1023, 1024, 3000]
 
+/** How long entries live: less than a call may take, as long as sleeps, pauses and jumps of the clock, half a year. */
+const lives = [1, 40, 150, 1000, 5000, 60_000, 180 * 24 * 3_600_000]
+
 /** What the actors of one plan do, by weights: half of the kinds are left out of half of the plans. */
 const kinds = [
   ["write", 30],
@@ -92,6 +95,8 @@ class Generator {
   private readonly isContended: boolean
   private readonly isPressed: boolean
   private readonly removalPercent: number
+  /** Of the entries that are set, so many expire. */
+  private readonly expiringPercent: number
   /** The keys of a contended plan. */
   private readonly pool: ReadonlyArray<string>
 
@@ -106,6 +111,7 @@ class Generator {
     this.isPressed = flavour >= 50 && flavour < 60
     const bag = this.isContended ? contention : this.isPressed ? pressure : flavour < 50 ? upkeep : kinds
     this.removalPercent = this.dice.pick([8, 8, 30])
+    this.expiringPercent = this.dice.pick([0, 0, 25, 60])
     this.pool = Array.from({ length: 3 + this.dice.below(6) }, () => randomKey(this.dice))
     const isSwarm = this.dice.chance(50)
     for (const [kind, weight] of bag) {
@@ -171,7 +177,9 @@ class Generator {
     const { dice } = this
     if (dice.chance(this.removalPercent)) return { removeRange: this.bounds() }
     const key = this.key()
-    return dice.chance(25) ? { remove: key } : { set: key, value: this.value() }
+    if (dice.chance(25)) return { remove: key }
+    const value = this.value()
+    return dice.chance(this.expiringPercent) ? { set: key, value, ttlMillis: dice.pick(lives) } : { set: key, value }
   }
 
   writes(): ReadonlyArray<PlanWrite> {

@@ -24,6 +24,8 @@ export const encryptionsOf = (isEncrypted: boolean, seed: number): ((master: num
 }
 
 export class Keys {
+  /** Called when more is due of whatever is found than before. */
+  onPromise: () => void = () => {}
   promise: KeyPromise = { masters: [1], gone: [], generationMin: 1 }
   private readonly isFrozen: () => boolean
   private last = 1
@@ -67,6 +69,8 @@ export class Keys {
   }
 
   private change(change: Partial<KeyPromise>): void {
-    if (!this.isFrozen()) this.promise = { ...this.promise, ...change }
+    if (this.isFrozen()) return
+    this.promise = { ...this.promise, ...change }
+    this.onPromise()
   }
 }

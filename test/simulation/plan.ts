@@ -28,7 +28,8 @@ export interface PlanRange extends PlanBounds {
 }
 
 export type PlanWrite =
-  | { readonly set: string; readonly value: PlanValue }
+  /** `ttlMillis`: expires so long after the wall clock's time when it is written. */
+  | { readonly set: string; readonly value: PlanValue; readonly ttlMillis?: number }
   | { readonly remove: string }
   | { readonly removeRange: PlanBounds }
 
@@ -105,9 +106,6 @@ export interface FullDisk {
 
 export type PlanFault = CallFault | SlowCall | ClockJump | FullDisk
 
-/** What an operation may fail for; nobody may notice the others. */
-export const isFailing = (fault: PlanFault): boolean => "code" in fault || "fullAt" in fault
-
 /** `atCall`: of the session. A kill leaves what the system was given, a power cut what the numbered outcome says. */
 export type End =
   | { readonly by: "close" }
@@ -124,11 +122,20 @@ export interface Session {
   readonly choices?: ReadonlyArray<number>
 }
 
-/** One cut, which the others below it cut again: the call of the session, or of the recovery of the cut before. */
+/**
+ * One cut, which the others below it cut again: the call of the session, or of the recovery of the cut before, and how
+ * many promises were given since that call (default 0).
+ */
 export interface CutPlace {
   readonly session: number
-  readonly calls: ReadonlyArray<readonly [call: number, outcome: number]>
+  readonly calls: ReadonlyArray<readonly [call: number, outcome: number, promises?: number]>
 }
+
+/** Tells places apart. */
+export const numbersOf = ({ calls, session }: CutPlace): ReadonlyArray<number> => [
+  session,
+  ...calls.flatMap((call) => call.filter((number) => number !== undefined))
+]
 
 export interface Crashes {
   /** Of each call's outcomes, how many per thousand are opened and judged. */
@@ -169,8 +176,12 @@ export const toRange = ({ from, prefix, suffix, to, ...rest }: PlanRange): Range
 /** In hex. */
 export const toValue = ([byte, length]: PlanValue): string => byte.toString(16).padStart(2, "0").repeat(length)
 
-export const toModelWrite = (write: PlanWrite): ModelWrite => {
-  if ("set" in write) return { key: write.set, value: toValue(write.value) }
+/** `now`: of the wall clock. */
+export const toModelWrite = (write: PlanWrite, now: number): ModelWrite => {
+  if ("set" in write) {
+    const { set: key, ttlMillis, value } = write
+    return { key, value: toValue(value), ...(ttlMillis === undefined ? {} : { expiresAt: now + ttlMillis }) }
+  }
   return "remove" in write ? { key: write.remove, value: undefined } : { removed: toBounds(write.removeRange) }
 }
 

@@ -1,10 +1,10 @@
 // Runs a plan: its sessions one after another on one disk, judged after each. The same plan gives the same trace.
 //
-// What goes into the hash of the trace: every call of the device and how it ended, the end of every operation, what is
-// on the disk after each session. Judging has no part in it.
+// What goes into the hash of the trace: every call of the device and how it ended, every answer, sequence and error
+// that anybody was told, the end of every operation, what is on the disk after each session. Judging has no part in it.
 import { createHash, type Hash } from "node:crypto"
 import { assert } from "@effect/vitest"
-import * as SimClock from "../../src/layers/SimClock.ts"
+import { Effect } from "effect"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
 import * as SimScheduler from "../../src/layers/SimScheduler.ts"
 import { Tally } from "../campaigns/campaign.ts"
@@ -12,13 +12,14 @@ import type { Image } from "../support/crashRun.ts"
 import { quiet } from "../support/opened.ts"
 import { hashOf } from "../support/imageHash.ts"
 import { placed, PlanFailure, valueOf } from "./failure.ts"
-import { History } from "./history.ts"
+import { History, type Settled } from "./history.ts"
 import { judgeCuts, openingWith } from "./judge.ts"
 import { encryptionsOf, Keys } from "./keys.ts"
 import type { Plan, Session } from "./plan.ts"
 import { SessionRun } from "./session.ts"
 import { Sights } from "./sights.ts"
 import type { Copy } from "./stage.ts"
+import { RunClock } from "./times.ts"
 
 export interface PlanRun {
   readonly traceHash: string
@@ -41,9 +42,10 @@ class Runner {
   private readonly tally: Tally
   private readonly history = new History()
   private readonly keys = new Keys(() => this.history.isFrozen)
-  private readonly clock = new SimClock.SimClock()
+  private readonly clock = new RunClock()
   private readonly copies: Array<Copy> = []
   private readonly hash: Hash = createHash("sha256")
+  private readonly judged = new Set<string>()
   private readonly choices: Array<ReadonlyArray<number>> = []
   private readonly judges: boolean
   private readonly until: number
@@ -51,6 +53,8 @@ class Runner {
   private device: SimDisk.SimDisk
   private sights: Sights
   private current: SessionRun | undefined
+  /** What it was asked is judged when it is known what is left of it. */
+  private unjudged: { readonly run: SessionRun; readonly index: number } | undefined
   private calls = 0
 
   constructor(plan: Plan, hooks: RunHooks) {
@@ -100,7 +104,7 @@ class Runner {
   }
 
   private session(session: Session, index: number): void {
-    const { copies, device, history, keys, plan, sights, tally } = this
+    const { clock, copies, device, history, keys, plan, sights, tally } = this
     history.begin(index)
     const run = new SessionRun({
       plan,
@@ -112,14 +116,16 @@ class Runner {
       keys,
       copies,
       tally,
+      clock,
       opening: openingWith(plan.options, keys.promise.masters, this.encryption),
-      note: (line) => this.hash.update(`${line}\n`)
+      note: (line) => this.hash.update(`${line}\n`),
+      onSettled: (settled) => this.settled(settled)
     })
     this.current = run
     placed({ where: `session ${index}` }, () => {
-      const { choices, exit } = SimScheduler.runTraced(quiet(run.program()), {
+      const { choices, exit } = SimScheduler.runTraced(quiet(Effect.withTracer(run.program(), sights.jobs.tracer)), {
         seed: plan.seed * 16 + index,
-        clock: this.clock,
+        clock,
         stepsMax: 3_000_000,
         yieldProbability: plan.options.yieldProbability,
         ...(session.choices === undefined ? {} : { choices: session.choices })
@@ -130,12 +136,21 @@ class Runner {
       this.hash.update(`${hashOf(run.image)}\n`)
       history.isFrozen = true
       const timeline = history.timeline()
-      run.judgeReads(timeline)
-      if (this.judges) judgeCuts(run.cutter.cuts, { plan, history, timeline, tally, until: this.until })
+      if (session.readOnly === true) run.judgeReads({ timeline, last: 0, takenFrom: Number.POSITIVE_INFINITY })
+      else if (run.hasBegun) this.unjudged = { run, index }
+      if (this.judges)
+        judgeCuts(run.cutter.cuts, { plan, history, timeline, tally, judged: this.judged, until: this.until })
       if (session.end.by === "close") assert.deepStrictEqual(device.openHandles(), [], "handles left open")
     })
     if (session.end.by === "close") return
     this.device = this.newDevice(run.image)
     this.sights = this.newSights()
+  }
+
+  private settled(settled: Settled): void {
+    const { unjudged } = this
+    this.unjudged = undefined
+    if (unjudged === undefined) return
+    placed({ where: `session ${unjudged.index}` }, () => unjudged.run.judgeReads(settled))
   }
 }

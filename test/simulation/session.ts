@@ -2,7 +2,6 @@
 //
 // A session that is cut off is not ended: its fibers are left where they are, and nothing that they have done since
 // counts.
-import { assert } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import type { Scheduler } from "effect/Scheduler"
 import type * as SimDisk from "../../src/layers/SimDisk.ts"
@@ -14,13 +13,15 @@ import type { Image } from "../support/crashRun.ts"
 import { blames } from "../support/faultSession.ts"
 import { contentsOf } from "../support/opened.ts"
 import { Cutter, cutOf } from "./cuts.ts"
-import type { History } from "./history.ts"
+import type { History, Settled } from "./history.ts"
 import type { Opening } from "./judge.ts"
 import type { Keys } from "./keys.ts"
-import { type FullDisk, isFailing, kindOf, type Plan, type PlanFault, type Session } from "./plan.ts"
+import { type FullDisk, kindOf, type Plan, type PlanFault, type Session } from "./plan.ts"
 import type { Sights } from "./sights.ts"
-import { type Copy, Stage } from "./stage.ts"
-import { answerOf, judgeAt, judgeCommitted, judgeLive, type State, type Timeline } from "./timeline.ts"
+import { type Copy, Stage, type Struck } from "./stage.ts"
+import { judgeSession } from "./judgeReadings.ts"
+import type { State } from "./timeline.ts"
+import type { RunClock, Span } from "./times.ts"
 
 export interface SessionOptions {
   readonly plan: Plan
@@ -33,8 +34,21 @@ export interface SessionOptions {
   readonly copies: Array<Copy>
   readonly tally: Tally
   readonly opening: Opening
+  readonly clock: RunClock
   readonly note: (line: string) => void
+  /** Called when it is known what the sessions before have left. */
+  readonly onSettled: (settled: Settled) => void
 }
+
+/** Faults of calls that only read take nothing. */
+const writing: ReadonlySet<SimOperation> = new Set([
+  "makeDirectory",
+  "create",
+  "append",
+  "sync",
+  "syncDirectory",
+  "closeAppend"
+])
 
 /** Faults after which what was given to the system may be gone. */
 const doubtful: ReadonlySet<SimOperation> = new Set(["sync", "syncDirectory", "closeAppend"])
@@ -50,20 +64,31 @@ export class SessionRun {
   /** What who only reads has found: nothing changes it, and nothing is settled by it. */
   private unchanging: State | undefined
   private calls = 0
-  private hasStruck = false
+  private readonly struck: Struck = { any: false, writing: false, reading: false }
   private isDoubtful = false
   private isOver = false
   private finish: (exit: Exit.Exit<void>) => void = () => {}
 
   constructor(options: SessionOptions) {
     this.options = options
-    const { copies, device, history, index, keys, plan, session, sights } = options
+    const { clock, copies, device, history, index, keys, plan, session, sights } = options
     this.cutter = new Cutter({
       plan,
       place: { session: index, calls: [] },
-      due: () => ({ promised: history.promised(), keys: keys.promise, copy: copies.at(-1) }),
+      files: () => device.files,
+      due: () => ({
+        promised: history.promised(),
+        keys: keys.promise,
+        copy: copies.at(-1),
+        clock: { from: clock.now, to: clock.highest }
+      }),
       sights: (operation, path) => sights.atCut(operation, path)
     })
+    const promised = () => {
+      if (!this.isOver) this.cutter.promised()
+    }
+    history.onPromise = promised
+    keys.onPromise = promised
     device.clearFaults()
     device.setCapacity(roomy)
     for (const fault of session.faults) if ("operation" in fault) device.addFault(ruleOf(fault))
@@ -85,42 +110,34 @@ export class SessionRun {
     const call = this.calls++
     if (this.isOver) return
     if (code !== undefined && code !== "ENOENT") {
-      this.hasStruck = true
+      this.struck.any = true
+      if (writing.has(operation)) this.struck.writing = true
+      if (operation === "open" || operation === "read") this.struck.reading = true
       if (doubtful.has(operation) || takesAll(session, operation)) this.isDoubtful = true
     }
     for (const fault of session.faults) {
       if (!("fullAt" in fault)) continue
-      if (call === fault.fullAt) device.setCapacity(device.files.bytes + fault.freeBytes)
+      if (call === fault.fullAt) {
+        device.setCapacity(device.files.bytes + fault.freeBytes)
+        // The database may ask how much room there is, before a call fails.
+        this.struck.any = true
+      }
       if (call === fault.fullAt + fault.calls) device.setCapacity(roomy)
     }
-    this.cutter.after(device, call, [operation, path])
+    this.cutter.after(call, [operation, path])
     if (session.end.by !== "close" && call >= session.end.atCall) this.ends(Exit.void)
   }
 
+  /** It was opened, and actors did something. */
+  get hasBegun(): boolean {
+    return this.stage !== undefined
+  }
+
   /** Holds what was read, and what transactions did, against the order of the commits. */
-  judgeReads(timeline: Timeline): void {
-    const { history, tally } = this.options
+  judgeReads(settled: Settled): void {
+    const { plan, tally } = this.options
     if (this.stage === undefined) return
-    const { committed, fixed, live } = this.stage
-    // What was in doubt may have been seen.
-    const doubtFrom = history.doubtful.reduce((least, { id }) => Math.min(least, id), Number.POSITIVE_INFINITY)
-    const isSure = ({ submitted }: { readonly submitted: number }) => submitted < doubtFrom
-    if (this.unchanging !== undefined) {
-      for (const { answer, ask } of live) assert.strictEqual(answer, answerOf(ask, this.unchanging), "of a reader")
-      return
-    }
-    for (const asked of live) if (isSure(asked)) judgeLive(timeline, asked)
-    for (const asked of fixed) {
-      if (!isSure(asked)) continue
-      judgeAt(timeline, asked, asked.at, `at ${asked.at}`)
-      if (asked.own !== undefined) tally.reach("a transaction that reads its own writes")
-      else if (timeline.isOverwritten(asked)) tally.reach("a snapshot that reads what was overwritten since")
-    }
-    for (const transaction of committed) {
-      tally.add("transactions")
-      if (!transaction.asked.every(isSure)) continue
-      if (judgeCommitted(timeline, transaction).isSkewed) tally.reach("a write skew under snapshot isolation")
-    }
+    judgeSession(this.stage, { settled, tally, plan, unchanging: this.unchanging })
   }
 
   /** Waits until `finish` is called, through the scheduler. */
@@ -148,7 +165,7 @@ export class SessionRun {
       history.ended("durable")
     } else {
       this.image = visibleIn(device.files)
-      const isGiven = end.by === "kill" || this.hasStruck
+      const isGiven = end.by === "kill" || this.struck.writing
       history.ended(this.isDoubtful ? "durable" : isGiven ? "given" : "all")
     }
     this.early = exit
@@ -156,14 +173,14 @@ export class SessionRun {
   }
 
   private get whole(): Effect.Effect<void> {
-    const { device, history, opening, plan, session, sights } = this.options
+    const { clock, device, history, note, opening, plan, session, sights } = this.options
     const given = { ...plan.options.database, readOnly: session.readOnly ?? false }
     return Effect.scoped(
       Effect.gen({ self: this as SessionRun }, function* (this: SessionRun) {
         const opened = yield* Effect.result(opening(device.layer, given))
         if (opened._tag === "Failure") {
           const { reason } = opened.failure
-          this.options.note(`open ${reason._tag}`)
+          note(`open ${reason.message}`)
           if (session.readOnly === true && reason._tag === "Invalid" && history.durable === 0) {
             return sights.reach("a reader that comes before there is a database")
           }
@@ -173,12 +190,14 @@ export class SessionRun {
         const { database, maintenance, master } = opened.success
         this.options.keys.settled(master)
         sights.opened(database.recovery)
+        const { now } = clock
         const found = yield* Effect.result(contentsOf(database))
         if (found._tag === "Failure") {
           if (!this.isExcused(found.failure)) return yield* Effect.die(found.failure)
-          return this.options.note(`settle ${found.failure.reason._tag}`)
+          return note(`settle ${found.failure.message}`)
         }
-        this.settle(found.success)
+        note(JSON.stringify(found.success))
+        this.settle(found.success, { from: now, to: clock.highest })
         if (session.readOnly === true) sights.reach("a database that is opened for reading alone")
         const stage = this.newStage(opened.success)
         yield* Effect.all(
@@ -187,7 +206,7 @@ export class SessionRun {
         )
         const last = yield* Effect.result(contentsOf(database))
         if (last._tag === "Failure" && !this.isExcused(last.failure)) return yield* Effect.die(last.failure)
-        if (last._tag === "Success" && !this.isOver) this.options.history.settle(last.success, false)
+        if (last._tag === "Success" && !this.isOver) history.settleLast(last.success)
         sights.counted(yield* maintenance.stats)
         sights.closing()
       })
@@ -196,21 +215,20 @@ export class SessionRun {
 
   /** By a call of the device that failed, or by the end of everything. */
   private isExcused({ reason }: DatabaseError): boolean {
-    return this.isOver || (this.hasStruck && blames.has(reason._tag))
+    return this.isOver || (this.struck.any && blames.has(reason._tag))
   }
 
-  private settle(found: State): void {
-    const { history } = this.options
+  private settle(found: State, clock: Span): void {
+    const { history, onSettled } = this.options
     if (this.isOver) return
-    history.judge(found, history.promisedAtOpening())
+    history.judge(found, { promised: history.promisedAtOpening(), clock })
     if (this.options.session.readOnly === true) this.unchanging = found
-    else history.settle(found, true)
+    else onSettled(history.settle(found))
   }
 
   private newStage(opened: ConstructorParameters<typeof Stage>[0]): Stage {
-    const { copies, history, keys, note, session, sights } = this.options
-    const hasFaults = session.faults.some(isFailing)
-    this.stage = new Stage(opened, { history, keys, sights, hasFaults, note, copies })
+    const { clock, copies, history, keys, note, sights } = this.options
+    this.stage = new Stage(opened, { history, keys, sights, struck: this.struck, note, copies, clock })
     return this.stage
   }
 }

@@ -1,11 +1,12 @@
 // What a run comes across: rare situations are reached by what is observed of it, never by what the plan intended.
 //
-// The calls of the device tell in which step of a protocol the power fails; counters, recovery reports, errors and the
-// order of commits tell the rest.
+// The calls of the device tell in which step of a protocol the power fails, spans which jobs run; counters, recovery
+// reports, errors and the order of commits tell the rest.
 import type { Reason } from "../../src/services/DatabaseError.ts"
 import type { RecoveryReport } from "../../src/services/Database.ts"
 import type { Counters, Stats } from "../../src/services/Maintenance.ts"
 import type { Situation } from "../campaigns/situations.ts"
+import { type JobName, RunningJobs } from "./jobs.ts"
 import { kindOf, type Op } from "./plan.ts"
 
 export type Reach = (situation: Situation) => void
@@ -27,6 +28,7 @@ export class Sights {
   private stage: "opening" | "open" | "closing" = "opening"
   private isNew = false
   private lastFault: string | undefined
+  readonly jobs = new RunningJobs((name) => this.done(name))
 
   constructor(reach: Reach) {
     this.reach = reach
@@ -36,6 +38,12 @@ export class Sights {
     this.stage = "opening"
     this.isNew = isNew
     this.running.clear()
+    this.jobs.clear()
+  }
+
+  private done(name: string): void {
+    const other = ({ "Compaction.run": "Collection.run", "Collection.run": "Compaction.run" } as const)[name]
+    if (other !== undefined && this.jobs.runs(other)) this.reach("a collection racing a compaction")
   }
 
   opened(recovery: RecoveryReport): void {
@@ -60,17 +68,8 @@ export class Sights {
     if (op === "checkpoint") this.reach("an interrupted checkpoint")
   }
 
-  conflict(op: Extract<Op, { readonly op: "transaction" }>): void {
-    const reads = op.steps.filter((step) => "read" in step)
-    const ranges = reads.filter((read) => "range" in read)
-    if (ranges.length > 0 && ranges.length === reads.length) this.reach("a conflict with a range")
-    if (ranges.length === 0 && reads.length > 0) this.reach("a conflict with a key")
-    if (op.isolation === "snapshot") this.reach("a conflict of two writes")
-    if (op.steps.some((step) => "removeRange" in step)) this.reach("a conflict of a range removal")
-  }
-
   /** Something was read while these counters went from one to the other. */
-  across(what: string, before: Counters, after: Counters): void {
+  across(what: "a cursor" | "a scan" | "a snapshot" | "a transaction", before: Counters, after: Counters): void {
     for (const [job, name] of [
       ["flushes", "a flush"],
       ["compactions", "a compaction"],
@@ -176,6 +175,10 @@ export class Sights {
     if (this.stage === "closing") found.push("a crash while the database is closed")
     if (this.stage === "opening")
       found.push(this.isNew ? "a crash while the database is created" : "a crash while it is opened")
+    for (const [job, situation] of jobsUnderWay) if (this.jobs.runs(job)) found.push(situation)
+    if (this.jobs.runs("Compaction.run") && this.jobs.runs("Collection.run")) {
+      found.push("a crash inside a collection and a compaction")
+    }
     for (const [op, situation] of underWay) if ((this.running.get(op) ?? 0) > 0) found.push(situation)
     return found
   }
@@ -187,7 +190,6 @@ export class Sights {
     if (counters.groups < counters.commits) this.reach("commits that share a sync")
     if (levels.filter(({ tables }) => tables > 0).length > 2) this.reach("tables at three levels")
     if (stats.memtables > 2) this.reach("two memtables that wait for their flush")
-    if (stats.ballast.bytes > 0) this.reach("a ballast")
     if ((stats.encryption?.generations.length ?? 0) > 1) this.reach("files of two data keys")
     if (stats.valueFiles.garbageBytes > 0) this.reach("garbage in value files")
   }
@@ -195,21 +197,18 @@ export class Sights {
 
 export const recoveryReached = (recovery: RecoveryReport, reach: Reach): void => {
   if (recovery.created) return reach("an image without a database")
-  if (recovery.clean) reach("recovery after a clean close")
-  else reach("recovery after a crash")
   if (recovery.segments > 1) reach("recovery of several log segments")
-  if (recovery.commits > 0) reach("recovery of commits from the log")
-  else reach("recovery of an empty log")
   if (recovery.tailDropped !== undefined) reach("a torn tail of the log")
-  if (recovery.filesRemoved > 0) reach("files of unfinished work that recovery removes")
 }
 
+const jobsUnderWay: ReadonlyArray<readonly [JobName, Situation]> = [
+  ["Flush.run", "a crash inside a flush"],
+  ["Compaction.run", "a crash inside a compaction"],
+  ["Collection.run", "a crash inside a collection of values"]
+]
+
 const underWay: ReadonlyArray<readonly [Op["op"], Situation]> = [
-  ["flush", "a crash inside a flush that was asked for"],
-  ["compact", "a crash inside a compaction that was asked for"],
-  ["collect", "a crash inside a collection of values"],
   ["checkpoint", "a crash inside a checkpoint"],
-  ["transaction", "a crash inside a transaction"],
   ["stream", "a crash inside a stream of a value"],
   ["snapshot", "a crash while a snapshot is open"],
   ["sync", "a crash inside a sync"],
@@ -219,7 +218,7 @@ const underWay: ReadonlyArray<readonly [Op["op"], Situation]> = [
 
 const counted: ReadonlyArray<readonly [keyof Counters, Situation]> = [
   ["stallMillisMemory", "a stall for memory"],
-  ["stallMillisLevel0", "a stall at level 0"],
+  ["stallMillisLevel0", "a stall at level 0 that is released"],
   ["stallMillisSequences", "a stall for sequences"],
   ["stallMillisCommits", "a stall for commits"],
   ["slowed", "a writer that is slowed"],

@@ -1,9 +1,9 @@
 // What the actors of one session do: every operation of a plan, run against the open database and written down.
 //
 // An operation succeeds, or fails with a reason that it may have: a transaction a conflict, anything what a fault of
-// the disk brings about, if the plan has faults. Everything else ends the run, as does one that waits for too long.
+// the disk brings about, once one has struck. Everything else ends the run, as does one that waits for too long.
 import { Cause, Effect, Exit, Fiber, Option, type Scope } from "effect"
-import type { Commit, ManualTransaction } from "../../src/services/Database.ts"
+import type { Commit, ManualTransaction, Reader } from "../../src/services/Database.ts"
 import { CommitOutcomeUnknown, DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { Counters } from "../../src/services/Maintenance.ts"
 import { markOf } from "../support/faultLedger.ts"
@@ -16,12 +16,22 @@ import { piecesOf } from "../support/valueKit.ts"
 import { ask } from "./ask.ts"
 import type { History, Submitted } from "./history.ts"
 import type { Keys } from "./keys.ts"
-import { type Op, type Read, type Step, toBounds, toModelWrite, toValue } from "./plan.ts"
+import { type Op, type PlanWrite, type Read, type Step, toBounds, toModelWrite, toValue } from "./plan.ts"
 import type { Sights } from "./sights.ts"
-import type { Asked, Committed } from "./timeline.ts"
+import type { Asked, AskedLive, Committed, Conflicted, Reading } from "./readings.ts"
+import type { RunClock, Span } from "./times.ts"
 
 /** Virtual time that an operation may take: many times what any retry waits. */
 const patience = "20 minutes"
+
+type TransactionOp = Extract<Op, { readonly op: "transaction" }>
+
+/** Calls of the session's device that have failed so far: any, of those that change its files, of those that read. */
+export interface Struck {
+  any: boolean
+  writing: boolean
+  reading: boolean
+}
 
 /** A copy that was made, which holds what there was at its sequence. */
 export interface Copy {
@@ -29,31 +39,39 @@ export interface Copy {
   readonly sequence: number
 }
 
+type Answered = Effect.Effect<void, DatabaseError, Scope.Scope>
+
+/** Asks one reader; what it has answered. `own`: what the transaction had written before. */
+type Asks = ((question: Read, own?: ReadonlyArray<ModelWrite>) => Answered) & { readonly reading: Reading }
+
 export class Stage {
   readonly opened: Opened
   readonly history: History
   readonly keys: Keys
   readonly sights: Sights
-  readonly hasFaults: boolean
+  readonly struck: Struck
   readonly note: (line: string) => void
-  readonly live: Array<Asked> = []
+  readonly live: Array<AskedLive> = []
   /** Of snapshots and transactions. */
-  readonly fixed: Array<Asked> = []
+  readonly readings: Array<Reading> = []
   readonly committed: Array<Committed> = []
+  readonly conflicts: Array<Conflicted> = []
   readonly copies: Array<Copy>
+  private readonly clock: RunClock
   private copyCount = 0
 
   constructor(
     opened: Opened,
-    given: Pick<Stage, "history" | "keys" | "sights" | "hasFaults" | "note"> & { readonly copies: Array<Copy> }
+    given: Pick<Stage, "history" | "keys" | "sights" | "struck" | "note" | "copies"> & { readonly clock: RunClock }
   ) {
     this.opened = opened
     this.history = given.history
     this.keys = given.keys
     this.sights = given.sights
-    this.hasFaults = given.hasFaults
+    this.struck = given.struck
     this.note = given.note
     this.copies = given.copies
+    this.clock = given.clock
   }
 
   /** Runs the operations one after another. */
@@ -78,18 +96,18 @@ export class Stage {
   }
 
   /** The operation, known to be under way. */
-  private during(op: Op): Effect.Effect<void, DatabaseError, Scope.Scope> {
+  private during(op: Op): Answered {
     return Effect.suspend(() => {
       const end = this.sights.begins(op.op)
       return Effect.ensuring(this.run(op), Effect.sync(end))
     })
   }
 
-  private run(op: Op): Effect.Effect<void, DatabaseError, Scope.Scope> {
+  private run(op: Op): Answered {
     const { database, maintenance } = this.opened
     switch (op.op) {
       case "write": {
-        const commit = this.history.submit(op.writes.map(toModelWrite), op.durability)
+        const commit = this.history.submit(this.toModel(op.writes), op.durability)
         return this.commit(commit, database.write(commit.writes.map(toOperation), { durability: op.durability }))
       }
       case "stream":
@@ -97,13 +115,14 @@ export class Stage {
       case "transaction":
         return this.transaction(op)
       case "snapshot":
-        return Effect.flatMap(database.snapshot, (snapshot) =>
-          this.across("a snapshot", this.steps(snapshot, op.steps))
-        )
+        return this.snapshot(op)
       case "read":
-        return this.across(op.ask.read === "cursor" ? "a cursor" : "a scan", this.read(op.ask))
+        return this.read(op.ask)
       case "sync":
-        return Effect.map(database.sync, (sequence) => this.history.synced(sequence))
+        return Effect.map(database.sync, (sequence) => {
+          this.note(`synced ${sequence}`)
+          this.history.synced(sequence)
+        })
       case "flush": {
         const { told } = this.history
         return Effect.map(maintenance.flush, () => this.history.synced(told))
@@ -111,12 +130,15 @@ export class Stage {
       case "compact":
         return maintenance.compact(op.range && toBounds(op.range))
       case "collect":
-        return Effect.asVoid(maintenance.collectValues({ garbageRatioMin: op.garbageRatioMin }))
+        return Effect.map(maintenance.collectValues({ garbageRatioMin: op.garbageRatioMin }), ({ bytes, files }) =>
+          this.note(`collected ${files} files, ${bytes} bytes`)
+        )
       case "checkpoint":
         return this.checkpoint()
       case "verify":
         return Effect.map(maintenance.verify, ({ damage }) => {
-          if (damage.length > 0 && !this.hasFaults) throw new Error(`verify: ${JSON.stringify(damage)}`)
+          // No fault of a plan changes bytes, but what cannot be read is damage too.
+          if (damage.length > 0 && !this.struck.reading) throw new Error(`verify: ${JSON.stringify(damage)}`)
         })
       case "rotateMaster":
         return this.keys.rotating((to) => maintenance.rotateMasterKey(masterKey(to)))
@@ -125,50 +147,78 @@ export class Stage {
           this.keys.dataRotated(generation, op.full)
         )
       case "stats":
-        return Effect.asVoid(maintenance.stats)
+        return Effect.map(maintenance.stats, (stats) => this.note(JSON.stringify(stats)))
       case "sleep":
         return Effect.sleep(op.millis)
     }
   }
 
-  /** Tells what went on in the background meanwhile. */
-  private across<A, E, R>(what: string, effect: Effect.Effect<A, E, R>): Effect.Effect<void, E, R> {
-    const counters: Effect.Effect<Counters> = Effect.map(this.opened.maintenance.stats, ({ counters }) => counters)
-    return Effect.flatMap(counters, (before) =>
-      Effect.andThen(
-        effect,
-        Effect.map(counters, (after) => this.sights.across(what, before, after))
-      )
-    )
+  private toModel(writes: ReadonlyArray<PlanWrite>): ReadonlyArray<ModelWrite> {
+    return writes.map((write) => toModelWrite(write, this.clock.now))
   }
 
-  private read(question: Read): Effect.Effect<void, DatabaseError, Scope.Scope> {
-    const at = this.history.told
-    return Effect.map(ask(this.opened.database, question), (answer) =>
-      this.asked(this.live, { ask: question, answer, at })
-    )
+  /** The least that it can be for a reader that begins now. */
+  private get now(): number {
+    return Math.max(this.clock.now, this.history.millis)
   }
 
-  private steps(
-    reader: Parameters<typeof ask>[0] & { readonly sequence: number },
-    steps: ReadonlyArray<Read | { readonly sleep: number }>
-  ): Effect.Effect<void, DatabaseError, Scope.Scope> {
-    return Effect.forEach(
-      steps,
-      (step) => {
-        if ("sleep" in step) return Effect.sleep(step.sleep)
-        return Effect.map(ask(reader, step), (answer) =>
-          this.asked(this.fixed, { ask: step, answer, at: reader.sequence })
+  private since(from: number): Span {
+    return { from, to: Math.max(from, this.clock.highest) }
+  }
+
+  private get counters(): Effect.Effect<Counters> {
+    return Effect.map(this.opened.maintenance.stats, ({ counters }) => counters)
+  }
+
+  private read(question: Read): Answered {
+    return Effect.gen({ self: this as Stage }, function* (this: Stage) {
+      const { now } = this
+      const at = this.history.told
+      const before = yield* this.counters
+      const asked = this.asked({ ask: question, answer: yield* ask(this.opened.database, question) })
+      if ("range" in question) {
+        this.sights.across(question.read === "cursor" ? "a cursor" : "a scan", before, yield* this.counters)
+      }
+      if (!this.history.isFrozen) this.live.push({ ...asked, at, time: this.since(now) })
+    })
+  }
+
+  private snapshot(op: Extract<Op, { readonly op: "snapshot" }>): Answered {
+    return Effect.gen({ self: this as Stage }, function* (this: Stage) {
+      const { now } = this
+      const reader = yield* this.opened.database.snapshot
+      const asks = yield* this.reader("a snapshot", reader, now)
+      for (const step of op.steps) yield* "sleep" in step ? Effect.sleep(step.sleep) : asks(step)
+    })
+  }
+
+  /** Asks a snapshot or a transaction, which was opened when it was `now` at the least. */
+  private reader(
+    what: "a snapshot" | "a transaction",
+    reader: Reader & { readonly sequence: number },
+    now: number
+  ): Effect.Effect<Asks> {
+    const reading: Reading = { at: reader.sequence, time: this.since(now), asked: [] }
+    this.note(`${what} at ${reader.sequence}`)
+    this.history.saw(reader.sequence)
+    if (!this.history.isFrozen) this.readings.push(reading)
+    return Effect.map(this.counters, (opened) => {
+      const asks = (question: Read, own?: ReadonlyArray<ModelWrite>) =>
+        Effect.flatMap(this.counters, (before) =>
+          Effect.map(ask(reader, question), (answer) => {
+            const asked = this.asked({ ask: question, answer, own })
+            // What went on before the question was answered all the same.
+            this.sights.across(what, opened, before)
+            if (!this.history.isFrozen) reading.asked.push(asked)
+          })
         )
-      },
-      { discard: true }
-    )
+      return Object.assign(asks, { reading })
+    })
   }
 
-  private asked(into: Array<Asked>, asked: Omit<Asked, "submitted">): Asked {
-    const whole = { ...asked, submitted: this.history.commits.length }
-    if (!this.history.isFrozen) into.push(whole)
-    return whole
+  private asked(asked: Omit<Asked, "submitted">): Asked {
+    this.note(`${JSON.stringify(asked.ask)} ${asked.answer}`)
+    return { ...asked, submitted: this.history.commits.length }
   }
 
   private stream(op: Extract<Op, { readonly op: "stream" }>): Effect.Effect<void, DatabaseError> {
@@ -185,50 +235,58 @@ export class Stage {
     return this.commit(commit, Effect.andThen(written, sequence))
   }
 
-  private transaction(
-    op: Extract<Op, { readonly op: "transaction" }>
-  ): Effect.Effect<void, DatabaseError, Scope.Scope> {
+  private transaction(op: TransactionOp): Answered {
     return Effect.gen({ self: this as Stage }, function* (this: Stage) {
       const { durability, isolation } = op
+      const { now } = this
       const transaction = yield* this.opened.database.begin({ isolation, durability })
-      const planned = op.steps.flatMap((step) => ("read" in step || "sleep" in step ? [] : [toModelWrite(step)]))
+      const planned = this.toModel(op.steps.flatMap((step) => ("read" in step || "sleep" in step ? [] : [step])))
       const commit =
         op.ends === "discard" || planned.length === 0 ? undefined : this.history.submit(planned, durability)
       const writes = commit?.writes ?? planned
-      const asked: Array<Asked> = []
-      const body = this.transactionSteps(transaction, op.steps, { writes, asked })
+      const asks = yield* this.reader("a transaction", transaction, now)
+      const body = this.transactionSteps(transaction, op.steps, { writes, asks })
       const ends = op.ends === "discard" ? Effect.as(transaction.discard, undefined) : transaction.commit
-      const whole = Effect.flatMap(this.across("a transaction", body), () => ends)
+      const whole = this.orConflict(Effect.andThen(body, ends), { isolation, reading: asks.reading, writes })
       if (commit === undefined) return void (yield* whole)
       yield* this.commit(commit, whole as Effect.Effect<Commit, DatabaseError, Scope.Scope>)
       if (this.history.isFrozen) return
-      this.committed.push({ at: transaction.sequence, sequence: commit.sequence, isolation, asked, writes })
+      this.committed.push({ sequence: commit.sequence, isolation, reading: asks.reading, writes })
     }).pipe(
       Effect.catch((error) => {
         if (error.reason._tag !== "Conflict") return Effect.fail(error)
         this.note("conflict")
-        this.sights.conflict(op)
         return Effect.void
       })
     )
   }
 
+  /** Writes down what conflicts. A transaction that wrote nothing never does. */
+  private orConflict<A>(
+    whole: Effect.Effect<A, DatabaseError, Scope.Scope>,
+    transaction: Omit<Conflicted, "submitted">
+  ): Effect.Effect<A, DatabaseError, Scope.Scope> {
+    return Effect.tapError(whole, (error) => {
+      if (error.reason._tag !== "Conflict") return Effect.void
+      if (transaction.writes.length === 0) return Effect.die(new Error("a conflict of a transaction without writes"))
+      if (!this.history.isFrozen) this.conflicts.push({ ...transaction, submitted: this.history.commits.length })
+      return Effect.void
+    })
+  }
+
   private transactionSteps(
     transaction: ManualTransaction,
     steps: ReadonlyArray<Step>,
-    into: { readonly writes: ReadonlyArray<ModelWrite>; readonly asked: Array<Asked> }
-  ): Effect.Effect<void, DatabaseError, Scope.Scope> {
+    { asks, writes }: { readonly writes: ReadonlyArray<ModelWrite>; readonly asks: Asks }
+  ): Answered {
     return Effect.gen({ self: this as Stage }, function* (this: Stage) {
       let written = 0
       for (const step of steps) {
         if ("sleep" in step) yield* Effect.sleep(step.sleep)
-        else if ("read" in step) {
-          const own = written === 0 ? undefined : into.writes.slice(0, written)
-          const answer = yield* ask(transaction, step)
-          into.asked.push(this.asked(this.fixed, { ask: step, answer, at: transaction.sequence, own }))
-        } else yield* writeIn(transaction, into.writes[written++]!)
+        else if ("read" in step) yield* asks(step, written === 0 ? undefined : writes.slice(0, written))
+        else yield* writeIn(transaction, writes[written++]!)
       }
-      for (const write of into.writes.slice(written)) yield* writeIn(transaction, write)
+      for (const write of writes.slice(written)) yield* writeIn(transaction, write)
     })
   }
 
@@ -236,20 +294,24 @@ export class Stage {
     this.copyCount += 1
     const directory = `/copy-${this.history.session}-${this.copyCount}`
     return Effect.map(this.opened.maintenance.checkpoint(directory), ({ sequence }) => {
-      if (!this.history.isFrozen) this.copies.push({ directory, sequence })
+      this.note(`copied ${sequence}`)
+      if (this.history.isFrozen) return
+      this.copies.push({ directory, sequence })
+      this.history.onPromise()
     })
   }
 
   /** Writes down how the commit ended, interrupted too. */
   private commit<R>(
     commit: Submitted,
-    effect: Effect.Effect<{ readonly sequence: number }, DatabaseError, R>
+    effect: Effect.Effect<Pick<Commit, "sequence"> & Partial<Commit>, DatabaseError, R>
   ): Effect.Effect<void, DatabaseError, R> {
     return effect.pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {
           if (Exit.isSuccess(exit)) {
-            this.history.acknowledge(commit, exit.value.sequence)
+            this.note(`commit ${commit.id} is ${exit.value.sequence}`)
+            this.history.acknowledge(commit, exit.value)
             if (commit.durability === "disk") this.sights.durable()
           } else this.history.gaveUp(commit, endOf(exit.cause))
         })
@@ -275,10 +337,10 @@ export class Stage {
         this.sights.reach("a commit that no memtable takes")
         return Effect.void
       }
-      if (!this.hasFaults || !blames.has(error.reason._tag)) {
+      if (!this.struck.any || !blames.has(error.reason._tag)) {
         return Effect.die(new Error(`${name} failed: ${error.message}`, { cause: error }))
       }
-      this.note(`${name} ${error.reason._tag}`)
+      this.note(`${name} ${error.message}`)
       this.sights.failed(name, error.reason)
       return Effect.void
     })

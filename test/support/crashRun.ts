@@ -6,7 +6,7 @@
 // and judged by the history, not by `verify`:
 //
 //   1  it opens without help
-//   2  what it holds is exactly the model's state after some prefix of the commits
+//   2  what it holds is exactly the model's state after some prefix of the commits, at a time no earlier than theirs
 //   3  the prefix contains every commit that was acknowledged as durable before the cut
 //   4  it takes writes, whose sequences are above all that were ever given out, and holds them when it is opened again
 //   5  as soon as it is open, and after its close, its directory holds no file that its state does not name
@@ -14,6 +14,7 @@
 // Runs with value files (`crashValues.ts`) are judged for those too.
 import { assert } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Logger, Scope, Stream } from "effect"
+import * as Clock from "effect/Clock"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
@@ -26,10 +27,11 @@ import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import { Disk, type DiskService } from "../../src/services/Disk.ts"
 import type { Encryption } from "../../src/services/Encryption.ts"
 import { Maintenance, type MaintenanceService } from "../../src/services/Maintenance.ts"
-import type { Durability, OptionsInput } from "../../src/services/Options.ts"
+import type { OptionsInput } from "../../src/services/Options.ts"
+import { History } from "./crashHistory.ts"
 import { actOnValues, judgeValues, namedBy, sparesStreams, valueJudgeOptions, valueRunOptions } from "./crashValues.ts"
 import { markOf } from "./faultLedger.ts"
-import { bytes, Model, type ModelWrite, toModelEntry } from "./model.ts"
+import { bytes, type ModelPoint, toModelEntry } from "./model.ts"
 import { directory, visibleImage } from "./opened.ts"
 import { noOrphansSettled } from "./orphans.ts"
 import { Dice, randomKey, randomWrites, toOperation } from "./randomPlan.ts"
@@ -103,33 +105,6 @@ const databaseOn = (
   )
 
 const quiet = Effect.provide(Logger.layer([]))
-
-/** What was submitted and acknowledged, in the order in which it happened. */
-export class History {
-  readonly model = new Model()
-  durable = 0
-  told = 0
-  /** Called when more is promised to be durable. */
-  onPromise: () => void = () => {}
-  private nextId = 0
-
-  newId(): number {
-    this.nextId += 1
-    return this.nextId
-  }
-
-  acknowledged(sequence: number, writes: ReadonlyArray<ModelWrite>, durability: Durability): void {
-    this.model.commit(sequence, writes)
-    this.told = Math.max(this.told, sequence)
-    if (durability === "disk") this.synced(sequence)
-  }
-
-  synced(sequence: number): void {
-    if (sequence <= this.durable) return
-    this.durable = sequence
-    this.onPromise()
-  }
-}
 
 /** Options at their extremes: small enough that a short run rotates, flushes and rewrites. */
 export const randomOptions = (dice: Dice): OptionsInput => ({
@@ -217,14 +192,16 @@ const act = Effect.fnUntraced(function* (
     yield* maintenance.compact(dice.chance(50) ? undefined : { prefix: bytes(randomKey(dice).slice(0, 2)) })
   } else {
     const durability = dice.pick(["disk", "disk", "os", "buffered"] as const)
-    const random = randomWrites(dice, { now: 0, longest: kind.values ? "values" : 300 })
+    const now = yield* Clock.currentTimeMillis
+    const random = randomWrites(dice, { now, longest: kind.values ? "values" : 300 })
+    const lasting = (write: ModelPoint) => (kind.values ? { ...write, expiresAt: undefined } : write)
     // The marker comes last, so that of the last commit it is there, whatever ranges were removed.
     const writes = [
-      ...random.map((write) => ("removed" in write ? sparesStreams(write) : { ...write, expiresAt: undefined })),
+      ...random.map((write) => ("removed" in write ? sparesStreams(write) : lasting(write))),
       { key: markOf(history.newId()), value: "" }
     ]
     const commit = yield* database.write(writes.map(toOperation), { durability })
-    history.acknowledged(commit.sequence, writes, durability)
+    history.acknowledged(commit, writes, durability)
   }
 })
 
@@ -338,7 +315,7 @@ const judge = Effect.fnUntraced(function* (cut: Cut, device: DiskService, { hist
       const found = yield* contents(database)
       const last = found.reduce((highest, entry) => Math.max(highest, entry.sequence), 0)
       assert.isAtLeast(last, cut.durable === 0 ? 0 : cut.durable, "an acknowledged commit is lost")
-      assert.deepStrictEqual(found, history.model.at(last, 0), `not the state after commit ${last}`)
+      history.judge(found, last)
       const commit = yield* database.write([{ type: "set", key: bytes(after), value: "after" }])
       assert.isAbove(commit.sequence, cut.told, "a sequence names two commits")
       assert.deepStrictEqual((yield* maintenance.verify).damage, [])
@@ -350,9 +327,12 @@ const judge = Effect.fnUntraced(function* (cut: Cut, device: DiskService, { hist
   if (values) yield* again.maintenance.flush
   yield* noOrphansSettled(device, { directory, encryption, maintenance: again.maintenance })
   const second = yield* contents(again.database)
-  const others = (entry: { readonly key: string }) => entry.key !== after
-  assert.deepStrictEqual(second.filter(others), first.filter(others), "the second open differs")
-  assert.lengthOf(second, first.filter(others).length + 1)
+  const others = second.filter(({ key }) => key !== after)
+  const there = new Set(others.map(({ key }) => key))
+  // Time goes on between the two.
+  const expected = first.filter(({ expiresAt, key }) => key !== after && (expiresAt === undefined || there.has(key)))
+  assert.deepStrictEqual(others, expected, "the second open differs")
+  assert.lengthOf(second, others.length + 1)
   if (values) yield* judgeValues(again, device, encryption)
 })
 

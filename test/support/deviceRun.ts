@@ -5,7 +5,8 @@
 //   1  what is read is what was written (a ledger knows), or the read fails with an error that the run may have
 //   2  nothing ends in a defect, and nothing waits for ever
 //   3  what is opened afterwards holds all that was acknowledged, as it was acknowledged, or says what is wrong
-//   4  only the end of the log may be gone without an error, if the device harmed that file: the opening tells of it,
+//   4  what has expired is gone, and nothing else, whatever the clock says later
+//   5  only the end of the log may be gone without an error, if the device harmed that file: the opening tells of it,
 //      and nobody can know more, for nothing that was written later says that it was there (RELIABILITY.md §3.3)
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Scope } from "effect"
@@ -16,7 +17,7 @@ import * as SimScheduler from "../../src/layers/SimScheduler.ts"
 import type { Reason } from "../../src/services/DatabaseError.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import { Ledger, type Survival } from "./faultLedger.ts"
-import { attempted, each, Session, type Weather } from "./faultSession.ts"
+import { attempted, each, Session, type SessionTime, type Weather } from "./faultSession.ts"
 import { contentsOf, open, type OpenOptions, quiet, visibleImage } from "./opened.ts"
 import { Dice } from "./randomPlan.ts"
 import { SimKeys } from "./simKeys.ts"
@@ -30,6 +31,8 @@ export interface DevicePlan {
   /** Whether writes are interrupted, after so many milliseconds at most. */
   readonly interruptedAfterMillis?: number | undefined
   readonly encrypted?: boolean
+  /** Whether some of what is written expires, at once or in years. Default: nothing. */
+  readonly expiring?: boolean
 }
 
 export interface DeviceRun {
@@ -40,6 +43,34 @@ export interface DeviceRun {
   readonly log: ReadonlyArray<SimDisk.OperationRecord>
   /** All that was there at the end; `undefined` if it could not be opened or read. */
   readonly contents: ReadonlyArray<unknown> | undefined
+}
+
+const lifetimesMillis = [1, 5000, 100_000, 86_400_000, 5 * 365 * 86_400_000]
+
+/** Knows the latest time that anybody was told. */
+class WatchedClock extends SimClock {
+  highestMillis = 0
+
+  override currentTimeMillisUnsafe(): number {
+    const millis = super.currentTimeMillisUnsafe()
+    this.highestMillis = Math.max(this.highestMillis, millis)
+    return millis
+  }
+}
+
+const timeOf = ({ rules, seed }: DevicePlan, clock: WatchedClock): SessionTime => {
+  // Dice of their own: what is written is the same where nothing expires.
+  const dice = new Dice(seed + 2)
+  // One that somebody sets back may have been ahead for a moment.
+  const isSteady = !rules.some((rule) => "jumpMillis" in rule)
+  return {
+    expiry: () =>
+      dice.chance(25) ? Math.max(1, clock.currentTimeMillisUnsafe() + dice.pick(lifetimesMillis)) : undefined,
+    reading: () => {
+      const leastMillis = isSteady ? clock.currentTimeMillisUnsafe() : 0
+      return () => ({ leastMillis, mostMillis: clock.highestMillis })
+    }
+  }
 }
 
 type Ending = "close" | "kill" | "powerCut"
@@ -104,7 +135,7 @@ const work = Effect.fnUntraced(function* (session: Session, dice: Dice, plan: De
 class Sessions {
   readonly ledger = new Ledger()
   readonly dice: Dice
-  readonly clock = new SimClock()
+  readonly clock = new WatchedClock()
   readonly noticed: Array<string> = []
   readonly strikes: Array<SimDisk.Strike> = []
   readonly log: Array<SimDisk.OperationRecord> = []
@@ -113,6 +144,7 @@ class Sessions {
   image: ReadonlyMap<string, Uint8Array> = new Map()
   contents: ReadonlyArray<unknown> | undefined
   private readonly blames: Weather["blames"]
+  private readonly time: SessionTime | undefined
 
   constructor(plan: DevicePlan) {
     this.plan = plan
@@ -120,6 +152,7 @@ class Sessions {
     const encryption = plan.encrypted === true ? new SimKeys(plan.seed).layer(1) : undefined
     this.options = { ...optionsOf(this.dice), encryption }
     this.blames = plan.blames
+    this.time = plan.expiring === true ? timeOf(plan, this.clock) : undefined
   }
 
   /** False if nothing could be opened. Without rules: nothing is done but opening, judging and closing. */
@@ -135,7 +168,8 @@ class Sessions {
       isOver: () => false,
       isSound: () => false,
       blames: this.blames,
-      patienceMillis: this.plan.patienceMillis
+      patienceMillis: this.plan.patienceMillis,
+      time: this.time
     }
     const before = this.noticed.length
     const program = Effect.gen({ self: this as Sessions }, function* (this: Sessions) {
@@ -183,9 +217,10 @@ class Sessions {
       const isHarmed = tail !== undefined && this.harmed.has(nameOf(tail.file))
       if (isHarmed) this.noticed.push(`the end of ${tail.file} is gone: ${tail.reason}`)
       const survival: Survival = isHarmed ? "lostTail" : "closed"
+      const told = this.time?.reading()
       const found = yield* session.step("read all", contentsOf(database))
       this.contents = found
-      if (found !== undefined) this.ledger.judge(found, survival)
+      if (found !== undefined) this.ledger.judge(found, survival, { now: told?.() })
     })
   }
 }

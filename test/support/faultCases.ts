@@ -9,7 +9,23 @@ import type { Workload } from "./faultSession.ts"
 const codes = ["EIO", "ENOSPC", "EMFILE", "EACCES", "EROFS", "EDQUOT"] as const
 
 type Variant = Pick<FaultRule, "bytesAccepted" | "syncModel">
-export type FaultCase = FaultRule & { readonly at: number }
+
+export interface FaultCase {
+  /** The call of the run without faults. */
+  readonly at: number
+  /** What it is but for the code, of all that may happen to the call. */
+  readonly kind: string
+  readonly rule: FaultRule
+}
+
+/**
+ * What is struck of a call:
+ *
+ * - `some`: every variant once, and one of them from then on, with codes by turns
+ * - `kinds`: every variant, once and from then on, with codes by turns
+ * - `all`: the same with every code
+ */
+export type Among = "some" | "kinds" | "all"
 
 /** What a failing call may have done. */
 const variantsOf = (operation: string, path: string): ReadonlyArray<Variant> => {
@@ -20,26 +36,45 @@ const variantsOf = (operation: string, path: string): ReadonlyArray<Variant> => 
   return (["dropped", "reverted", "written"] as const).map((syncModel) => ({ syncModel }))
 }
 
-/** What is struck of a call: each kind once with codes by turns, or all codes, once and from then on. */
-export const casesOf = (
-  { index: at, operation, path }: SimDisk.OperationRecord,
-  allCodes: boolean
-): ReadonlyArray<FaultCase> => {
+const caseOf = (at: number, rule: FaultRule & Variant): FaultCase => {
+  const { bytesAccepted, code, sticky, syncModel } = rule
+  const what = code === "ESHORT" ? "short" : (syncModel ?? (bytesAccepted === undefined ? "failed" : bytesAccepted))
+  return { at, kind: `${what} ${sticky === true ? "sticky" : "once"}`, rule }
+}
+
+/** A read that gives less than it should, though the file is longer; from then on, every read. */
+const shortReads = (at: number, readsBefore: number, among: Among): ReadonlyArray<FaultCase> => {
+  const once = caseOf(at, { at, code: "ESHORT", sticky: false })
+  if (among === "some") return [once]
+  return [once, caseOf(at, { operation: "read", skip: readsBefore, code: "ESHORT", sticky: true })]
+}
+
+const failuresOf = ({ index: at, operation, path }: SimDisk.OperationRecord, among: Among) => {
   const variants = variantsOf(operation, path)
-  // A read that gives less than it should, though the file is longer.
-  const short = operation === "read" ? [{ at, code: "ESHORT", sticky: false }] : []
-  if (allCodes) {
-    const failures = codes.flatMap((code) =>
-      [false, true].flatMap((sticky) => variants.map((variant) => ({ at, code, sticky, ...variant })))
-    )
-    return [...failures, ...short]
-  }
   const code = (turn: number) => codes[(at + turn) % codes.length]!
-  return [
-    ...short,
-    ...variants.map((variant, turn) => ({ at, code: code(turn), sticky: false, ...variant })),
-    { at, code: code(3), sticky: true, ...variants[at % variants.length] }
-  ]
+  const both = (one: (sticky: boolean) => ReadonlyArray<FaultCase>) => [...one(false), ...one(true)]
+  if (among === "all")
+    return codes.flatMap((code) =>
+      both((sticky) => variants.map((variant) => caseOf(at, { at, code, sticky, ...variant })))
+    )
+  const once = variants.map((variant, turn) => caseOf(at, { at, code: code(turn), sticky: false, ...variant }))
+  const sticky = variants.map((variant, turn) => caseOf(at, { at, code: code(turn + 3), sticky: true, ...variant }))
+  return [...once, ...(among === "some" ? [sticky[at % sticky.length]!] : sticky)]
+}
+
+/** Of the calls of a run without faults that are chosen, what is to be struck. */
+export const casesOf = (
+  log: ReadonlyArray<SimDisk.OperationRecord>,
+  among: Among,
+  isChosen: (call: SimDisk.OperationRecord) => boolean = () => true
+): ReadonlyArray<FaultCase> => {
+  let reads = 0
+  return log.flatMap((call) => {
+    const isRead = call.operation === "read"
+    const short = isRead ? shortReads(call.index, reads, among) : []
+    if (isRead) reads += 1
+    return isChosen(call) ? [...short, ...failuresOf(call, among)] : []
+  })
 }
 
 export interface Strikes {
@@ -53,16 +88,16 @@ export interface Strikes {
 /** Runs the workload with the fault at one of the calls of the run that had none. */
 export const strike = (
   workload: Workload,
-  rule: FaultCase,
+  { at, rule }: FaultCase,
   { clean, seed }: { readonly clean: FaultRun; readonly seed: number }
 ): FaultRun => {
-  const { operation, path } = clean.log[rule.at]!
+  const { operation, path } = clean.log[at]!
   try {
     const run = faultRun(seed, rule, workload)
-    assert.strictEqual(run.log[rule.at]?.operation, operation, "the runs part before the fault")
+    assert.strictEqual(run.log[at]?.operation, operation, "the runs part before the fault")
     return run
   } catch (error) {
-    const told = JSON.stringify({ ...rule, bytesAccepted: `${rule.bytesAccepted}` })
+    const told = JSON.stringify({ at, ...rule, bytesAccepted: `${rule.bytesAccepted}` })
     throw new Error(`seed ${seed}: ${operation} ${path} ${told}`, { cause: error })
   }
 }
@@ -75,11 +110,9 @@ export const strikeAll = (workload: Workload, { only = () => true, seed, selecti
   assert.deepStrictEqual(again.log, clean.log, "the same seed is the same run")
   const isAll = selection === "all"
   const stride = selection === "all" ? 1 : selection
-  const cases = clean.log
-    .filter((call) => (isAll || workload.strikes(call)) && only(call))
-    .flatMap((call) => casesOf(call, isAll))
-    .filter((_, index) => index % stride === 0)
+  const isChosen = (call: SimDisk.OperationRecord) => (isAll || workload.strikes(call)) && only(call)
+  const cases = casesOf(clean.log, isAll ? "all" : "some", isChosen).filter((_, index) => index % stride === 0)
   let noticed = 0
-  for (const rule of cases) if (strike(workload, rule, { seed, clean }).failures.length > 0) noticed += 1
+  for (const one of cases) if (strike(workload, one, { seed, clean }).failures.length > 0) noticed += 1
   console.log(`calls: ${clean.log.length}; faults: ${cases.length}, of which ${noticed} were noticed by the caller`)
 }

@@ -8,9 +8,22 @@
 //   unknown            in or out, wholly, and from the first state that tells for ever the same
 //
 // Whatever is found after an opening is settled: what was in it must stay, what was not must never come back.
+//
+// What has expired is gone, and what is below it with it; when that is, depends on the reader's `now`. All that one
+// reader finds must fit to one `now`, which is no earlier than the commits that are there.
 import { assert } from "@effect/vitest"
 import type { Durability } from "../../src/services/Options.ts"
-import { bytes, hex, lastOf, Model, type ModelEntry, type ModelWrite } from "./model.ts"
+import {
+  assertExpired,
+  bytes,
+  hex,
+  lastOf,
+  Model,
+  type ModelEntry,
+  type ModelPoint,
+  type ModelWrite,
+  type Now
+} from "./model.ts"
 
 /** What happened to the disk between the last acknowledgement and the state that is found. */
 export type Survival = "live" | "closed" | "processCrash" | "powerCut" | "lostTail"
@@ -23,11 +36,15 @@ export interface Submitted {
   durability: Durability
   state: "pending" | "acknowledged" | "failed" | "unknown"
   sequence: number
+  /** When, if somebody was told. */
+  commitMillis: number
 }
 
 const markPrefix = hex(new TextEncoder().encode("!"))
 export const markOf = (id: number): string => hex(new TextEncoder().encode(`!${String(id).padStart(6, "0")}`))
 const idOf = (mark: string): number => Number(new TextDecoder().decode(bytes(mark)).slice(1))
+
+const anyTime: Now = { leastMillis: 0, mostMillis: Infinity }
 
 const levels: Readonly<Record<Survival, ReadonlyArray<Durability>>> = {
   live: ["disk", "os", "buffered"],
@@ -74,14 +91,16 @@ export class Ledger {
       writes: [{ key: markOf(id), value: markValue }, ...writes],
       durability,
       state: "pending",
-      sequence: 0
+      sequence: 0,
+      commitMillis: 0
     }
     this.commits.push(commit)
     return commit
   }
 
-  acknowledge(commit: Submitted, sequence: number): void {
+  acknowledge(commit: Submitted, sequence: number, commitMillis = commit.commitMillis): void {
     commit.state = "acknowledged"
+    commit.commitMillis = commitMillis
     commit.sequence = sequence
     this.told = Math.max(this.told, sequence)
   }
@@ -105,10 +124,15 @@ export class Ledger {
   valuesOf(key: string): ReadonlyArray<string | undefined> | undefined {
     if (!this.isSettled) return undefined
     const last = this.stateOf(this.commits.filter(({ state }) => state === "acknowledged"))
-    const values = [last.find((entry) => entry.key === key)?.value]
+    const values: Array<string | undefined> = []
+    const add = (write: Pick<ModelPoint, "value" | "expiresAt"> | undefined) => {
+      values.push(write?.value)
+      if (write?.expiresAt !== undefined) values.push(undefined)
+    }
+    add(last.find((entry) => entry.key === key))
     for (const { state, writes } of this.commits) {
       const write = lastOf(writes, key)
-      if (write !== undefined && (state === "unknown" || state === "pending")) values.push(write.value)
+      if (write !== undefined && (state === "unknown" || state === "pending")) add(write)
     }
     return values
   }
@@ -122,7 +146,11 @@ export class Ledger {
    * Fails unless the whole content of a database is one that the answers allow; then, if a writer found it, it is
    * settled.
    */
-  judge(found: ReadonlyArray<ModelEntry>, survival: Survival, isWriter = true): void {
+  judge(
+    found: ReadonlyArray<ModelEntry>,
+    survival: Survival,
+    { isWriter = true, now = anyTime }: { readonly isWriter?: boolean; readonly now?: Now | undefined } = {}
+  ): void {
     const sequences = new Map<number, number>()
     for (const { key, sequence } of found) if (key.startsWith(markPrefix)) sequences.set(idOf(key), sequence)
     // The last of each session that is there. A hole is one within a session: what a crash took does not come back.
@@ -138,7 +166,10 @@ export class Ledger {
       .filter(({ id }) => sequences.has(id))
       .map((commit) => ({ ...commit, sequence: sequences.get(commit.id)! }))
     assert.strictEqual(inside.length, sequences.size, "a commit that nobody submitted is there")
-    assert.deepStrictEqual(found, this.stateOf(inside), "not the state after the commits that are in it")
+    const { leastMillis, mostMillis } = now
+    const least = inside.reduce((most, { commitMillis }) => Math.max(most, commitMillis), leastMillis)
+    const told = "not the state after the commits that are in it"
+    assertExpired(found, this.stateOf(inside), { now: { leastMillis: least, mostMillis }, told })
     if (isWriter) this.settle(sequences, survival)
   }
 

@@ -2,10 +2,11 @@
 //
 // The workload is the same for a seed up to the call that fails, so a clean run tells which calls there are. Each of
 // its steps succeeds or fails with a `DatabaseError` that blames the disk; nothing else ends it, and nothing waits for
-// ever. What is read agrees with the ledger. At the end the disk works again, and what it holds is opened: as it is (a
-// killed process), and after a power cut that kept nothing or all of what was not synced.
+// ever. What is read agrees with the ledger; some of it expires meanwhile. At the end the disk works again, and what it
+// holds is opened: as it is (a killed process), and after a power cut that kept nothing or all of what was not synced.
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Scope } from "effect"
+import { SimClock } from "../../src/layers/SimClock.ts"
 import * as MemoryDisk from "../../src/layers/MemoryDisk.ts"
 import * as SimDisk from "../../src/layers/SimDisk.ts"
 import type { FaultRule, SimOperation } from "../../src/layers/SimFaults.ts"
@@ -13,7 +14,7 @@ import * as SimScheduler from "../../src/layers/SimScheduler.ts"
 import { SeededRandom } from "../../src/internal/structure/random.ts"
 import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import { Ledger, type Survival } from "./faultLedger.ts"
-import { attempted, blames, canonical, Session, type Weather, type Workload } from "./faultSession.ts"
+import { attempted, blames, canonical, Session, type SessionTime, type Weather, type Workload } from "./faultSession.ts"
 import { contentsOf, open, quiet, visibleImage } from "./opened.ts"
 import { Dice, toOperation } from "./randomPlan.ts"
 import { hashOf } from "./imageHash.ts"
@@ -135,6 +136,19 @@ const checkLog = (log: ReadonlyArray<SimDisk.OperationRecord>, sessions: Readonl
   }
 }
 
+const lifetimesMillis = [1, 100, 3000, 86_400_000]
+
+const timeOf = (seed: number, clock: SimClock): SessionTime => {
+  const dice = new Dice(seed + 2)
+  return {
+    expiry: () => (dice.chance(15) ? clock.currentTimeMillisUnsafe() + dice.pick(lifetimesMillis) : undefined),
+    reading: () => {
+      const leastMillis = clock.currentTimeMillisUnsafe()
+      return () => ({ leastMillis, mostMillis: clock.currentTimeMillisUnsafe() })
+    }
+  }
+}
+
 /** Runs the workload with the fault, and judges every state that could be found afterwards. */
 export const faultRun = (seed: number, rule: FaultRule | undefined, workload: Workload = canonical): FaultRun => {
   const dice = new Dice(seed)
@@ -147,7 +161,13 @@ export const faultRun = (seed: number, rule: FaultRule | undefined, workload: Wo
   const isSound = () => !doubtful(device.log, rule, sessions.at(-1)!)
   const isShort = rule?.code === "ESHORT"
   const isOver = () => rule === undefined || (rule.sticky !== true && struck())
-  const weather: Weather = { isOver: () => !isShort && isOver(), isSound, blames: isShort ? shortBlames : undefined }
+  const clock = new SimClock()
+  const weather: Weather = {
+    isOver: () => !isShort && isOver(),
+    isSound,
+    blames: isShort ? shortBlames : undefined,
+    time: timeOf(seed, clock)
+  }
   const runSession = Effect.fnUntraced(function* (number: number, { options, script }: Workload["scripts"][number]) {
     sessions.push(device.log.length)
     const [wasStruck, mustOpen] = [struck(), isOver()]
@@ -167,7 +187,7 @@ export const faultRun = (seed: number, rule: FaultRule | undefined, workload: Wo
     ledger.reopened(!isSound() ? "powerCut" : hasFailed ? "processCrash" : "closed")
   })
   const program = Effect.forEach(workload.scripts, (script, index) => runSession(index + 1, script), { discard: true })
-  const { exit, steps } = SimScheduler.runTraced(quiet(program), { seed, stepsMax: 100_000 })
+  const { exit, steps } = SimScheduler.runTraced(quiet(program), { seed, clock, stepsMax: 100_000 })
   if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
   assert.deepStrictEqual(device.openHandles(), [], "handles left open")
   checkLog(device.log, sessions)

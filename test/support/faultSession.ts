@@ -5,7 +5,7 @@ import type { Bounds, Range } from "../../src/services/Database.ts"
 import { CommitOutcomeUnknown, DatabaseError, type Reason } from "../../src/services/DatabaseError.ts"
 import type { Durability } from "../../src/services/Options.ts"
 import { type Ledger, markOf, type Submitted } from "./faultLedger.ts"
-import { bytes, hex, inRange, lastOf, type ModelWrite, toModelEntry } from "./model.ts"
+import { bytes, hex, inRange, lastOf, type ModelWrite, type Now, toModelEntry } from "./model.ts"
 import { contentsOf, type Opened, type OpenOptions, smallOptions } from "./opened.ts"
 import { type Dice, randomBounds, randomKey, randomLongValue, toOperation, writeIn } from "./randomPlan.ts"
 import { piecesOf, streamed } from "./valueKit.ts"
@@ -36,6 +36,16 @@ export interface Weather {
   readonly blames?: ReadonlySet<Reason["_tag"]> | undefined
   /** Virtual time that a step may take. */
   readonly patienceMillis?: number | undefined
+  /** If some of what is written expires: it needs the time. */
+  readonly time?: SessionTime | undefined
+}
+
+/** The time of a session. */
+export interface SessionTime {
+  /** When an entry that is written now expires; `undefined`: never. */
+  readonly expiry: () => number | undefined
+  /** Asked before something is read: says afterwards what is known of the reader's `now`. */
+  readonly reading: () => () => Now
 }
 
 /** The steps of one session, each checked. */
@@ -80,8 +90,13 @@ export class Session {
       if (this.dice.chance(10)) return { removed: besideMarks(randomBounds(this.dice)) }
       const key = randomKey(this.dice)
       if (this.dice.chance(20)) return { key, value: undefined }
-      if (longest === "values") return { key, value: randomLongValue(this.dice) }
-      return { key, value: this.dice.below(256).toString(16).padStart(2, "0").repeat(this.dice.below(longest)) }
+      const expiresAt = this.weather.time?.expiry()
+      if (longest === "values") return { key, value: randomLongValue(this.dice), expiresAt }
+      return {
+        key,
+        expiresAt,
+        value: this.dice.below(256).toString(16).padStart(2, "0").repeat(this.dice.below(longest))
+      }
     })
   }
 
@@ -101,7 +116,11 @@ export class Session {
   }
 
   private transactOnce(longest: number | "values"): Effect.Effect<void> {
-    const [key, writes] = [randomKey(this.dice), this.writes(3, longest)]
+    const key = randomKey(this.dice)
+    // It says what it reads of its own, which would depend on when it began.
+    const writes = this.writes(3, longest).map((write) =>
+      "removed" in write ? write : { ...write, expiresAt: undefined }
+    )
     const commit = this.ledger.submit(writes, "disk")
     const body = Effect.scoped(
       Effect.gen({ self: this as Session }, function* (this: Session) {
@@ -157,20 +176,25 @@ export class Session {
   })
 
   /** Everything that is visible is exactly what was acknowledged. */
-  readonly scan: Effect.Effect<void> = Effect.suspend(() =>
-    this.read("scan", contentsOf(this.opened.database), (found) =>
-      this.ledger.judge(found, "live", !this.opened.database.options.readOnly)
+  readonly scan: Effect.Effect<void> = Effect.suspend(() => {
+    const told = this.weather.time?.reading()
+    const isWriter = !this.opened.database.options.readOnly
+    return this.read("scan", contentsOf(this.opened.database), (found) =>
+      this.ledger.judge(found, "live", { isWriter, now: told?.() })
     )
-  )
+  })
 
   /** Walks there and back. */
   cursor(range: Range): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { database } = this.opened
+      const { time } = this.weather
       const walk = Effect.scoped(
         Effect.gen(function* () {
-          const all = inRange(yield* contentsOf(database), range)
-          const cursor = yield* database.cursor(range)
+          // At one time, if there is something that expires.
+          const reader = time === undefined ? database : yield* database.snapshot
+          const all = inRange(yield* contentsOf(reader), range)
+          const cursor = yield* reader.cursor(range)
           for (const entry of all) {
             assert.isTrue(yield* cursor.next)
             assert.deepStrictEqual(cursor.entry && toModelEntry(cursor.entry), entry)
@@ -224,12 +248,12 @@ export class Session {
 
   private commit(
     commit: Submitted,
-    effect: Effect.Effect<{ readonly sequence: number }, DatabaseError>
+    effect: Effect.Effect<{ readonly sequence: number; readonly commitMillis?: number }, DatabaseError>
   ): Effect.Effect<void> {
     const name = `commit ${commit.id} (${commit.durability})`
     return Effect.map(attempted(name, effect, this.weather), (ended) => {
       if (ended._tag === "Success") {
-        this.ledger.acknowledge(commit, ended.value.sequence)
+        this.ledger.acknowledge(commit, ended.value.sequence, ended.value.commitMillis)
         return
       }
       commit.state = ended.error.reason._tag === "CommitOutcomeUnknown" ? "unknown" : "failed"

@@ -5,19 +5,22 @@
 //   open <commits found>             once
 //   step <name>                      before each step; the last is `close`
 //   ack <id> <sequence> <durability>
+//   synced <sequence>                all commits up to this one are on disk
+//   streamed <id>
 //   copied <directory>               a checkpoint was made
 //   killed <when> <call>             the last line, if there is no next
 //   calls <all> <changing>           it was not killed: there were no more
 //
-// Its argument is a `Given` as JSON. The commits are those of `killedWriter.ts`.
+// Its argument is a `Given` as JSON. The commits are those of `killedCommits.ts`.
 import { writeSync } from "node:fs"
 import { Effect, Layer, Stream } from "effect"
+import * as Clock from "effect/Clock"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import * as NodeDisk from "../../src/layers/NodeDisk.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
-import type { Operation } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import { Disk } from "../../src/services/Disk.ts"
+import { operationsOf, piecesOf } from "./killedCommits.ts"
 import { type Kill, killingDisk, lazyDisk } from "./killingDisk.ts"
 import { sealedBy } from "./nonceLedger.ts"
 import { built, type Opened, quiet } from "./opened.ts"
@@ -39,6 +42,9 @@ const dice = new Dice(given.seed)
 let commits = 0
 let copies = 0
 
+/** Of a commit; never used again. */
+const newId = (): string => `${given.run}.${given.seed}-${commits++}`
+
 const say = (line: string): void => {
   writeSync(1, `${line}\n`)
 }
@@ -46,33 +52,24 @@ const say = (line: string): void => {
 const machine = NodeDisk.make()
 const { calls, disk } = killingDisk(given.kill, say, given.isLazy === true ? lazyDisk(machine) : machine)
 
-const lengths = [10, 100, 100, 600, 3000, 9000]
-
-const operations = (id: string): Array<Operation> => {
-  const many = 1 + dice.below(4)
-  const value = `${id}/${many}/`.padEnd(dice.pick(lengths), "x")
-  const keys = Array.from({ length: many }, (_, index) => `data/${id}/${index}`)
-  const sets = [`commit/${id}`, `shared/${dice.below(20)}`, ...keys].map((key) => ({
-    type: "set" as const,
-    key,
-    value
-  }))
-  return dice.chance(15) ? [...sets, { type: "removeRange", prefix: `shared/${dice.below(10)}` }] : sets
-}
-
 const commit = ({ database }: Opened) =>
   Effect.suspend(() => {
-    const id = `${given.run}-${commits++}`
+    const id = newId()
     const durability = dice.pick(["disk", "os", "os", "buffered"] as const)
-    return Effect.map(database.write(operations(id), { durability }), ({ sequence }) =>
-      say(`ack ${id} ${sequence} ${durability}`)
+    return Clock.currentTimeMillis.pipe(
+      Effect.flatMap((now) => database.write(operationsOf(id, now), { durability })),
+      Effect.map(({ sequence }) => say(`ack ${id} ${sequence} ${durability}`))
     )
   })
 
-const streamed = ({ database }: Opened) => {
-  const pieces = Stream.fromIterable(Array.from({ length: 5 }, () => new Uint8Array(4000)))
-  return Effect.asVoid(database.setStream("shared/streamed", pieces))
-}
+const streamed = ({ database }: Opened) =>
+  Effect.suspend(() => {
+    const id = newId()
+    const written = database.setStream(`stream/${id}`, Stream.fromIterable(piecesOf(id)))
+    return Effect.map(written, () => say(`streamed ${id}`))
+  })
+
+const synced = ({ database }: Opened) => Effect.map(database.sync, (sequence) => say(`synced ${sequence}`))
 
 const copied = ({ maintenance }: Opened) =>
   Effect.suspend(() => {
@@ -83,7 +80,7 @@ const copied = ({ maintenance }: Opened) =>
 type Step = readonly [name: string, effect: Effect.Effect<unknown, DatabaseError>]
 
 const stepsOf = (opened: Opened): ReadonlyArray<Step> => {
-  const { database, maintenance } = opened
+  const { maintenance } = opened
   const several = Effect.all(
     Array.from({ length: 4 }, () => commit(opened)),
     { concurrency: "unbounded" }
@@ -93,7 +90,7 @@ const stepsOf = (opened: Opened): ReadonlyArray<Step> => {
     ["commits", several],
     ["flush", maintenance.flush],
     ["commits", several],
-    ["sync", database.sync],
+    ["sync", synced(opened)],
     ["flush", maintenance.flush],
     ["compact", maintenance.compact()],
     ["commits", several],

@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import { bundledProgram } from "./bundledProgram.ts"
 import type { Given } from "./killedCalls.ts"
 import type { Kill } from "./killingDisk.ts"
-import { type Acknowledged, checkAll, checkCopy, noteAcknowledged } from "./killedStore.ts"
+import { checkAll, checkCopy, Promised } from "./killedStore.ts"
 import { Dice } from "./randomPlan.ts"
 
 /** What became of a writer. */
@@ -88,7 +88,7 @@ const randomKill = (dice: Dice): Kill => {
 }
 
 class Life {
-  private readonly acknowledged = new Map<string, Acknowledged>()
+  private readonly promised = new Promised()
   private readonly store: { readonly directory: string; readonly sealed: boolean }
   private readonly programs: Programs
   private readonly dice: Dice
@@ -130,17 +130,11 @@ class Life {
   }
 
   private judge(lines: ReadonlyArray<string>, isKilled: boolean) {
-    const { acknowledged, store } = this
+    const { promised, store } = this
     return Effect.gen({ self: this as Life }, function* (this: Life) {
-      noteAcknowledged(lines, acknowledged)
-      // A close keeps everything.
-      if (!isKilled)
-        for (const [id, { sequence }] of acknowledged) acknowledged.set(id, { sequence, durability: "disk" })
-      const found = yield* checkAll(store, acknowledged)
-      // What is there now was found after a recovery and a clean close: from here on it must stay. What is not may be
-      // forgotten.
-      acknowledged.clear()
-      for (const [id, sequence] of found) acknowledged.set(id, { sequence, durability: "disk" })
+      promised.note(lines)
+      if (!isKilled) promised.closed()
+      yield* checkAll(store, promised)
       yield* this.judgeCopies(lines)
     })
   }

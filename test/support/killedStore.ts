@@ -1,10 +1,12 @@
-// A store whose writers are killed, as who comes next sees it: everything that was acknowledged is there, whole, and in
-// order. What writers print is in the headers of `killedWriter.ts` and `killedCalls.ts`.
+// A store whose writers are killed, as who comes next sees it: everything that was acknowledged is there, in order, and
+// all that is there is what the commits leave (`killedState.ts`). What writers print is in the headers of
+// `killedWriter.ts` and `killedCalls.ts`.
 import { assert } from "@effect/vitest"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import * as NodeDisk from "../../src/layers/NodeDisk.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
+import { type Found, foundIn } from "./killedState.ts"
 import { sealedBy } from "./nonceLedger.ts"
 import { built, type Opened, quiet } from "./opened.ts"
 import { assertNoOrphans } from "./orphans.ts"
@@ -14,50 +16,55 @@ export interface Store {
   readonly sealed: boolean
 }
 
-export interface Acknowledged {
+interface Acknowledged {
   readonly sequence: number
   readonly durability: string
 }
 
-const text = new TextDecoder()
+/** What writers were told. */
+export class Promised {
+  /** By the ids of commits. */
+  readonly commits = new Map<string, Acknowledged>()
+  private readonly streams = new Set<string>()
 
-/** Of the lines that a writer printed, those of acknowledgements. */
-export const noteAcknowledged = (lines: ReadonlyArray<string>, into: Map<string, Acknowledged>): void => {
-  for (const line of lines) {
-    const [word, id = "", sequence, durability = ""] = line.split(" ")
-    if (word === "ack") into.set(id, { sequence: Number(sequence), durability })
+  /** The lines that a writer printed. */
+  note(lines: ReadonlyArray<string>): void {
+    let synced = 0
+    for (const line of lines) {
+      const [word, id = "", sequence, durability = ""] = line.split(" ")
+      if (word === "ack") this.commits.set(id, { sequence: Number(sequence), durability })
+      else if (word === "streamed") this.streams.add(id)
+      else if (word === "synced") synced = Math.max(synced, Number(id))
+    }
+    for (const [id, { sequence }] of this.commits)
+      if (sequence <= synced) this.commits.set(id, { sequence, durability: "disk" })
+  }
+
+  /** A close keeps everything. */
+  closed(): void {
+    for (const [id, { sequence }] of this.commits) this.commits.set(id, { sequence, durability: "disk" })
+  }
+
+  /**
+   * Fails if something is lost. What is there was found after a recovery and will be closed: from here on it must stay.
+   * What is not may be forgotten.
+   */
+  judge({ ids, streams }: Found): void {
+    const last = [...ids.values()].reduce((a, b) => Math.max(a, b), 0)
+    for (const [id, { durability, sequence }] of this.commits) {
+      if (ids.get(id) === sequence) continue
+      assert.strictEqual(durability, "buffered", `${durability} commit ${id} (${sequence}) is lost`)
+      assert.isAbove(sequence, last, `a hole: commit ${id} (${sequence}) is missing before ${last}`)
+    }
+    for (const id of this.streams) assert.isTrue(streams.has(id), `the stream ${id} is lost`)
+    this.commits.clear()
+    for (const [id, sequence] of ids) this.commits.set(id, { sequence, durability: "disk" })
+    for (const id of streams) this.streams.add(id)
   }
 }
 
-/**
- * Everything in the store, checked against what was acknowledged so far. Returns the ids found with their sequences.
- */
-const found = Effect.fnUntraced(function* ({ database }: Opened, acknowledged: ReadonlyMap<string, Acknowledged>) {
-  const parts = new Map<string, number>()
-  yield* Stream.runForEach(database.scan({ prefix: "data/" }), ({ key, value }) =>
-    Effect.sync(() => {
-      const id = text.decode(key).split("/")[1]!
-      parts.set(id, (parts.get(id) ?? 0) + 1)
-      assert.isTrue(text.decode(value.subarray(0, 40)).startsWith(`${id}/`), `a value of commit ${id}`)
-    })
-  )
-  const ids = new Map<string, number>()
-  for (const entry of yield* Stream.runCollect(database.scan({ prefix: "commit/" }))) {
-    const id = text.decode(entry.key).split("/")[1]!
-    const [, many = ""] = text.decode(entry.value).split("/")
-    ids.set(id, entry.sequence)
-    assert.strictEqual(parts.get(id), Number(many), `commit ${id} is partial`)
-    parts.delete(id)
-  }
-  assert.deepStrictEqual([...parts.keys()], [], "data without its commit")
-  const last = [...ids.values()].reduce((a, b) => Math.max(a, b), 0)
-  for (const [id, { durability, sequence }] of acknowledged) {
-    if (ids.get(id) === sequence) continue
-    assert.strictEqual(durability, "buffered", `${durability} commit ${id} (${sequence}) is lost`)
-    assert.isAbove(sequence, last, `a hole: commit ${id} (${sequence}) is missing before ${last}`)
-  }
-  return ids
-})
+const found = ({ database }: Opened, promised: Promised) =>
+  Effect.map(foundIn(database), (found) => promised.judge(found))
 
 const encryptionOf = (sealed: boolean) => (sealed ? sealedBy() : NoEncryption.layer)
 
@@ -69,29 +76,27 @@ const inline = ({ directory, sealed }: Store, create: boolean) =>
   )
 
 /** With its threads, as an application opens it. */
-export const check = ({ directory, sealed }: Store, acknowledged: ReadonlyMap<string, Acknowledged>) =>
+export const check = ({ directory, sealed }: Store, promised: Promised) =>
   Effect.scoped(
     Effect.flatMap(built(LsmDatabase.layer({ directory, encryption: sealed ? sealedBy() : undefined })), (opened) =>
-      found(opened, acknowledged)
+      found(opened, promised)
     )
   ).pipe(quiet)
 
 /** The same without threads, that all of it is sound, and that no file is left over. */
-export const checkAll = Effect.fnUntraced(function* (store: Store, acknowledged: ReadonlyMap<string, Acknowledged>) {
-  const ids = yield* Effect.scoped(
+export const checkAll = Effect.fnUntraced(function* (store: Store, promised: Promised) {
+  yield* Effect.scoped(
     Effect.gen(function* () {
       const opened = yield* inline(store, true)
-      const ids = yield* found(opened, acknowledged)
+      yield* found(opened, promised)
       assert.deepStrictEqual((yield* opened.maintenance.verify).damage, [])
       // The log names the values of commits that are in no table: after this none is.
       yield* opened.maintenance.flush
-      return ids
     })
   )
   const { directory, sealed } = store
   const encryption = encryptionOf(sealed)
   yield* assertNoOrphans({ disk: NodeDisk.make(), directory, encryption, logSegments: undefined })
-  return ids
 }, quiet)
 
 /** A checkpoint of the store: whole, or, if nobody was told of it, no database. */
@@ -99,7 +104,7 @@ export const checkCopy = (store: Store, isAcknowledged: boolean) =>
   Effect.scoped(
     Effect.gen(function* () {
       const opened = yield* inline(store, false)
-      yield* found(opened, new Map())
+      yield* foundIn(opened.database)
       assert.deepStrictEqual((yield* opened.maintenance.verify).damage, [])
     })
   ).pipe(

@@ -42,7 +42,7 @@ export const lieRun = (seed: number, count = 1): DeviceRun & { readonly ending: 
   const rules = Array.from({ length: count }, (_, index) => lieOf(seed + index))
   const encrypted = new Dice(seed).chance(25)
   try {
-    const run = deviceRun({ seed, rules, blames, patienceMillis: 600_000, encrypted })
+    const run = deviceRun({ seed, rules, blames, patienceMillis: 600_000, encrypted, expiring: seed % 4 < 2 })
     const ending = run.strikes.length === 0 ? "not told" : run.noticed.length > 0 ? "detected" : "harmless"
     return { ...run, ending }
   } catch (cause) {

@@ -21,7 +21,16 @@ export const firstIndex = <A>(items: ReadonlyArray<A>, test: (item: A) => boolea
   return index < 0 ? items.length : index
 }
 
-const blockOf = (versions: ReadonlyArray<Version>): BlockLike => ({
+const blockOf = (versions: ReadonlyArray<Version>): BlockLike => {
+  const seekVersion: BlockLike["seekVersion"] = (target, start, end, sequence) =>
+    firstIndex(versions, (version) => {
+      const compared = compareKeys(version.key, target.subarray(start, end))
+      return compared > 0 || (compared === 0 && version.sequence <= sequence)
+    })
+  return { ...readerOf(versions), seekVersion, findVersion: seekVersion }
+}
+
+const readerOf = (versions: ReadonlyArray<Version>): Omit<BlockLike, "findVersion" | "seekVersion"> => ({
   isLent: false,
   count: versions.length,
   bytes: new Uint8Array(0),
@@ -39,12 +48,7 @@ const blockOf = (versions: ReadonlyArray<Version>): BlockLike => ({
     into.kind = removed ? Kind.remove : Kind.set
   },
   seek: (target, start, end) =>
-    firstIndex(versions, (version) => compareKeys(version.key, target.subarray(start, end)) >= 0),
-  seekVersion: (target, start, end, sequence) =>
-    firstIndex(versions, (version) => {
-      const compared = compareKeys(version.key, target.subarray(start, end))
-      return compared > 0 || (compared === 0 && version.sequence <= sequence)
-    })
+    firstIndex(versions, (version) => compareKeys(version.key, target.subarray(start, end)) >= 0)
 })
 
 /** What a table may have besides its versions: range removals, and ends that they make. */

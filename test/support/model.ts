@@ -1,5 +1,6 @@
 // The reference: what a database must answer, written to be obviously right and not to be fast. Keys are hex strings,
 // whose order is that of the bytes.
+import { assert } from "@effect/vitest"
 import type { Bounds, Entry, Range } from "../../src/services/Database.ts"
 
 export interface ModelPoint {
@@ -31,7 +32,10 @@ const hexOf = (value: string | Uint8Array): string =>
   typeof value === "string" ? hex(new TextEncoder().encode(value)) : hex(value)
 
 /** What the writes leave of the key: the last that touches it; `undefined` if none does. */
-export const lastOf = (writes: ReadonlyArray<ModelWrite>, key: string): Pick<ModelPoint, "value"> | undefined => {
+export const lastOf = (
+  writes: ReadonlyArray<ModelWrite>,
+  key: string
+): Pick<ModelPoint, "value" | "expiresAt"> | undefined => {
   const last = writes.findLast((write) =>
     "removed" in write ? inRange([{ key }], write.removed).length > 0 : write.key === key
   )
@@ -67,11 +71,44 @@ export class Model {
         entries.set(key, { key, value, sequence: commit.sequence, expiresAt, userMeta: userMeta ?? 0 })
       }
     }
-    return [...entries.values()]
-      .filter((entry) => entry.expiresAt === undefined || entry.expiresAt > now)
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
+    return unexpired([...entries.values()], now).toSorted((a, b) => (a.key < b.key ? -1 : 1))
   }
 }
+
+/** What is known of the `now` of who reads. */
+export interface Now {
+  readonly leastMillis: number
+  readonly mostMillis: number
+}
+
+/**
+ * Fails unless what one reader found is all of it but for what has expired, at some `now` that he may have had: what is
+ * there expires after it, and what is gone expired before.
+ */
+export const assertExpired = (
+  found: ReadonlyArray<ModelEntry>,
+  all: ReadonlyArray<ModelEntry>,
+  { now, told }: { readonly now: Now; readonly told: string }
+): void => {
+  const there = new Set(found.map(({ key }) => key))
+  const expected = all.filter(({ expiresAt, key }) => expiresAt === undefined || there.has(key))
+  assert.deepStrictEqual(found, expected, told)
+  let latestGone = 0
+  let earliestThere = Infinity
+  for (const { expiresAt = Infinity, key } of all) {
+    if (there.has(key)) earliestThere = Math.min(earliestThere, expiresAt)
+    else latestGone = Math.max(latestGone, expiresAt)
+  }
+  const least = Math.max(now.leastMillis, latestGone)
+  assert.isAbove(earliestThere, least, `${told}: something is there that has expired`)
+  assert.isAtMost(latestGone, now.mostMillis, `${told}: something is gone before it expires`)
+}
+
+/** What is still there at that time. */
+export const unexpired = <A extends Pick<ModelEntry, "expiresAt">>(
+  entries: ReadonlyArray<A>,
+  now: number
+): ReadonlyArray<A> => entries.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > now)
 
 /** The part of the entries that a range reads, in its direction. */
 export const inRange = <A extends Pick<ModelEntry, "key">>(

@@ -3,7 +3,7 @@ import { Context, Effect, Layer, Logger, type Scope, Stream } from "effect"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
 import type * as SimDisk from "../../src/layers/SimDisk.ts"
-import { Database, type DatabaseService } from "../../src/services/Database.ts"
+import { Database, type DatabaseService, type Reader } from "../../src/services/Database.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { Disk } from "../../src/services/Disk.ts"
 import type { Encryption } from "../../src/services/Encryption.ts"
@@ -55,8 +55,8 @@ export const open = (
 
 export const quiet = Effect.provide(Logger.layer([]))
 
-export const contentsOf = (database: DatabaseService) =>
-  Effect.map(Stream.runCollect(database.scan()), (entries) => Array.from(entries, toModelEntry))
+export const contentsOf = (reader: Pick<Reader, "scan">) =>
+  Effect.map(Stream.runCollect(reader.scan()), (entries) => Array.from(entries, toModelEntry))
 
 /** What the process that comes next sees. */
 export const visibleImage = (device: SimDisk.SimDisk): Map<string, Uint8Array> => {

@@ -17,7 +17,8 @@ import { SeededRandom } from "../../src/internal/structure/random.ts"
 import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
-import { History, type Image, randomOptions } from "./crashRun.ts"
+import { History } from "./crashHistory.ts"
+import { type Image, randomOptions } from "./crashRun.ts"
 import { valueRunOptions } from "./crashValues.ts"
 import { markOf } from "./faultLedger.ts"
 import { contentsOf, quiet, visibleImage } from "./opened.ts"
@@ -137,7 +138,7 @@ const write = Effect.fnUntraced(function* ({ history, sealed }: Stage, dice: Dic
     { key: markOf(history.newId()), value: "" }
   ]
   const commit = yield* database.write(writes.map(toOperation), { durability })
-  history.acknowledged(commit.sequence, writes, durability)
+  history.acknowledged(commit, writes, durability)
 })
 
 const rotate = Effect.fnUntraced(function* ({ campaign, promise, sealed }: Stage, dice: Dice) {

@@ -25,7 +25,14 @@ export const delaysOf = (seed: number): ReadonlyArray<DeviceRule> => {
 export const slowRun = (seed: number): DeviceRun => {
   const rules = delaysOf(seed)
   return told(seed, rules, () =>
-    deviceRun({ seed, rules, blames: nobody, patienceMillis: 86_400_000, interruptedAfterMillis: 60_000 })
+    deviceRun({
+      seed,
+      rules,
+      blames: nobody,
+      patienceMillis: 86_400_000,
+      interruptedAfterMillis: 60_000,
+      expiring: true
+    })
   )
 }
 
@@ -43,7 +50,7 @@ export const jumpsOf = (seed: number): ReadonlyArray<DeviceRule> => {
 
 export const jumpingRun = (seed: number): DeviceRun => {
   const rules = jumpsOf(seed)
-  const plan = { seed, blames: nobody, patienceMillis: 60_000, encrypted: seed % 4 === 0 }
+  const plan = { seed, blames: nobody, patienceMillis: 60_000, encrypted: seed % 4 === 0, expiring: true }
   return told(seed, rules, () => deviceRun({ ...plan, rules }))
 }
 

@@ -8,9 +8,14 @@ export const attemptNow = <A, E, R>(run: () => Effect.Effect<A, E, R>): Effect.E
   try {
     return run()
   } catch (error) {
-    if (error instanceof DatabaseError) return Effect.fail(error)
-    throw error
+    return failed(error)
   }
+}
+
+/** Of what was thrown. */
+export const failed = (error: unknown): Effect.Effect<never, DatabaseError> => {
+  if (error instanceof DatabaseError) return Effect.fail(error)
+  throw error
 }
 
 /** Runs each time the effect is. */

@@ -12,18 +12,18 @@ export interface ChunkShape<A> {
 
 const entriesOf = (
   chunk: ChunkBuilder,
-  bytes: Uint8Array,
+  bytes: Uint8Array<ArrayBuffer>,
   read: ReadonlyArray<Uint8Array | undefined> | undefined
 ): ReadonlyArray<Entry> => {
   const entries: Array<Entry> = []
+  const { buffer } = bytes
   for (let index = 0; index < chunk.count; index++) {
-    const [, valueStart, end, sequence, expiresAt, userMeta] = chunk.at(index)
     entries.push({
-      key: bytes.subarray(chunk.userKeyStartAt(index), valueStart),
-      value: read?.[index] ?? bytes.subarray(valueStart, end),
-      sequence: sequence!,
-      expiresAt: expiresAt === 0 ? undefined : expiresAt,
-      userMeta: userMeta!
+      key: chunk.keyAt(index, buffer),
+      value: read?.[index] ?? chunk.valueAt(index, buffer),
+      sequence: chunk.sequenceAt(index),
+      expiresAt: chunk.expiresAt(index),
+      userMeta: chunk.userMetaAt(index)
     })
   }
   return entries
@@ -56,17 +56,18 @@ export const lazyShape: ChunkShape<LazyEntry> = {
   parts: "lazy",
   build: (chunk, values) => {
     const bytes = chunk.take()
+    const { buffer } = bytes
     const entries: Array<LazyEntry> = []
     for (let index = 0; index < chunk.count; index++) {
-      const [, valueStart, end, sequence, expiresAt, userMeta] = chunk.at(index)
       const separated = chunk.separatedAt(index, bytes)
+      const value = separated === undefined ? chunk.valueAt(index, buffer) : undefined
       entries.push({
-        key: bytes.subarray(chunk.userKeyStartAt(index), valueStart),
-        valueBytes: separated?.handle.length ?? end! - valueStart!,
-        value: separated === undefined ? Effect.succeed(bytes.subarray(valueStart, end)) : values.one(separated),
-        sequence: sequence!,
-        expiresAt: expiresAt === 0 ? undefined : expiresAt,
-        userMeta: userMeta!
+        key: chunk.keyAt(index, buffer),
+        valueBytes: separated?.handle.length ?? value!.length,
+        value: separated === undefined ? Effect.succeed(value!) : values.one(separated),
+        sequence: chunk.sequenceAt(index),
+        expiresAt: chunk.expiresAt(index),
+        userMeta: chunk.userMetaAt(index)
       })
     }
     return Effect.succeed(entries)
@@ -76,12 +77,9 @@ export const lazyShape: ChunkShape<LazyEntry> = {
 export const keyShape: ChunkShape<Uint8Array> = {
   parts: "keys",
   build: (chunk) => {
-    const bytes = chunk.take()
+    const { buffer } = chunk.take()
     const keys: Array<Uint8Array> = []
-    for (let index = 0; index < chunk.count; index++) {
-      const [keyStart, end] = chunk.at(index)
-      keys.push(bytes.subarray(keyStart, end))
-    }
+    for (let index = 0; index < chunk.count; index++) keys.push(chunk.keyAt(index, buffer))
     return Effect.succeed(keys)
   }
 }

@@ -7,20 +7,26 @@ import type { Moment } from "../../services/Oracle.ts"
 import { compareKeys } from "../structure/keyRange.ts"
 import type { TrackedRange } from "../structure/readTracker.ts"
 import { Step } from "../structure/rangeCursor.ts"
-import { attempt, attemptNow } from "./attempt.ts"
+import { attempt, attemptNow, failed } from "./attempt.ts"
 import { CursorEntry } from "./cursorEntry.ts"
 import { Walk } from "./rangeReads.ts"
 import { loadNow, type Reading, type ReadParts } from "./readContext.ts"
 import { storedKey } from "./userKeys.ts"
 import { MomentValues } from "./valueReads.ts"
 
+// A move makes no more than it must: these are the same each time.
+const anEntry = Effect.succeed(true)
+const noEntry = Effect.succeed(false)
+
 export class CursorReads implements Cursor {
-  private readonly parts: ReadParts
   private readonly reading: Reading
   private readonly walk: Walk
   private readonly fillCache: boolean
   private readonly lazy: boolean
   private readonly values: MomentValues
+  /** Filled by each move. */
+  private readonly held: CursorEntry
+  /** It, or `undefined` without a current entry. */
   private current: CursorEntry | undefined = undefined
   private closed = false
   /**
@@ -35,16 +41,16 @@ export class CursorReads implements Cursor {
     if ((options.range as Range).limit !== undefined) {
       throw invalid("a cursor has no limit, it goes as far as it is moved; count its moves, or use scan")
     }
-    this.parts = parts
     this.reading = reading
     this.walk = new Walk(parts, reading, options)
     this.fillCache = fillCache !== false
     this.lazy = lazy === true
     this.values = new MomentValues(parts, reading)
+    this.held = new CursorEntry(parts, this.values)
   }
 
   get key(): Uint8Array | undefined {
-    return this.current?.head.key
+    return this.current?.key
   }
 
   get value(): Uint8Array | undefined {
@@ -102,28 +108,31 @@ export class CursorReads implements Cursor {
   }
 
   private move(forward: boolean): Effect.Effect<boolean, DatabaseError> {
-    return this.step(() => {
-      this.origin = this.stood
-      this.walk.cursor.move(forward)
-    }, forward)
+    return this.step(undefined, forward)
   }
 
   private seekFrom(key: Bytes): Effect.Effect<boolean, DatabaseError> {
-    const { forward } = this.walk
-    return this.step(() => {
-      const target = storedKey(key)
-      this.origin = target
-      this.walk.cursor.seek(target, forward)
-    }, forward)
+    return this.step(key, this.walk.forward)
   }
 
-  private step(begin: () => void, forward: boolean): Effect.Effect<boolean, DatabaseError> {
-    return attempt(() => {
+  /** To the key, or on by one without it. */
+  private step(key: Bytes | undefined, forward: boolean): Effect.Effect<boolean, DatabaseError> {
+    try {
       this.check()
       this.walk.refresh()
-      begin()
+      const { cursor } = this.walk
+      if (key === undefined) {
+        this.origin = this.stood
+        cursor.move(forward)
+      } else {
+        const target = storedKey(key)
+        this.origin = target
+        cursor.seek(target, forward)
+      }
       return this.run(forward)
-    })
+    } catch (error) {
+      return failed(error)
+    }
   }
 
   private run(forward: boolean): Effect.Effect<boolean, DatabaseError> {
@@ -141,18 +150,17 @@ export class CursorReads implements Cursor {
   /** A value that cannot be read fails the move. The cursor stands on its key, with no current entry. */
   private show(step: Step): Effect.Effect<boolean, DatabaseError> {
     this.current = undefined
-    if (step !== Step.ready) return Effect.succeed(false)
-    const { values, walk } = this
+    if (step !== Step.ready) return noEntry
+    const { held, walk } = this
     const own = walk.isOwn
-    const current = new CursorEntry(walk.cursor.entry, { separated: this.parts.separated, values, own })
-    if (!this.lazy) current.value ??= values.now(walk.cursor.entry, own)
-    if (this.lazy || current.value !== undefined) {
-      this.current = current
-      return Effect.succeed(true)
+    const { entry } = walk.cursor
+    held.hold(entry, own)
+    if (this.lazy || held.readNow(entry, own)) {
+      this.current = held
+      return anEntry
     }
-    return Effect.map(current.read, (value) => {
-      current.value = value
-      this.current = current
+    return Effect.map(held.wait, (isHeld) => {
+      if (isHeld) this.current = held
       return true
     })
   }

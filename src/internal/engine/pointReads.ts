@@ -6,7 +6,7 @@ import type { DatabaseError } from "../../services/DatabaseError.ts"
 import { Kind } from "../format/record.ts"
 import { emptyEntry, type EntryView } from "../structure/entry.ts"
 import { Found, Lookup } from "../structure/lookup.ts"
-import { attemptNow } from "./attempt.ts"
+import { attemptNow, failed } from "./attempt.ts"
 import { load, loadNow, type Pinned, pinned, type Reading, type ReadParts } from "./readContext.ts"
 import { KeyScratch, userKeyStart } from "./userKeys.ts"
 import { isSeparated, type Separated, separatedOf, type ValueSource } from "./valueReads.ts"
@@ -55,15 +55,15 @@ export class PointReads {
   }
 
   get(key: Bytes): Effect.Effect<Uint8Array | undefined, DatabaseError> {
-    return Effect.suspend(() => this.read(key, this.takeValue))
+    return Effect.suspend(() => this.readAt(undefined, key, this.takeValue))
   }
 
   getEntry(key: Bytes): Effect.Effect<Entry | undefined, DatabaseError> {
-    return Effect.suspend(() => this.read(key, new TakeEntry(this.parts.values)))
+    return Effect.suspend(() => this.readAt(undefined, key, new TakeEntry(this.parts.values)))
   }
 
   has(key: Bytes): Effect.Effect<boolean, DatabaseError> {
-    return Effect.suspend(() => this.read(key, isThere))
+    return Effect.suspend(() => this.readAt(undefined, key, isThere))
   }
 
   getUnsafe(key: Bytes): Uint8Array | undefined | NotInMemory {
@@ -108,21 +108,24 @@ export class PointReads {
 
   /** At the pinned moment, or without one at the present. */
   readAt<A>(at: Pinned | undefined, key: Bytes, take: Take<A>): Effect.Effect<A, DatabaseError> {
-    return attemptNow(() => {
-      this.reading.check()
+    try {
+      const { live } = this.parts
+      const { reading } = this
+      reading.check()
       const end = scratch.put(key)
-      this.reading.tracker?.key(scratch.bytes, 0, end)
-      const hit = this.find(at?.view ?? this.parts.live.current, end, at?.sequence ?? this.reading.sequence())
+      reading.tracker?.key(scratch.bytes, 0, end)
+      const hit =
+        at === undefined ? this.find(live.current, end, reading.sequence()) : this.find(at.view, end, at.sequence)
       const answer = hit === NotInMemory ? undefined : this.answerNow(hit, take)
-      if (answer !== undefined) return answer
-      const stored = scratch.bytes.slice(0, end)
-      if (at !== undefined) return this.suspended(at, stored, take)
-      return pinned(this.parts.live, this.reading, (now) => this.suspended(now, stored, take))
-    })
+      return answer ?? this.readLater(at, scratch.bytes.slice(0, end), take)
+    } catch (error) {
+      return failed(error)
+    }
   }
 
-  private read<A>(key: Bytes, take: Take<A>): Effect.Effect<A, DatabaseError> {
-    return this.readAt(undefined, key, take)
+  private readLater<A>(at: Pinned | undefined, key: Uint8Array, take: Take<A>): Effect.Effect<A, DatabaseError> {
+    if (at !== undefined) return this.suspended(at, key, take)
+    return pinned(this.parts.live, this.reading, (now) => this.suspended(now, key, take))
   }
 
   /** `undefined` if the value is elsewhere and has to be waited for; the lookup is then done again in a pinned view. */

@@ -104,7 +104,7 @@ export class RangeReads {
       this.acquire,
       (moment) =>
         attempt(() => {
-          const scan = this.begin(range, moment, "count")
+          const scan = this.begin(range, moment, this.builder("count"))
           let total = 0
           const step = (): Effect.Effect<number, DatabaseError> =>
             Effect.flatMap(this.fill(scan), () => {
@@ -121,19 +121,20 @@ export class RangeReads {
   private stream<A>(range: Range, shape: ChunkShape<A>): Stream.Stream<A, DatabaseError> {
     const acquire = Effect.map(this.acquire, (moment) => ({
       moment,
-      values: new MomentValues(this.parts, this.reading)
+      values: new MomentValues(this.parts, this.reading),
+      builder: this.builder(shape.parts)
     }))
     const pull = Effect.map(
-      Effect.acquireRelease(acquire, ({ moment, values }) => {
+      Effect.acquireRelease(acquire, ({ builder, moment, values }) => {
         values.close()
+        builder.close()
         return this.release(moment)
       }),
-      ({ moment, values }) => {
+      ({ builder, moment, values }) => {
         let scan: Scan | undefined
         const next: Effect.Effect<readonly [A, ...Array<A>], DatabaseError | Cause.Done> = attempt(() => {
           if (scan?.ended === true) return Cause.done()
-          scan ??= this.begin(range, moment, shape.parts)
-          const { builder } = scan
+          scan ??= this.begin(range, moment, builder)
           return Effect.flatMap(this.fill(scan), (): typeof next => {
             if (builder.count === 0) return Cause.done()
             return Effect.map(shape.build(builder, values), (chunk) => {
@@ -159,13 +160,17 @@ export class RangeReads {
     })
   }
 
-  private begin(range: Range, moment: Moment, gathered: Parts): Scan {
+  private builder(parts: Parts): ChunkBuilder {
+    return new ChunkBuilder(parts, (entry) => this.parts.separated.lengthOf(entry))
+  }
+
+  private begin(range: Range, moment: Moment, builder: ChunkBuilder): Scan {
     const remaining = rangeLimit(range)
     const walk = new Walk(this.parts, this.reading, { range, moment })
     const { forward } = walk
     return {
       walk,
-      builder: new ChunkBuilder(gathered, (entry) => this.parts.separated.lengthOf(entry)),
+      builder,
       remaining,
       ended: remaining === 0 || isEmpty(walk.cursor.range),
       tracker: this.reading.tracker?.scan(walk.cursor.range, forward),

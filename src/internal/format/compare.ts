@@ -19,6 +19,21 @@ export const compareBytes = (
   return aLength - bLength
 }
 
+/** Whether both are the same bytes. From their ends: keys that lie together begin alike. */
+export const equalBytes = (
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number
+): boolean => {
+  const length = aEnd - aStart
+  if (length !== bEnd - bStart) return false
+  for (let index = length - 1; index >= 0; index--) if (a[aStart + index] !== b[bStart + index]) return false
+  return true
+}
+
 /**
  * A well-mixed u32 of bytes[start, end). Frozen: filters on disk are built from it.
  *

@@ -46,6 +46,8 @@ export interface BlockLike {
   readonly seek: (target: Uint8Array, start: number, end: number) => number
   /** The first index whose key is after the target, or is the target at a sequence at or below the given one. */
   readonly seekVersion: (target: Uint8Array, start: number, end: number, sequence: number) => number
+  /** The same if it holds the target at all, and any index if not. */
+  readonly findVersion: (target: Uint8Array, start: number, end: number, sequence: number) => number
 }
 
 /** What leads to the blocks of a table: its index, its filter, and its range removals. */

@@ -124,6 +124,7 @@ export class LoadedTable implements PartsLike {
       block.read(block.count - 1, last)
       const isAsNamed = blocks.endsWith(own, last.bytes, last.keyStart, last.keyEnd)
       if (!isAsNamed) throw new FormatError("a block does not end with the key that the index names", last.keyStart)
+      if (!block.isLent) block.prepare()
       return block
     })
   }

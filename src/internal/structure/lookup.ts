@@ -34,6 +34,7 @@ export interface PointSource {
 export const Found = { nothing: 0, entry: 1, needs: 2 } as const
 export type Found = (typeof Found)[keyof typeof Found]
 
+const noKey = new Uint8Array(0)
 const noRuns: ReadonlyArray<Run<TableLike>> = []
 
 export class Lookup {
@@ -41,7 +42,7 @@ export class Lookup {
   request: Request | undefined = undefined
   /** Whether the record lies in memory that is used again (a memtable's arena, a block that is lent). */
   isPassing = false
-  private key: Uint8Array = new Uint8Array(0)
+  private key: Uint8Array = noKey
   private keyStart = 0
   private keyEnd = 0
   private sequence = 0
@@ -144,12 +145,13 @@ export class Lookup {
     for (; this.ordinal < parts.blockCount; this.ordinal++) {
       const block = this.blockOf(table, this.ordinal)
       if (block === undefined) return this.ask(new BlockRequest(table, this.ordinal))
-      const index = block.seekVersion(key, keyStart, keyEnd, this.sequence)
+      const index = block.findVersion(key, keyStart, keyEnd, this.sequence)
+      block.read(Math.min(index, block.count - 1), this.entry)
+      if (!this.isKey()) return Found.nothing
       // All its versions here are too new; older ones may begin the next block.
       if (index === block.count) continue
-      block.read(index, this.entry)
       this.isPassing = block.isLent
-      return this.isKey() ? Found.entry : Found.nothing
+      return Found.entry
     }
     return Found.nothing
   }

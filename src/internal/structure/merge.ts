@@ -2,8 +2,9 @@
 // newest first, and each shows only what the reader may see, so the first one's version is the newest and sequences
 // need no comparison. What range removals hide is shown too; the coverage says what that is.
 //
-// With at most a few dozen sources a linear search of the smallest key is as fast as a heap and has no state to keep;
-// with one source it costs nothing.
+// With at most a few dozen sources a linear search of the smallest key is as fast as a heap and has no state to keep.
+// As long as one source alone has the next keys, a step compares its key with one other, that of the source which comes
+// next (the rival): keys that lie together mostly come from one source.
 import { compareBytes } from "../format/compare.ts"
 import { assert } from "../format/formatError.ts"
 import { Coverage, further, isWithin, type Reach } from "./coverage.ts"
@@ -21,6 +22,10 @@ export class Merge {
   /** Sources that hold no more keys that the walk could show, wherever they stand. Until the next search. */
   private readonly ended: Uint8Array | undefined
   private current = -1
+  /** Only the current source stands on the current key, and only it may be moving. */
+  private alone = false
+  /** Then: the source with the next key of all others; -1 if they have none. */
+  private rival = -1
   private forward = true
   private settled = true
 
@@ -63,13 +68,17 @@ export class Merge {
       this.seek({ key: bytes, start: keyStart, end: keyEnd, forward, inclusive: false })
       return
     }
+    this.settled = false
+    if (this.alone) {
+      this.sources[this.current]!.move(forward)
+      return
+    }
     for (let index = 0; index < this.sources.length; index++) {
       if (this.tied[index] === 1) {
         this.sources[index]!.move(forward)
         this.moving[index] = 1
       }
     }
-    this.begin(forward)
   }
 
   /**
@@ -107,6 +116,15 @@ export class Merge {
   /** Finishes the move. What is needed for it is returned; call again when that is answered. */
   resume(): Request | undefined {
     if (this.settled) return undefined
+    if (this.alone) {
+      const source = this.sources[this.current]!
+      const needed = source.resume()
+      if (needed !== undefined) return needed
+      if (source.valid && (this.rival < 0 || this.order(source.entry, this.sources[this.rival]!.entry) < 0)) {
+        this.settled = true
+        return undefined
+      }
+    }
     for (let index = 0; index < this.sources.length; index++) {
       if (this.moving[index] === 0) continue
       const needed = this.sources[index]!.resume()
@@ -128,24 +146,34 @@ export class Merge {
   private begin(forward: boolean): void {
     this.forward = forward
     this.settled = false
+    this.alone = false
   }
 
   private pick(): void {
     const { ended } = this
     let best = -1
+    let rival = -1
+    let isTied = false
     for (let index = 0; index < this.sources.length; index++) {
       this.tied[index] = 0
       const source = this.sources[index]!
       if (!source.valid || (ended !== undefined && ended[index] === 1)) continue
       const order = best < 0 ? -1 : this.order(source.entry, this.sources[best]!.entry)
-      if (order > 0) continue
+      if (order > 0) {
+        if (rival < 0 || this.order(source.entry, this.sources[rival]!.entry) < 0) rival = index
+        continue
+      }
+      isTied = order === 0
       if (order < 0) {
         if (best >= 0) this.tied.fill(0, 0, index)
+        rival = best
         best = index
       }
       this.tied[index] = 1
     }
     this.current = best
+    this.rival = rival
+    this.alone = best >= 0 && !isTied
   }
 
   /** Negative if `a` comes before `b` in the direction. */

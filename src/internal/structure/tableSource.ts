@@ -7,7 +7,7 @@
 //   visible version from its front
 //
 // The second search of the backward walk is skipped when the key has one version, which the entry before it shows.
-import { compareBytes } from "../format/compare.ts"
+import { equalBytes } from "../format/compare.ts"
 import { type SourceRemovals, tableRemovals } from "./coverage.ts"
 import {
   type BlockLike,
@@ -88,6 +88,7 @@ export class TableSource implements Source {
     const { bytes, keyEnd, keyStart } = this.entry
     this.aim(bytes, keyStart, keyEnd)
     if (forward) {
+      if (this.stepsOn()) return
       this.leaving = true
       this.index += 1
       this.state = walkForward
@@ -151,7 +152,7 @@ export class TableSource implements Source {
   }
 
   private isTarget(view: EntryView): boolean {
-    return compareBytes(view.bytes, view.keyStart, view.keyEnd, this.target, this.targetStart, this.targetEnd) === 0
+    return equalBytes(view.bytes, view.keyStart, view.keyEnd, this.target, this.targetStart, this.targetEnd)
   }
 
   /** Makes the block at `ordinal` current, or returns the request for it. */
@@ -213,6 +214,20 @@ export class TableSource implements Source {
       this.state = lastOfBlock
     }
     return undefined
+  }
+
+  /**
+   * Whether the entry behind the current one, in the same block, is of another key that the reader sees: then the move
+   * is finished by it, as nearly all are. Through the states it would take twice as long.
+   */
+  private stepsOn(): boolean {
+    const { block, entry } = this
+    const index = this.index + 1
+    if (block === undefined || index >= block.count) return false
+    block.read(index, entry)
+    if (entry.sequence > this.sequence || this.isTarget(entry)) return false
+    this.index = index
+    return true
   }
 
   /**

@@ -48,10 +48,12 @@ describe("block", () => {
     })
   })
 
-  it("finds the first entry at or after a key, and the newest version at or below a sequence", () => {
+  it.each([false, true])("finds entries by key and sequence, prepared for it: %s", (isPrepared) => {
     manySeeds(300, (dice) => {
-      const entries = randomEntries(dice, 1 + dice.below(60))
+      const common = "c".repeat(dice.below(3))
+      const entries = randomEntries(dice, 1 + dice.below(60)).map((entry) => ({ ...entry, key: common + entry.key }))
       const block = BlockReader.open(build(entries))
+      if (isPrepared) block.prepare()
       for (let round = 0; round < 20; round++) {
         const near = dice.pick(entries)
         const key = dice.chance(0.6) ? near.key : Buffer.from(dice.bytes(dice.below(4))).toString("latin1")
@@ -63,7 +65,11 @@ describe("block", () => {
         )
         same(find(block, key), first === -1 ? entries.length : first)
         same(findVersion(block, key, sequence), version === -1 ? entries.length : version)
+        if (entries.some((entry) => order(entry) === 0)) {
+          same(block.findVersion(latin1(key), 0, key.length, sequence), findVersion(block, key, sequence))
+        }
       }
+      expect(readAll(block)).toEqual(entries)
     })
   })
 
@@ -75,6 +81,8 @@ describe("block", () => {
     ]
     const block = BlockReader.open(build(entries))
     expect(readAll(block)).toEqual(entries)
+    expect(entries.map((entry) => find(block, entry.key))).toEqual([0, 1, 2])
+    block.prepare()
     expect(entries.map((entry) => find(block, entry.key))).toEqual([0, 1, 2])
     same(find(block, "k".repeat(129)), 2)
   })
@@ -126,6 +134,8 @@ describe("block", () => {
       const entries = readAll(result.value)
       expect(hex(build(entries)).length).toBeLessThanOrEqual(bytes.length * 2)
       attempt(() => result.value.checkOrder())
+      result.value.prepare()
+      expect(readAll(result.value)).toEqual(entries)
       for (const key of ["", "a", "b", "bb", "zz"]) {
         expect(find(result.value, key)).toBeLessThanOrEqual(entries.length)
         expect(findVersion(result.value, key, 100)).toBeLessThanOrEqual(entries.length)
