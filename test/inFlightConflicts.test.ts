@@ -9,8 +9,8 @@ import { simulate, textOf, using } from "./support/scenario.ts"
 const disk = { durability: "disk" } as const
 
 /**
- * What the transaction's commit comes to. It begins while the writes are in flight, so many turns of the scheduler after
- * them, and ends when they are visible.
+ * What the transaction's commit comes to. It begins while the writes are in flight, so many turns of the scheduler
+ * after them, and ends when they are visible.
  */
 const outcomeOf = (
   write: (database: DatabaseService) => Effect.Effect<unknown, unknown>,
