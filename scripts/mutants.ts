@@ -7,6 +7,7 @@
 //   --list            only says which mutants there are
 //   --planted         only the planted bugs
 //   --quick           does not try first whether an unmutated copy passes
+//   --near            only the tests nearest to it: whoever survives these may be killed by others
 //   --sandboxes <n>   so many at a time (2)
 //
 // Each mutant is one change of a copy of the sources; the suites run until one fails or is late. Fewer than 95 %
@@ -38,6 +39,7 @@ const { values } = parseArgs({
     list: { type: "boolean", default: false },
     planted: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
+    near: { type: "boolean", default: false },
     sandboxes: { type: "string", default: "2" }
   }
 })
@@ -120,7 +122,7 @@ const tryMutants = async (sandboxes: ReadonlyArray<Sandbox>, limits: ReadonlyMap
   const verdicts: ReadonlyArray<Verdict> = await inSandboxes(
     sandboxes,
     mutants.map((mutant) => async (sandbox) => {
-      const options = { suites: suitesFor(mutant.kind, mutant.file), limits, sources }
+      const options = { suites: suitesFor(mutant.kind, mutant.file, values.near), limits, sources }
       const verdict = await sandbox.try(patched(sources, mutant.edits), options)
       const { by, isKilled, seconds } = verdict
       console.log(`${isKilled ? "killed  " : "SURVIVED"} ${nameOf(mutant)}\n         ${by} (${seconds.toFixed(0)} s)`)

@@ -56,6 +56,28 @@ describe("a bug", () => {
     }).pipe(quiet, Effect.scoped)
   )
 
+  it.effect("in the commit path fails who waits for the commit, and refuses all that come after", () =>
+    Effect.gen(function* () {
+      const bug: Bug = { where: (path) => path.endsWith(".wal"), left: 0 }
+      const disk = yield* Layer.build(buggy(bug))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { database } = yield* open(Layer.succeedContext(disk), smallOptions)
+          yield* database.set("a", "1")
+          bug.left = 1
+          assert.match(
+            (yield* Effect.flip(database.set("b", "2"))).message,
+            /^CommitOutcomeUnknown: a defect in the commit path/
+          )
+          assert.match((yield* Effect.flip(database.set("c", "3"))).message, /^Poisoned: /)
+          assert.isTrue(yield* database.has("a"))
+        })
+      )
+      const { database } = yield* open(Layer.succeedContext(disk), smallOptions)
+      assert.isTrue(yield* database.has("a"))
+    }).pipe(quiet, Effect.scoped)
+  )
+
   it.effect("after a flush's job poisons the database, whose reads go on and whose next open has all", () =>
     Effect.gen(function* () {
       const bug: Bug = { where: (path, size) => path.endsWith(".man") && size > 0, left: 0 }

@@ -138,15 +138,14 @@ const importers = (file: string): ReadonlyArray<string> =>
     return readFileSync(join(root, test), "utf8").includes(`"${from}"`)
   })
 
-/** The likeliest to notice first; whoever survives has met all that could. */
-export const suitesFor = (kind: string, file: string): ReadonlyArray<Suite> => {
+/** The likeliest to notice first; whoever survives all has met all that could. `near`: only those. */
+export const suitesFor = (kind: string, file: string, isNear: boolean): ReadonlyArray<Suite> => {
   if (kind === "lock") return [locks, badInput]
   if (/layers\/(?:Node|Sim)/.test(file)) return [disks, faults]
-  const near = [...ownTests(file), ...areas.filter(([pattern]) => pattern.test(file)).map(([, suite]) => suite)]
-  const far = [scenarios, badInput, imagesSuite, faults, values, sealed, layers]
-  if (kind === "check") return [...new Set([...near, ...far])]
-  if (kind === "poison") return [...new Set([faults, ...near, ...far])]
-  return [...new Set([imagesSuite, ...near, ...far])]
+  const first = kind === "check" ? [] : [kind === "poison" ? faults : imagesSuite]
+  const near = areas.filter(([pattern]) => pattern.test(file)).map(([, suite]) => suite)
+  const far = isNear ? [] : [scenarios, badInput, imagesSuite, faults, values, sealed, layers]
+  return [...new Set([...first, ...ownTests(file), ...near, ...far])]
 }
 
 export const allSuites = [formats, layers, disks, locks, imagesSuite, badInput, scenarios, faults, values, sealed]

@@ -1,6 +1,6 @@
-// Writers that kill themselves before or after a device call, or are killed at some moment, on the real disk
-// (`support/killedLife.ts`). A round is the life of one store, of some writers. When threads and timers run is not the
-// seed's alone.
+// Writers that kill themselves before or after a device call or after a promise, or are killed at some moment, on the
+// real disk (`support/killedLife.ts`). A round is the life of one store, of some writers. When threads and timers run
+// is not the seed's alone.
 import { type Killed, killedLife, killedPrograms, type Programs } from "../support/killedLife.ts"
 import type { Campaign, Tally } from "./campaign.ts"
 import type { Situation } from "./situations.ts"
@@ -39,7 +39,10 @@ const ofCalls: ReadonlyArray<readonly [RegExp, Situation]> = [
 export const countKill = ({ call, isFirst, isKilled, step }: Killed, tally: Tally): void => {
   tally.add(isKilled ? "kills" : "writers that ended before")
   if (!isKilled) return
-  tally.add(call === undefined ? "kills at some moment" : "kills at a device call")
+  const isPromise = call !== undefined && /^after \w+$/.test(call)
+  tally.add(
+    call === undefined ? "kills at some moment" : isPromise ? "kills after a promise" : "kills at a device call"
+  )
   if (step === "open")
     tally.reach(isFirst ? "a process killed while it makes a database" : "a process killed while it recovers")
   const situation = ofSteps[step]

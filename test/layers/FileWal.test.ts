@@ -213,6 +213,19 @@ describe("FileWal, epochs", () => {
     })
   )
 
+  it.effect("a reader's log ends where its replay did, and has written nothing", () =>
+    Effect.gen(function* () {
+      const { disk } = onMemory()
+      yield* wrote(disk, (files) => say(files, "a;"))
+      const { wal } = yield* openFiles(disk, { readOnly: true })
+      const counts = () => [wal.lastLsn(), wal.syncedLsn(), wal.bytesWritten()]
+      assert.deepStrictEqual(counts(), [0, 0, 0])
+      const { lastLsn } = yield* wal.replay(() => Effect.void)
+      assert.isAbove(lastLsn, 0)
+      assert.deepStrictEqual(counts(), [lastLsn, 0, 0])
+    })
+  )
+
   it.effect("a reader whose files a later writer removed is Stale, never wrong", () =>
     Effect.gen(function* () {
       const { disk } = onMemory()

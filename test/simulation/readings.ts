@@ -56,6 +56,10 @@ export interface Conflicted extends Omit<Committed, "sequence"> {
 export const shown = ({ expiresAt, key, sequence, value }: Omit<ModelEntry, "userMeta">): string =>
   `${key}=${value}@${sequence}${expiresAt === undefined ? "" : ` until ${expiresAt}`}`
 
+/** The highest sequence that is shown in the answer; 0 if none is. */
+export const highestIn = (answer: string): number =>
+  [...answer.matchAll(/@(\d+)/g)].reduce((highest, [, sequence]) => Math.max(highest, Number(sequence)), 0)
+
 /** The answer as text, made of what a reader gave or of what the state says. */
 export const answerOf = (ask: Read, state: State): string => {
   if ("key" in ask) {

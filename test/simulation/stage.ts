@@ -18,7 +18,7 @@ import type { History, Submitted } from "./history.ts"
 import type { Keys } from "./keys.ts"
 import { type Op, type PlanWrite, type Read, type Step, toBounds, toModelWrite, toValue } from "./plan.ts"
 import type { Sights } from "./sights.ts"
-import type { Asked, AskedLive, Committed, Conflicted, Reading } from "./readings.ts"
+import { type Asked, type AskedLive, type Committed, type Conflicted, highestIn, type Reading } from "./readings.ts"
 import type { RunClock, Span } from "./times.ts"
 
 /** Virtual time that an operation may take: many times what any retry waits. */
@@ -176,6 +176,7 @@ export class Stage {
       const at = this.history.told
       const before = yield* this.counters
       const asked = this.asked({ ask: question, answer: yield* ask(this.opened.database, question) })
+      this.history.saw(highestIn(asked.answer))
       if ("range" in question) {
         this.sights.across(question.read === "cursor" ? "a cursor" : "a scan", before, yield* this.counters)
       }

@@ -87,6 +87,17 @@ const keeping = (use: Use): void => {
     })
   )
 
+  use("1. a table of more keys than enter a filter at once is written like others", (under) =>
+    Effect.gen(function* () {
+      const run = [yield* place(under, { points: numbered(33_000), removals: [] })]
+      const { tables: made } = yield* (yield* under.jobs()).run({ ...simple, runs: [run], tableBytesMax: 2 ** 30 })
+      assert.deepStrictEqual(
+        made.map(({ entryCount }) => entryCount),
+        [33_000]
+      )
+    })
+  )
+
   use("1. nothing kept is no table and no file", (under) =>
     Effect.gen(function* () {
       const removed = plain("a", { kind: Kind.remove, sequence: 9 })

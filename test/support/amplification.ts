@@ -333,7 +333,12 @@ export class AmplificationRun {
       smallest: keyBytes(cells[0]! >>> 1),
       largest: keyBytes(cells.at(-1)! >>> 1),
       entryCount: cells.length,
-      removeCount
+      removeCount,
+      rangeRemovalCount: 0,
+      hiddenCount: 0,
+      codec: 0,
+      keyGeneration: 0,
+      valueRefs: []
     }
     return { cells, meta: { ...meta, ...facts } }
   }

@@ -29,6 +29,7 @@ import type { Encryption } from "../../src/services/Encryption.ts"
 import { Maintenance, type MaintenanceService } from "../../src/services/Maintenance.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import { History } from "./crashHistory.ts"
+import { kindOf } from "./fileKind.ts"
 import { actOnValues, judgeValues, namedBy, sparesStreams, valueJudgeOptions, valueRunOptions } from "./crashValues.ts"
 import { markOf } from "./faultLedger.ts"
 import { bytes, type ModelPoint, toModelEntry } from "./model.ts"
@@ -231,7 +232,7 @@ const cutter = (
   const onOperation =
     (device: () => SimDisk.SimDisk) =>
     (index: number, operation: string, path: string): void => {
-      const name = `${"recovery ".repeat(options.level)}${operation} ${(path.split("/").at(-1) ?? "").split("-")[0]}`
+      const name = `${"recovery ".repeat(options.level)}${operation} ${kindOf(path)}`
       if (!options.cutsAfter(name)) return
       count(campaign.steps, name)
       for (const outcome of outcomes) {

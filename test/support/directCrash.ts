@@ -27,6 +27,7 @@ import type { DiskService } from "../../src/services/Disk.ts"
 import type { ManifestService } from "../../src/services/Manifest.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import { bytes, Model, type ModelWrite } from "./model.ts"
+import { kindOf } from "./fileKind.ts"
 import { contentsOf, directory, type Opened, open, quiet } from "./opened.ts"
 import { Dice, toOperation } from "./randomPlan.ts"
 import { hashOf } from "./imageHash.ts"
@@ -150,7 +151,7 @@ export const directRun = (
   const random = new SeededRandom(seed)
   const device: SimDisk.SimDisk = SimDisk.make({
     onOperation: (index, operation, path) => {
-      const name = `${operation} ${(path.split("/").at(-1) ?? "").split("-")[0]}`
+      const name = `${operation} ${kindOf(path)}`
       campaign.steps.set(name, (campaign.steps.get(name) ?? 0) + 1)
       for (const outcome of outcomes) {
         // One in twelve, so that a campaign sees many runs.

@@ -1,6 +1,7 @@
-// A writer that kills itself at one of its device calls: opens the directory, does everything once that a database does
-// (commits in each durability, flushes, compactions, collections, checkpoints, rotations, range removals), and closes
-// it. Flushes and the rest run on its own thread, so that it makes its calls in nearly the same order each time.
+// A writer that kills itself at one of its device calls, or when it has told of a promise: opens the directory, does
+// everything once that a database does (commits in each durability, flushes, compactions, collections, checkpoints,
+// rotations, range removals), and closes it. Flushes and the rest run on its own thread, so that it makes its calls in
+// nearly the same order each time.
 //
 //   open <commits found>             once
 //   step <name>                      before each step; the last is `close`
@@ -18,6 +19,7 @@ import * as Clock from "effect/Clock"
 import * as LsmDatabase from "../../src/layers/LsmDatabase.ts"
 import * as NodeDisk from "../../src/layers/NodeDisk.ts"
 import * as NoEncryption from "../../src/layers/NoEncryption.ts"
+import type { Durability } from "../../src/services/Options.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import { Disk } from "../../src/services/Disk.ts"
 import { operationsOf, piecesOf } from "./killedCommits.ts"
@@ -33,6 +35,8 @@ export interface Given {
   /** In the ids of its commits. */
   readonly run: number
   readonly kill?: Kill | undefined
+  /** Ends right after it has told of so many promises. */
+  readonly killAfterPromises?: number | undefined
   /** Its disk says that it has what it has not. */
   readonly isLazy?: boolean | undefined
 }
@@ -41,6 +45,7 @@ const given = JSON.parse(process.argv[2]!) as Given
 const dice = new Dice(given.seed)
 let commits = 0
 let copies = 0
+let promises = 0
 
 /** Of a commit; never used again. */
 const newId = (): string => `${given.run}.${given.seed}-${commits++}`
@@ -49,16 +54,25 @@ const say = (line: string): void => {
   writeSync(1, `${line}\n`)
 }
 
+/** Says that something is promised, and may be killed at once: nothing else happens in between. */
+const promise = (line: string): void => {
+  say(line)
+  promises += 1
+  if (promises !== given.killAfterPromises) return
+  say(`killed after ${line.split(" ")[0]}`)
+  process.kill(process.pid, "SIGKILL")
+}
+
 const machine = NodeDisk.make()
 const { calls, disk } = killingDisk(given.kill, say, given.isLazy === true ? lazyDisk(machine) : machine)
 
-const commit = ({ database }: Opened) =>
+const commit = ({ database }: Opened, wanted?: Durability) =>
   Effect.suspend(() => {
     const id = newId()
-    const durability = dice.pick(["disk", "os", "os", "buffered"] as const)
+    const durability = wanted ?? dice.pick(["disk", "os", "os", "buffered"] as const)
     return Clock.currentTimeMillis.pipe(
       Effect.flatMap((now) => database.write(operationsOf(id, now), { durability })),
-      Effect.map(({ sequence }) => say(`ack ${id} ${sequence} ${durability}`))
+      Effect.map(({ sequence }) => promise(`ack ${id} ${sequence} ${durability}`))
     )
   })
 
@@ -66,15 +80,15 @@ const streamed = ({ database }: Opened) =>
   Effect.suspend(() => {
     const id = newId()
     const written = database.setStream(`stream/${id}`, Stream.fromIterable(piecesOf(id)))
-    return Effect.map(written, () => say(`streamed ${id}`))
+    return Effect.map(written, () => promise(`streamed ${id}`))
   })
 
-const synced = ({ database }: Opened) => Effect.map(database.sync, (sequence) => say(`synced ${sequence}`))
+const synced = ({ database }: Opened) => Effect.map(database.sync, (sequence) => promise(`synced ${sequence}`))
 
 const copied = ({ maintenance }: Opened) =>
   Effect.suspend(() => {
     const directory = `${given.directory}-copy-${given.run}-${copies++}`
-    return Effect.map(maintenance.checkpoint(directory), () => say(`copied ${directory}`))
+    return Effect.map(maintenance.checkpoint(directory), () => promise(`copied ${directory}`))
   })
 
 type Step = readonly [name: string, effect: Effect.Effect<unknown, DatabaseError>]
@@ -90,8 +104,9 @@ const stepsOf = (opened: Opened): ReadonlyArray<Step> => {
     ["commits", several],
     ["flush", maintenance.flush],
     ["commits", several],
-    ["sync", synced(opened)],
     ["flush", maintenance.flush],
+    ["buffered", commit(opened, "buffered")],
+    ["sync", synced(opened)],
     ["compact", maintenance.compact()],
     ["commits", several],
     ["stream", streamed(opened)],
@@ -114,7 +129,8 @@ const options = {
   valueThreshold: 500,
   directValueBytesMin: 8000,
   valueFileBytesMax: 16 * 1024,
-  flushDelayMillis: 1,
+  // In which nobody writes what is only buffered, unless it is asked for.
+  flushDelayMillis: dice.pick([1, 10_000]),
   flushOnCloseBytesMin: dice.pick([0, 1024 * 1024]),
   manifestBytesMax: 2048,
   sequencesReserved: 64,

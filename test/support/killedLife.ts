@@ -1,5 +1,5 @@
-// The life of a store whose writers are killed, one after the other: at a device call, before or after it, or at some
-// moment. After each everything that was acknowledged has to be there (`killedStore.ts`).
+// The life of a store whose writers are killed, one after the other: at a device call, before or after it, right after
+// a promise, or at some moment. After each everything that was acknowledged has to be there (`killedStore.ts`).
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -17,7 +17,7 @@ export interface Killed {
   readonly isKilled: boolean
   /** The step that it was in; `open`: it was not open yet, `unknown`: nobody said. */
   readonly step: string
-  /** `before append log`, where it was killed at a call. */
+  /** `before append log`, where it was killed at a call; `after synced`, where it was killed after a promise. */
   readonly call: string | undefined
   /** Whether there was a store before it. */
   readonly isFirst: boolean
@@ -43,6 +43,7 @@ export const killedPrograms = async (): Promise<Programs> => {
 
 /** A clean session makes about so many. */
 const callsMax = { all: 600, changing: 360 }
+const promisesMax = 25
 /** The first of them open the store. */
 const callsOfOpening = 45
 const millisMax = 60_000
@@ -110,12 +111,14 @@ class Life {
   async next(): Promise<Killed> {
     const { dice, store } = this
     const run = this.run++
-    const kill = dice.chance(80) ? randomKill(dice) : undefined
+    const kind = dice.below(20)
+    const kill = kind < 13 ? randomKill(dice) : undefined
+    const killAfterPromises = kind < 13 || kind > 15 ? undefined : 1 + dice.below(promisesMax)
     const seed = dice.below(1e9)
     const writer = [this.programs.writer, store.directory, `${seed}`, `${run}`, ...(store.sealed ? ["sealed"] : [])]
-    const given: Given = { ...store, seed, run, kill, isLazy: this.isLazy }
+    const given: Given = { ...store, seed, run, kill, killAfterPromises, isLazy: this.isLazy }
     const { isKilled, lines } =
-      kill === undefined
+      kill === undefined && killAfterPromises === undefined
         ? await ended(writer, dice.below(dice.chance(30) ? 3 : 60))
         : await ended([this.programs.calls, JSON.stringify(given)])
     const isOpen = lines.some((line) => line.startsWith("open "))

@@ -1,6 +1,7 @@
 // The disk of the machine, which ends the process before or after one of its calls, as if somebody had killed it then.
 import { Effect } from "effect"
 import * as NodeDisk from "../../src/layers/NodeDisk.ts"
+import { kindOf } from "./fileKind.ts"
 import type { AppendFile, DiskError, DiskService, ReadFile } from "../../src/services/Disk.ts"
 
 export interface Kill {
@@ -44,8 +45,6 @@ export const lazyDisk = (disk: DiskService): DiskService => ({
       }
     })
 })
-
-const kindOf = (path: string): string => (path.split("/").at(-1) ?? "").split("-")[0]!
 
 /** `say` is told of the call, just before the process ends in it. */
 export const killingDisk = (

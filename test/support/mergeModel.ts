@@ -66,6 +66,8 @@ export const tableOf = (
     largest: keyBytes(Math.max(...keys)),
     entryCount: entries.length + removals.length,
     removeCount: entries.filter(({ isRemove }) => isRemove).length + removals.length,
+    codec: 0,
+    valueRefs: [],
     rangeRemovalCount: removals.length,
     hiddenCount: entries.filter((entry) => hiddenFrom(entry, content) < Infinity).length,
     sequenceMin: Math.min(...sequences),

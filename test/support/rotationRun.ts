@@ -18,6 +18,7 @@ import { outcomes } from "../../src/internal/structure/simulatedFiles.ts"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
 import type { OptionsInput } from "../../src/services/Options.ts"
 import { History } from "./crashHistory.ts"
+import { kindOf } from "./fileKind.ts"
 import { type Image, randomOptions } from "./crashRun.ts"
 import { valueRunOptions } from "./crashValues.ts"
 import { markOf } from "./faultLedger.ts"
@@ -94,7 +95,7 @@ class Cutter {
 
   take(device: SimDisk.SimDisk, [index, operation, path]: readonly [number, string, string]): void {
     if (!this.on || /^(?:read|list|lock|closeRead|open)$/.test(operation)) return
-    const name = `${operation} ${(path.split("/").at(-1) ?? "").split("-")[0]}`
+    const name = `${operation} ${kindOf(path)}`
     const share = shareOf(name)
     for (const outcome of outcomes) {
       if (!this.random.chance(share)) continue

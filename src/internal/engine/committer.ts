@@ -66,6 +66,7 @@ export class Committer {
   private readonly conflicts = new WeakSet<DatabaseError>()
   private logSlot: Slot
   private busy = false
+  /** What is being written. */
   private writing: Group | undefined = undefined
   /** The time of buffered bytes has come. */
   private due = false
@@ -387,7 +388,7 @@ export class Committer {
     })
   }
 
-  private end(group: Group, error: DatabaseError): void {
+  private end(group: Group | undefined, error: DatabaseError): void {
     this.refusal = poisoned(error)
     this.queue.failAll(group, error, this.refusal)
   }
@@ -419,7 +420,9 @@ export class Committer {
     this.writing = undefined
     this.busy = false
     this.onGroup()
-    if (exit === "Failure") this.poison(fail(new Poisoned({ message: "a defect in the commit path" })))
+    // A bug of ours: nobody knows what of the group is in the log, and who waits for it is told so.
+    if (exit === "Failure")
+      this.end(group, outcomeUnknown(fail(new Poisoned({ message: "a defect in the commit path" }))))
     if (this.trouble !== undefined) this.wakeEveryone()
     this.resolved.wakeAll()
     this.admission.uncrowd()

@@ -28,6 +28,8 @@ export interface Take<A> {
   readonly readsValue: boolean
   /** `read` is that value. */
   of(hit: Hit | undefined, read: Uint8Array | undefined): A
+  /** Of no hit, made once. */
+  readonly absent: Effect.Effect<A>
 }
 
 /** Of a buffer, beside the value: its key, and what seals it. */
@@ -93,7 +95,7 @@ export class PointReads {
           ordinals.push(ordinal)
           return undefined
         }
-        return this.readAt(at, key, { readsValue: false, of })
+        return this.readAt(at, key, { readsValue: false, of, absent: Effect.undefined })
       }
       return Effect.flatMap(Effect.forEach(keys, readOne), (values) => {
         if (awaited.length === 0) return Effect.succeed(values)
@@ -130,7 +132,8 @@ export class PointReads {
 
   /** `undefined` if the value is elsewhere and has to be waited for; the lookup is then done again in a pinned view. */
   private answerNow<A>(hit: Hit | undefined, take: Take<A>): Effect.Effect<A, DatabaseError> | undefined {
-    if (hit === undefined || !take.readsValue || !isSeparated(hit.entry)) return Effect.succeed(take.of(hit, undefined))
+    if (hit === undefined) return take.absent
+    if (!take.readsValue || !isSeparated(hit.entry)) return Effect.succeed(take.of(hit, undefined))
     const { separated } = this.parts
     const { entry, files, own } = hit
     const now = separated.now(files, entry)
@@ -193,6 +196,7 @@ export class PointReads {
 // A class each, not closures in a field: V8 makes those old at once, and they would keep a short transaction's memory.
 class TakeValue implements Take<Uint8Array | undefined> {
   readonly readsValue = true
+  readonly absent = Effect.undefined
   private readonly values: ValueSlab
 
   constructor(values: ValueSlab) {
@@ -207,6 +211,7 @@ class TakeValue implements Take<Uint8Array | undefined> {
 
 class TakeEntry implements Take<Entry | undefined> {
   readonly readsValue = true
+  readonly absent = Effect.undefined
   private readonly values: ValueSlab
   private readonly value: TakeValue
 
@@ -228,7 +233,11 @@ class TakeEntry implements Take<Entry | undefined> {
   }
 }
 
-const isThere: Take<boolean> = { readsValue: false, of: (hit) => hit !== undefined }
+const isThere: Take<boolean> = {
+  readsValue: false,
+  absent: Effect.succeed(false),
+  of: (hit) => hit !== undefined
+}
 
 /** Values that were read together share a buffer, and whoever keeps one would keep them all. */
 const alone = (value: Uint8Array): Uint8Array =>

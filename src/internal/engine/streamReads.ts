@@ -39,6 +39,7 @@ export class StreamReads {
   /** In the synchronous step in which the record was found: its file is held from then on. */
   private readonly take: Take<Held | undefined> = {
     readsValue: false,
+    absent: Effect.undefined,
     of: (hit) => {
       if (hit === undefined) return undefined
       const { entry, own } = hit

@@ -15,20 +15,13 @@ export interface LevelCodecs {
   readonly asFound?: boolean
 }
 
-type MetaField = "number" | "level" | "bytes" | "smallest" | "largest" | "entryCount" | "removeCount" | "sequenceMin"
+type PlaceField = "number" | "level" | "bytes" | "smallest" | "largest" | "sequenceMin" | "sequenceMax"
+type CountField = "entryCount" | "removeCount" | "rangeRemovalCount" | "hiddenCount"
 
 /** What the picker reads of a table. */
-export interface PickerTable extends Pick<TableMeta, MetaField | "sequenceMax"> {
-  /** Range removals among the entries; none if it is not said. */
-  readonly rangeRemovalCount?: number
-  /** Entries that a newer one of the same table hides: they were kept for a snapshot. None if it is not said. */
-  readonly hiddenCount?: number
-  /** What it was to be compressed with; nothing if it is not said. */
-  readonly codec?: number
-  /** The values in value files that its entries name. None if it is not said. */
-  readonly valueRefs?: ReadonlyArray<{ readonly bytes: number }>
-  /** Of the data key that it is sealed with. 0, as without encryption, if it is not said. */
-  readonly keyGeneration?: number
+export interface PickerTable extends Pick<TableMeta, PlaceField | CountField | "codec" | "keyGeneration"> {
+  /** The values in value files that its entries name. */
+  readonly valueRefs: ReadonlyArray<{ readonly bytes: number }>
 }
 
 export interface WithMeta {

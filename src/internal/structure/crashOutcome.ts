@@ -108,13 +108,15 @@ const fillerBytes = (size: number, options: FillerOptions, random: SeededRandom)
   if (filler === "random") {
     for (let at = options.from; at < size; at++) bytes[at] = random.next32()
   } else if (filler === "stale") {
-    // At its old offset a removed file's frame looks most like one of ours; our own bytes are shifted, or they would
-    // be the very bytes that are missing.
+    // At its old offset a removed file's frame looks most like one of ours; our own bytes are shifted, be it by one, or
+    // they would be the very bytes that are missing: those that a failed sync gave up would come back.
     const removed = options.stale.length === 0 ? undefined : random.pick(options.stale)
     const source = removed ?? options.own
     const old = source.view(0, source.size)
-    const shift = removed === undefined ? options.from : 0
-    for (let at = options.from; at < size; at++) bytes[at] = old.length === 0 ? 0 : old[(at - shift) % old.length]!
+    const shift = removed === undefined ? Math.max(1, options.from) : 0
+    for (let at = options.from; at < size; at++) {
+      bytes[at] = old.length === 0 ? 0 : old[(at - shift + old.length) % old.length]!
+    }
   }
   return bytes
 }

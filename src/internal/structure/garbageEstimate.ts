@@ -30,12 +30,11 @@ export class GarbageEstimate<T extends WithMeta> {
     }
   }
 
-  /** Bytes that go through the table's removals, the removals included. */
+  /** Bytes that go through the table's removals, the removals included. It has entries. */
   removed(table: T): number {
     const { bytes, entryCount, rangeRemovalCount, removeCount } = table.meta
-    if (removeCount === 0) return 0
-    const points = (removeCount - (rangeRemovalCount ?? 0)) * this.shape.entryBytes
-    const inRanges = (rangeRemovalCount ?? 0) === 0 ? 0 : this.removedBehind(table)
+    const points = (removeCount - rangeRemovalCount) * this.shape.entryBytes
+    const inRanges = rangeRemovalCount === 0 ? 0 : this.removedBehind(table)
     return bytes * (removeCount / entryCount) + Math.min(this.bytesBehind(table), points + inRanges)
   }
 
@@ -83,8 +82,7 @@ export class GarbageEstimate<T extends WithMeta> {
 }
 
 /** Of the values in value files that its entries name. */
-export const valueBytesOf = ({ meta }: WithMeta): number =>
-  meta.valueRefs === undefined ? 0 : meta.valueRefs.reduce((sum, { bytes }) => sum + bytes, 0)
+export const valueBytesOf = ({ meta }: WithMeta): number => meta.valueRefs.reduce((sum, { bytes }) => sum + bytes, 0)
 
 const covers = ({ from, sequence }: RangeRemoval, key: Uint8Array, sequenceMax: number): boolean =>
   compareKeys(from, key) <= 0 && sequence > sequenceMax

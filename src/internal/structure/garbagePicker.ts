@@ -153,7 +153,7 @@ export class GarbagePicker<T extends WithMeta> {
     const hidden = new Map(upper.map((table) => [table, this.estimate.overwrittenValues(table)]))
     const sum = [...hidden.values()].reduce((all, bytes) => all + bytes, 0)
     if (sum <= limits.idleValueGarbageShare * total) return undefined
-    return this.down("idleValues", (table) => (hidden.get(table) ?? 0) >= this.costOf(table))
+    return this.down("idleValues", (table) => hidden.get(table)! >= this.costOf(table))
   }
 
   /** A table as it is again, without what no reader sees. Only where all of it is older than the oldest reader. */
@@ -170,7 +170,7 @@ export class GarbagePicker<T extends WithMeta> {
 
   /** The share of a table's entries that go when it is rewritten where it is. */
   private garbageOf({ meta }: T): number {
-    const { entryCount, hiddenCount = 0, level, removeCount } = meta
+    const { entryCount, hiddenCount, level, removeCount } = meta
     if (hiddenCount + removeCount === 0) return 0
     const removed = removeCount > 0 && this.shape.deeperBytes(level, meta) === 0 ? removeCount : 0
     return (hiddenCount + removed) / entryCount

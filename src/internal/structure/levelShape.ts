@@ -72,7 +72,7 @@ export class LevelShape<T extends WithMeta> {
   /** Whether a table of the bottom level would be compressed otherwise if it were written now, and is to be. */
   isRecoded({ meta }: T): boolean {
     if (this.codecs === undefined || this.codecs.asFound === true) return false
-    return this.codecs.bottom !== (meta.codec ?? CodecId.none)
+    return this.codecs.bottom !== meta.codec
   }
 
   isBusy({ meta }: T): boolean {

@@ -67,10 +67,6 @@ export class Memtable {
     return this.arena.used
   }
 
-  get capacity(): number {
-    return this.arena.capacity
-  }
-
   /** Memory of the index, beside the arena. */
   get indexBytes(): number {
     return this.entries.byteLength + this.keys.bytes

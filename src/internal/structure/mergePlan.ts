@@ -44,7 +44,7 @@ const isMovable = <T extends WithMeta>(shape: LevelShape<T>, table: T, output: n
   )
     return false
   if (!shape.isCompressedFor(table, output)) return false
-  const garbage = table.meta.removeCount + (table.meta.hiddenCount ?? 0)
+  const garbage = table.meta.removeCount + table.meta.hiddenCount
   return garbage === 0 || table.meta.sequenceMin > shape.oldest || shape.deeperBytes(output, table.meta) > 0
 }
 

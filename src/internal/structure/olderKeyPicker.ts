@@ -29,7 +29,7 @@ const oldestFree = <T extends WithMeta>(shape: LevelShape<T>): T | undefined => 
   const byLevel = [shape.level0.toReversed(), ...shape.levels.slice(1)]
   for (const [level, tables] of [...byLevel.entries()].reverse()) {
     for (const table of tables) {
-      const { keyGeneration = 0 } = table.meta
+      const { keyGeneration } = table.meta
       if (keyGeneration >= generation || !isFree(shape, table, level)) continue
       oldest = table
       generation = keyGeneration

@@ -103,8 +103,7 @@ const piecesOf = (removals: ReadonlyArray<RangeRemoval>): ReadonlyArray<RangeRem
   while (next < byStart.length || open.newest !== undefined) {
     if (open.newest === undefined) at = byStart[next]!.from
     while (next < byStart.length && compareKeys(byStart[next]!.from, at!) <= 0) open.add(byStart[next++]!)
-    const { newest } = open
-    if (newest === undefined) continue
+    const newest = open.newest!
     if (compareKeys(newest.to, at!) <= 0) {
       open.drop()
       continue

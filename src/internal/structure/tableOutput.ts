@@ -32,7 +32,7 @@ export class TableOutput {
 
   /** The bytes of the file so far. */
   get bytes(): number {
-    return this.builder?.bytes ?? 0
+    return this.filled().bytes
   }
 
   lastKey(): Uint8Array {

@@ -40,7 +40,7 @@ export class ValueOutput {
 
   /** Values so far. */
   get count(): number {
-    return this.made?.count ?? 0
+    return this.builder.count
   }
 
   /** At most so long would the file be with a section of so many more values, which take so many bytes in a file. */

@@ -273,12 +273,42 @@ describe("a collection that fails", () => {
       })
     ))
 
+  it("ends what was not begun, and a bug in its loop is the end of all writing", () => {
+    const all = given([100])
+    simulate(all.collector.stop)
+    running([100], (begun) =>
+      Effect.gen(function* () {
+        Object.defineProperty(begun.state, "atRest", {
+          get: () => {
+            throw new TypeError("a bug")
+          }
+        })
+        begun.collector.changed()
+        yield* Effect.sleep(10)
+        assert.strictEqual(begun.state.poisoned?.reason._tag, "Poisoned")
+      })
+    )
+  })
+
+  it("leaves all that it was to read where it is not told which file is damaged", () =>
+    running([40, 100, 30, 100], (all) =>
+      Effect.gen(function* () {
+        all.state.failure = damageOf("/db/elsewhere")
+        yield* Effect.sleep(5000)
+        assert.deepStrictEqual(filesOf(all.jobs), [[3, 1]])
+        for (const number of [1, 3]) assert.strictEqual(all.collector.damageOf(number)?.reason._tag, "Corruption")
+        assert.isUndefined(all.collector.damageOf(2))
+      })
+    ))
+
   it("leaves what a damaged table names, for as long as that is there", () =>
     running([30, 100, 100], (all) =>
       Effect.gen(function* () {
         all.state.failure = damageOf("/db/table-000000000000005a.sst")
         yield* Effect.sleep(5000)
         assert.deepStrictEqual(filesOf(all.jobs), [[1]])
+        for (const number of [1, 2, 3]) assert.strictEqual(all.collector.damageOf(number)?.reason._tag, "Corruption")
+        assert.isUndefined(all.collector.damageOf(4))
         all.view.replaceTables({
           remove: new Set([90]),
           add: [

@@ -6,6 +6,7 @@ import { valueFileName } from "../../../src/internal/format/fileName.ts"
 import { checksumSealer, type Sealer } from "../../../src/internal/format/sealer.ts"
 import { valueFooterBytes } from "../../../src/internal/format/valueFile.ts"
 import * as MemoryDisk from "../../../src/layers/MemoryDisk.ts"
+import { DiskError } from "../../../src/services/Disk.ts"
 import type { Reason } from "../../../src/services/DatabaseError.ts"
 import { filesWith } from "../../support/encryptions.ts"
 import * as memoryManifest from "../../support/memoryManifest.ts"
@@ -75,6 +76,15 @@ describe("a value file that a commit names", () => {
       const damage = { _tag: "Corruption" } as const
       yield* refused({ values: [{ ...own, id: 8 }] }, damage, /another file/)
       yield* refused({ values: [own, { ...own, id: 8 }] }, damage, /another file/)
+    })
+  )
+
+  it.effect("that cannot be opened now is not taken for damage", () =>
+    Effect.gen(function* () {
+      const { disk } = MemoryDisk.make()
+      const open = (file: string) => Effect.fail(new DiskError({ operation: "open", file, code: "EMFILE" }))
+      const logs = yield* openValueLogs({ disk: { ...disk, open }, manifest: memoryManifest.make("/db") })
+      assert.deepInclude(yield* reasonOf(logs.values.find(number, tag)), { _tag: "Io", code: "EMFILE", file: path })
     })
   )
 

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { KeyedFiles, type Rewriter } from "../../../src/internal/engine/keyedFiles.ts"
+import { FileKind } from "../../../src/internal/format/fileHeader.ts"
 import type { LiveView } from "../../../src/internal/engine/view.ts"
 import { Corruption, fail } from "../../../src/services/DatabaseError.ts"
 
@@ -19,6 +20,22 @@ const kit = (damaged: { readonly tables: ReadonlySet<number>; readonly values: R
   const live = { tables: [...metas(3, 2), ...metas(3, 1)], valueFiles: metas(1000, 1) } as unknown as LiveView
   return { asked, files: new KeyedFiles(live, { tables: rewriter("tables"), values: rewriter("values") }) }
 }
+
+describe("a file that is held", () => {
+  it("is one that the view holds; a log or a manifest is never", () => {
+    const held: Array<string> = []
+    const isHeld = (kind: string, number: number) => {
+      held.push(`${kind} ${number}`)
+      return number === 1
+    }
+    const none = { failing: undefined, damageOf: () => undefined }
+    const files = new KeyedFiles({ isHeld } as unknown as LiveView, { tables: none, values: none })
+    assert.isTrue(files.isHeld({ kind: FileKind.table, number: 1 }))
+    assert.isFalse(files.isHeld({ kind: FileKind.valueFile, number: 2 }))
+    assert.isFalse(files.isHeld({ kind: FileKind.log, number: 1 }))
+    assert.deepStrictEqual(held, ["table 1", "value 2"])
+  })
+})
 
 describe("the damage of the oldest files", () => {
   it("is asked of none behind the first that has none", () => {

@@ -41,6 +41,18 @@ describe("logReplay", () => {
 })
 
 describe("recovery", () => {
+  it.effect("of a record that a later version wrote is Unsupported", () =>
+    Effect.gen(function* () {
+      const { disk, layer } = MemoryDisk.make()
+      const later = commit(5, "k")
+      later[commitHeaderBytes] = 0x7f
+      yield* Effect.orDie(session(disk, (files) => Effect.flatMap(recover(files), () => files.wal.append([later]))))
+      const reason = yield* reasonOf(quiet(Effect.scoped(open(layer, {}))))
+      assert.strictEqual(reason?._tag, "Unsupported", reason?.message)
+      assert.match(reason!.message, /unknown record kind/)
+    })
+  )
+
   for (const [name, sequences] of [
     ["twice the same", [5, 5]],
     ["going back", [5, 4]]

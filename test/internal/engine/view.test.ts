@@ -45,6 +45,24 @@ describe("the live view", () => {
     assert.deepStrictEqual(shown(view), ["0: 8", "1: 9 10", "2: 6 7"])
   })
 
+  it("knows which memtable came after one, and which files somebody holds", () => {
+    const { view } = live()
+    view.start([table(1, 0)], [valueFile(2, 2)])
+    const first = view.active
+    assert.isUndefined(view.newerThan(first))
+    view.freeze()
+    assert.strictEqual(view.newerThan(first), view.active)
+    const pinned = view.pinTables()
+    view.replaceTables({ remove: without(1), add: [table(3, 1)] })
+    for (const number of [1, 3]) assert.isTrue(view.isHeld("table", number), `${number}`)
+    assert.deepStrictEqual(
+      [view.isHeld("table", 2), view.isHeld("value", 2), view.isHeld("value", 1)],
+      [false, true, false]
+    )
+    pinned.release()
+    assert.isFalse(view.isHeld("table", 1))
+  })
+
   it("calls a table obsolete when no view that is current or pinned names it, once", () => {
     const { obsolete, view } = live()
     view.start([table(1, 0), table(2, 0)], [])

@@ -105,6 +105,11 @@ describe("the top of an index", () => {
     }
     const changed = (change: Partial<Partition>) => encode(partitions.with(1, { ...partitions[1], ...change }))
     failure(() => IndexTop.open(changed({ blockCount: 0 }), footer))
+    const [first] = partitions
+    const withNone = [first, { ...first, blockCount: 0, blocksBytes: 0 }, ...partitions.slice(1)]
+    expect(failure(() => IndexTop.open(encode(withNone), footerOf(sample, withNone))).message).toContain(
+      "without blocks"
+    )
     failure(() => IndexTop.open(changed({ bound: latin1("a") }), footer))
     failure(() => IndexTop.open(changed({ bound: new Uint8Array(storedKeyBytesMax + 1) }), footer))
     failure(() => IndexTop.open(latin1("\xff\xff\xff\xff"), footer))
@@ -127,6 +132,9 @@ describe("the top of an index", () => {
       return builder.finish()
     }
     same(top.open(1, other("cherry")).count, 1)
+    const halves = new TableIndexBuilder()
+    for (const key of ["cg", "cherry"]) halves.add(20, latin1(key), 0, key.length)
+    expect(failure(() => top.open(1, halves.finish())).message).toContain("a partition of 2 blocks")
     failure(() => top.open(1, other("bz")))
     failure(() => top.open(1, other("d")))
   })

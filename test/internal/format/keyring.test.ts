@@ -189,6 +189,24 @@ describe("keyring", () => {
     expect(outcomeOf(mended(older))).toBe("tampered")
   })
 
+  it("is refused without a key when its keys are none, too many, or do not ascend", () => {
+    const ring = encode()
+    const entry = ring.length - 36 - 2 * (4 + 2 + 8 + 48)
+    const changed = (at: number, ...bytes: ReadonlyArray<number>) => {
+      const other = ring.slice()
+      other.set(bytes, at)
+      const { message, tampered } = failure(() => readKeyring(mended(other)))
+      expect(tampered).toBe(true)
+      return message
+    }
+    for (const generation of [1, 0]) expect(changed(entry + 62, generation)).toContain("ascend")
+    expect(changed(entry, 0)).toContain("ascend")
+    expect(changed(entry - 1, 0)).toContain("a keyring of 0 keys")
+    expect(failure(() => readKeyring(ring.subarray(0, 98))).message).toContain("cut off")
+    // As one number: 16,383.
+    expect(changed(entry - 1, 0xff, 0x7f)).toContain("a keyring of 16383 keys")
+  })
+
   it("reads random bytes without any other exception", () => {
     manySeeds(500, (dice) => {
       const ring = encode()

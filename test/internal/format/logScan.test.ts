@@ -60,6 +60,23 @@ const forged = (frame: Uint8Array, change: (header: Uint8Array) => void, payload
 
 const big = (letter: string, length: number): Uint8Array => new Uint8Array(length).fill(letter.charCodeAt(0))
 
+describe("logScan with a sealer that is broken", () => {
+  const bytes = concatBytes(frames(invertingSealer))
+
+  it("throws on what it dies of, and takes it for no torn end", () => {
+    const bug = new TypeError("a bug of the cipher")
+    const open = () => {
+      throw bug
+    }
+    expect(() => scan(bytes, { ...invertingSealer, open })).toThrow(bug)
+  })
+
+  it("takes plain bytes of another length than the frame's for none", () => {
+    const longer: Sealer["open"] = (...parts) => concatBytes([invertingSealer.open(...parts), Uint8Array.of(0)])
+    expect(payloads(scan(bytes, { ...invertingSealer, open: longer }))).toEqual([])
+  })
+})
+
 describe.each(sealers)("logScan with %s", (_, sealer) => {
   it("reads groups, marks and the seal", () => {
     const writer = begin(sealer)

@@ -32,6 +32,11 @@ const pieces = (sealer: Sealer, fill: number = 1): ReadonlyArray<Uint8Array> => 
   return [writer.fileHeader, ...edits.map((edit) => concatBytes(writer.frame(edit)))]
 }
 
+const bug = new TypeError("a bug of the cipher")
+const brokenOpen: Sealer["open"] = () => {
+  throw bug
+}
+
 const scan = (bytes: Uint8Array, sealer: Sealer = checksumSealer) => scanManifest(bytes, () => sealer)
 
 describe("manifestFrame", () => {
@@ -139,6 +144,11 @@ describe("manifestFrame", () => {
     const writer = new ManifestFrameWriter({ header: testHeader({ kind: FileKind.manifest }), sealer })
     const error = failure(() => scan(concatBytes([writer.fileHeader, ...writer.frame({ epoch: 1 })])))
     expect(error).toMatchObject({ unsupported: true, offset: 96 })
+  })
+
+  it("throws on what a sealer dies of, and takes it for no torn end", () => {
+    const broken: Sealer = { ...checksumSealer, open: brokenOpen }
+    expect(() => scan(concatBytes(pieces(checksumSealer)), broken)).toThrow(bug)
   })
 
   it("reads random bytes behind its header without any other exception", () => {

@@ -44,6 +44,17 @@ const examples = (list: ReadonlyArray<Example>): void =>
 
 const all = [64, 64] as const
 
+describe("files of values without bytes", () => {
+  it("are collected where there is room for all of the file", () => {
+    const references = new ValueReferences()
+    references.learn([{ meta: { valueRefs: [{ file: 1, count: 1, bytes: 0 }] } }])
+    const file = references.of({ number: 1, bytes: 30, sections: [{ id: 1, count: 3, bytes: 0 }] })
+    const given = { files: [file], left: new Set<number>(), idle: true, budgetBytes: 1000 }
+    assert.strictEqual(shown(chooseCollection({ ...given, roomBytes: 29 }, limits)), "nothing")
+    assert.match(shown(chooseCollection({ ...given, roomBytes: 30 }, limits)), /^collect 1: 30 /)
+  })
+})
+
 describe("files that nothing names", () => {
   examples([
     { name: "go first, however new they are", files: [[64, 10], [64, 0], all, [9, 0]], choice: "drop 2 4" },

@@ -209,6 +209,11 @@ describe("the levels below", () => {
       choice: "merge 1-3 | 5 to 6 (size)"
     },
     {
+      name: "take neighbours on both sides",
+      levels: "5 a..b:8 c..d:12 e..f:8 l..n:140 \n 6 a..f:30 g..l:270 m..z:300",
+      choice: "merge 1-3 | 5 to 6 (size)"
+    },
+    {
       name: "take no more neighbours than one job writes",
       levels: "5 a..b:16 c..d:16 e..f:16 l..n:100 \n 6 a..f:40 g..l:260 m..z:300",
       choice: "merge 1 | 5 to 6 (size)"

@@ -64,6 +64,17 @@ describe("hidden versions", () => {
       choice: "merge 2 to 5 (bottomGarbage)"
     },
     {
+      name: "go where a scan met them, though they are few",
+      levels: "6 a..f:8 h15 g..l:8 h15",
+      more: { crowded: [{ from: keyOf("h"), to: keyOf("i") }] },
+      choice: "merge 2 to 6 (crowded)"
+    },
+    {
+      name: "stay in a table that a running merge reads",
+      levels: `5 a..f:8* h70 g..l:8 h70 \n ${bottom600}`,
+      choice: "merge 2 to 5 (bottomGarbage)"
+    },
+    {
       name: "stay while a snapshot may see them",
       levels: `5 a..f:8 g..l:8 h70 @7 \n ${bottom600}`,
       more: { snapshots: [6, 1000] },
@@ -108,6 +119,18 @@ describe("range removals", () => {
       name: "drop nothing that ends where they end",
       levels: "6 c..f:8 @10",
       more: { rangeRemovals: [removal("b", "f", 50)] },
+      choice: "nothing"
+    },
+    {
+      name: "count what they hide and a running merge reads, and wait for it",
+      levels: "0 d..p:0.01 r @50 \n 6 a..f:90 @10 g..h:8* @10 i..z:90 @10",
+      more: { idle: true, rangeRemovals: [removal("d", "p", 50)] },
+      choice: "nothing"
+    },
+    {
+      name: "stay at rest above what is newer than they are",
+      levels: "0 d..p:0.01 r @70 \n 6 a..f:90 @60 g..z:90 @60",
+      more: { idle: true, rangeRemovals: [removal("d", "p", 50)] },
       choice: "nothing"
     },
     {

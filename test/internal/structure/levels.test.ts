@@ -40,6 +40,19 @@ describe("runs", () => {
     )
     assert.deepStrictEqual(runsOf([]), [])
   })
+
+  it("are ordered by their numbers where they end with the same commit", () => {
+    const at = { level: 0, smallest: "61", largest: "66" }
+    for (const tables of [
+      [table(1, at), table(9, at)],
+      [table(9, at), table(1, at)]
+    ]) {
+      assert.deepStrictEqual(
+        runsOf(tables).map((run) => run.tables[0]!.meta.number),
+        [9, 1]
+      )
+    }
+  })
 })
 
 describe("the tables of a run", () => {

@@ -46,6 +46,27 @@ describe("the codecs of a manifest's state", () => {
   })
 })
 
+describe("the tables of a manifest's state", () => {
+  const begun = applyEdit(state, { epoch: 3, logNumberMin: 5 })
+
+  it.each<readonly [string, ManifestEdit, RegExp | undefined]>([
+    ["one that is not there is removed", { removeTables: [9] }, /table 9 is removed/],
+    ["one is removed twice", { removeTables: [3, 3] }, /table 3 is removed/],
+    ["one is added twice", { addTables: [table(3)] }, /table 3 is added twice/],
+    ["two of a number are added", { addTables: [table(10), table(10)] }, /table 10 is added twice/],
+    ["a number was not given out", { addTables: [table(20)] }, /below 20 were given out/],
+    ["a number is given out and used", { addTables: [table(20)], fileNumberNext: 21 }, undefined],
+    ["the log goes back", { logNumberMin: 4 }, /goes back from 5 to 4/],
+    ["the log goes on", { logNumberMin: 6 }, undefined],
+    ["an older epoch follows", { epoch: 2 }, /epoch 2 follows 3/],
+    ["the next epoch follows", { epoch: 4 }, undefined]
+  ])("%s", (_, edit, message) => {
+    const problem = problemOf(begun, edit)
+    if (message === undefined) assert.isUndefined(problem)
+    else assert.match(problem ?? "", message)
+  })
+})
+
 describe("the value files of a manifest's state", () => {
   it("come and go, removals first, and are in the edit that makes the state out of nothing", () => {
     assert.deepStrictEqual(numbers({ addValueFiles: [valueFile(10, 10)] }), [4, 9, 10])

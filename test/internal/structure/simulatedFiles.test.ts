@@ -161,6 +161,20 @@ describe("simulatedFiles", () => {
     assert.strictEqual(hex(bytesAfter(written, {})), "01010202")
   })
 
+  it.each(["dropped", "reverted"] as const)("all bytes of a file that were %s never come back whole", (model) => {
+    const files = oneFile(0, [])
+    const file = files.file("/db/a")
+    const bytes = Uint8Array.from({ length: 40 }, (_, index) => index)
+    files.append(file, bytes)
+    file.sync(model)
+    for (const chosen of outcomes) {
+      for (let seed = 0; seed < 20; seed++) {
+        const found = files.crash(chosen, new SeededRandom(seed)).get("/db/a")
+        assert.notStrictEqual(hex(found), hex(bytes), `${chosen.name}, seed ${seed}`)
+      }
+    }
+  })
+
   it("a crash changes nothing, and its image is a disk of which all is durable", () => {
     const files = oneFile(100, [600])
     const before = hex(bytesAfter(files, { data: "all" }))

@@ -7,13 +7,14 @@ import { decodeFooter, encodeFooter, footerBytes, type FooterFields } from "../.
 import { TableIndex, TableIndexBuilder } from "../../../src/internal/format/tableIndex.ts"
 import {
   checkFooter,
+  checkHeader,
   checkIndex,
   checkRangeRemovals,
   checkValueRefs,
   footerOffset
 } from "../../../src/internal/structure/tableFacts.ts"
 import { concatBytes } from "../../../src/internal/format/bytes.ts"
-import { testHeader, utf8 } from "../format/support.ts"
+import { failure, testHeader, utf8 } from "../format/support.ts"
 import { tableMeta } from "../../support/fileSession.ts"
 
 describe("tableFacts", () => {
@@ -46,6 +47,17 @@ describe("tableFacts", () => {
     const footer = decodeFooter({ bytes: concatBytes(chunks), fileBytes, fileHeader, sealer: checksumSealer })
     return { footer, meta: { ...tableMeta(1), rangeRemovalCount: 0, footerCrc: footer.footerCrc } }
   }
+
+  it("a header of another key than the manifest's is damage, and where all is encrypted somebody's work", () => {
+    const meta = { ...tableMeta(1), number: header.fileNumber, fileId: header.fileId, epoch: header.epoch }
+    const check = (keyGeneration: number, named: number) => () =>
+      checkHeader({ ...meta, keyGeneration: named }, { ...header, keyGeneration }, header.databaseId)
+    check(0, 0)()
+    check(2, 2)()
+    assert.isFalse(failure(check(1, 0)).tampered)
+    assert.isTrue(failure(check(1, 2)).tampered)
+    assert.isTrue(failure(check(0, 2)).tampered)
+  })
 
   it("a footer of another format than its file's is damage", () => {
     const same = footerOf({})
@@ -91,6 +103,21 @@ describe("tableFacts", () => {
     assert.throws(() => check(removal("A", "c", 2), removal("b", "c", 2)), FormatError, /beyond the keys/)
     assert.throws(() => check(removal("a", "c", 2), removal("b", "za", 2)), FormatError, /beyond the keys/)
     assert.throws(() => check(removal("a", "c", 2), removal("b", "c", 3)), FormatError, /sequence 3/)
+  })
+
+  it("an index of more or fewer blocks than the footer says, or of none, is damage", () => {
+    const builder = new TableIndexBuilder()
+    for (const key of ["a", "z"]) builder.add(100, utf8(key), 0, 1)
+    const index = TableIndex.open(builder.finish(), 200)
+    const of = (blockCount: number) => {
+      const { footer, meta } = footerOf({ blockCount })
+      return () => checkIndex(meta, footer, index)
+    }
+    of(2)()
+    for (const blockCount of [1, 3]) assert.throws(of(blockCount), FormatError, /an index of 2 blocks/)
+    const { footer, meta } = footerOf({ blockCount: 0 })
+    const none = TableIndex.open(new TableIndexBuilder().finish(), 0)
+    assert.throws(() => checkIndex(meta, footer, none), FormatError, /an index of 0 blocks/)
   })
 
   it("a block without room for its fixed parts is damage", () => {
