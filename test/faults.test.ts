@@ -70,7 +70,7 @@ const value = "v".repeat(100)
 describe("a full disk", () => {
   for (const durability of ["disk", "os"] as const) {
     it(`refuses writes and serves reads, and writing goes on by itself when space returns (${durability})`, () => {
-      const device = SimDisk.make()
+      const device = SimDisk.make({ synchronousAppends: durability === "os" })
       const [before, refused, after] = [keysOf(30, "a"), keysOf(100, "b"), keysOf(30, "c")]
       const state = simulate(
         using(device, ({ database, maintenance }) =>

@@ -156,7 +156,7 @@ const orders: ReadonlyArray<Order> = [
   {
     file: "src/internal/engine/commitQueue.ts",
     name: "a visible commit is not indexed",
-    from: /this\.index\(ticket\)\n/,
+    from: /this\.index\(ticket, ticket\.sequence\)\n/,
     to: "\n"
   },
   {
@@ -198,7 +198,7 @@ const orders: ReadonlyArray<Order> = [
   {
     file: "src/internal/engine/logWriter.ts",
     name: "an append that was accepted and failed is called definite",
-    from: /if \(accepted >= total\)/,
+    from: /if \(accepted >= write\.bytes\)/,
     to: "if (false)"
   },
   {

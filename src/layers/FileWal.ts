@@ -54,6 +54,7 @@ export const layer: Layer.Layer<Wal, never, Disk | Manifest> = Layer.effect(
           return writer.start(chunks)
         }),
       append: (chunks) => started().append(chunks),
+      appendUnsafe: (bytes, start, end) => started().appendUnsafe(bytes, start, end),
       sync: Effect.suspend(() => started().sync),
       switchSegment: Effect.suspend(() => started().switchSegment),
       mark: Effect.suspend(() => started().mark),

@@ -26,10 +26,37 @@ export const layer: Layer.Layer<Oracle> = Layer.effect(
   })
 )
 
-/** An open moment, in a list by age. Moments open in the order of their sequences, so the oldest has the lowest. */
-interface OpenMoment extends Moment {
-  newer: OpenMoment | undefined
-  older: OpenMoment | undefined
+/**
+ * An open moment, in a list by age. Moments open in the order of their sequences, so the oldest has the lowest.
+ *
+ * Its release is a method: V8 makes closures that are put into objects old at once, and such a one would keep what a
+ * short transaction has made until the next full collection.
+ */
+class OpenMoment implements Moment {
+  readonly sequence: number
+  readonly since: number
+  readonly nowMillis: number
+  newer: OpenMoment | undefined = undefined
+  older: OpenMoment | undefined = undefined
+  private isOpen = true
+  private readonly oracle: OracleState
+  private readonly list: MomentList
+
+  constructor(oracle: OracleState, list: MomentList, since: number) {
+    this.oracle = oracle
+    this.list = list
+    this.sequence = oracle.visible()
+    this.since = since
+    this.nowMillis = oracle.nowMillis()
+    list.add(this)
+  }
+
+  release(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    this.list.remove(this)
+    this.oracle.forget()
+  }
 }
 
 class MomentList {
@@ -117,25 +144,8 @@ class OracleState implements OracleService {
   // follows.
   readonly nowMillis = (): number => Math.max(this.millis(), this.highestMillis)
 
-  readonly open = (isTracked: boolean): Moment => {
-    const list = isTracked ? this.tracked : this.untracked
-    let open = true
-    const moment: OpenMoment = {
-      sequence: this.lastVisible,
-      since: this.lastSettled,
-      nowMillis: this.nowMillis(),
-      newer: undefined,
-      older: undefined,
-      release: () => {
-        if (!open) return
-        open = false
-        list.remove(moment)
-        this.forget()
-      }
-    }
-    list.add(moment)
-    return moment
-  }
+  readonly open = (isTracked: boolean): Moment =>
+    new OpenMoment(this, isTracked ? this.tracked : this.untracked, this.lastSettled)
 
   readonly watermark = (): number =>
     Math.min(
@@ -186,7 +196,7 @@ class OracleState implements OracleService {
   })
 
   /** An open transaction may ask since its moment, one that begins now since what is settled. */
-  private forget(): void {
+  forget(): void {
     this.conflicts.forget(this.tracked.oldest?.since ?? this.lastSettled)
   }
 }

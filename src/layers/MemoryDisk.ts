@@ -129,6 +129,11 @@ class MemoryAppendFile implements AppendFile {
     })
   }
 
+  appendUnsafe(bytes: Uint8Array, length: number): void {
+    if (this.#closed) throw new DiskError({ operation: "append", file: this.path, code: "EBADF" })
+    this.#bytes.append(bytes.subarray(0, length))
+  }
+
   #checkOpen(): void {
     if (this.#closed) throw new PathError("EBADF")
   }

@@ -86,6 +86,22 @@ class NodeAppendFile implements AppendFile {
     })
   }
 
+  appendUnsafe(bytes: Uint8Array, length: number): void {
+    if (this.#descriptor.closed) throw closedError("append", this.path)
+    if (this.#failedSync !== undefined) throw this.#failedSync
+    let written = 0
+    try {
+      while (written < length) {
+        const count = fs.writeSync(this.#descriptor.fd, bytes, written, length - written, this.#size)
+        if (count === 0) throw this.#refused(undefined, written)
+        this.#size += count
+        written += count
+      }
+    } catch (error) {
+      throw error instanceof DiskError ? error : this.#refused(error, written)
+    }
+  }
+
   #appendNow(chunks: ReadonlyArray<Uint8Array>, bytes: number): Effect.Effect<void, DiskError> {
     let rest = bytes <= stagingBytes && chunks.length > 1 ? [joined(chunks)] : chunks
     let written = 0

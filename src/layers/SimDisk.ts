@@ -66,6 +66,8 @@ export interface SimDiskOptions {
   readonly ignoresSync?: ((operation: "sync" | "syncDirectory", path: string) => boolean) | undefined
   /** Files have `readUnsafe`, and so on. It cannot yield. Default false. */
   readonly synchronousReads?: boolean | undefined
+  /** Files that are written have `appendUnsafe`. It cannot yield, and is never slow. Default false. */
+  readonly synchronousAppends?: boolean | undefined
   /** Bytes the files may have together; an append over it writes what fits and fails `ENOSPC`. Default 2^40. */
   readonly capacityBytes?: number | undefined
 }

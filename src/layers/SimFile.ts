@@ -37,6 +37,7 @@ export class SimAppendFile implements AppendFile {
   #failedSync: DiskError | undefined
   readonly sync: Effect.Effect<void, DiskError>
   readonly close: Effect.Effect<void, DiskError>
+  readonly appendUnsafe: AppendFile["appendUnsafe"]
 
   constructor(device: SimDevice, path: string, file: SimulatedFile) {
     this.path = path
@@ -44,6 +45,16 @@ export class SimAppendFile implements AppendFile {
     this.#file = file
     this.#handle = { kind: "append", path, index: device.log.length }
     device.handles.add(this.#handle)
+    if (device.options.synchronousAppends === true) {
+      this.appendUnsafe = (bytes, length) => {
+        const chunks = [bytes.subarray(0, length)]
+        device.serve(
+          ["append", path],
+          () => this.#append(chunks),
+          (rule) => this.#failAppend(chunks, rule)
+        )
+      }
+    }
     this.sync = device.call(
       ["sync", path],
       () => this.#sync(),
@@ -63,21 +74,25 @@ export class SimAppendFile implements AppendFile {
   append(chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, DiskError> {
     return this.#device.call(
       ["append", this.path],
-      () => {
-        this.#checkUsable("append")
-        const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-        const lie = this.#device.lieOf(this.path)
-        if (lie !== undefined) return this.#pretend(chunks, lie)
-        const free = this.#device.freeBytes
-        const accepted = this.#take(chunks, Math.min(bytes, free))
-        if (accepted < bytes) throw this.#error("append", "ENOSPC", accepted)
-      },
-      (rule) => {
-        this.#checkUsable("append")
-        const bytesAccepted = this.#take(chunks, rule.bytesAccepted ?? 0)
-        return { offset: this.#size, bytesAccepted }
-      }
+      () => this.#append(chunks),
+      (rule) => this.#failAppend(chunks, rule)
     )
+  }
+
+  #append(chunks: ReadonlyArray<Uint8Array>): void {
+    this.#checkUsable("append")
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    const lie = this.#device.lieOf(this.path)
+    if (lie !== undefined) return this.#pretend(chunks, lie)
+    const free = this.#device.freeBytes
+    const accepted = this.#take(chunks, Math.min(bytes, free))
+    if (accepted < bytes) throw this.#error("append", "ENOSPC", accepted)
+  }
+
+  #failAppend(chunks: ReadonlyArray<Uint8Array>, rule: FaultRule) {
+    this.#checkUsable("append")
+    const bytesAccepted = this.#take(chunks, rule.bytesAccepted ?? 0)
+    return { offset: this.#size, bytesAccepted }
   }
 
   /** Appends at most so many bytes; returns how many. */

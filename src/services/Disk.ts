@@ -75,6 +75,11 @@ export interface AppendFile {
   /** Bytes accepted so far. */
   readonly size: () => number
   readonly append: (chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, DiskError>
+  /**
+   * The same of the first `length` bytes, on the calling stack, when no `append` is under way. Throws `DiskError`. Left
+   * out where the disk cannot.
+   */
+  readonly appendUnsafe?: ((bytes: Uint8Array, length: number) => void) | undefined
   readonly sync: Effect.Effect<void, DiskError>
   /** Idempotent. A failed close does not unwrite anything. */
   readonly close: Effect.Effect<void, DiskError>

@@ -18,7 +18,7 @@ export interface Moment {
   /** What counts as now for expiry, in Unix milliseconds. */
   readonly nowMillis: number
   /** Idempotent. */
-  readonly release: () => void
+  release(): void
 }
 
 /**
@@ -83,7 +83,10 @@ export class Oracle extends Context.Service<
     /** What counts as now for a reader of the present. */
     readonly nowMillis: () => number
     readonly commitMillisMax: () => number
-    /** Opens a moment at what is visible. `tracked`: a transaction will check conflicts against it. */
+    /**
+     * Opens a moment at what is visible. `tracked`: a transaction will check conflicts against it; before the first of
+     * these, what is in flight is learned.
+     */
     readonly open: (tracked: boolean) => Moment
     readonly watermark: () => number
     /**

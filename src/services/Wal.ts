@@ -56,6 +56,11 @@ export class Wal extends Context.Service<
     readonly start: (replayed: ReadonlyArray<Uint8Array>) => Effect.Effect<void, DatabaseError>
     /** Appends one group. The chunks must not change until it completes. */
     readonly append: (chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, DatabaseError>
+    /**
+     * The same of the group bytes[start, end), on the calling stack. Throws what `append` fails with. False if that
+     * cannot be now, and nothing has happened.
+     */
+    readonly appendUnsafe: (bytes: Uint8Array, start: number, end: number) => boolean
     readonly sync: Effect.Effect<void, DatabaseError>
     /** Seals and syncs the segment and goes on in the next one, which was prepared ahead. */
     readonly switchSegment: Effect.Effect<void, DatabaseError>

@@ -86,6 +86,7 @@ class Runner {
       image,
       clock: this.clock,
       synchronousReads,
+      synchronousAppends: synchronousReads,
       ignoresSync: ignoresSync === undefined ? undefined : (operation) => operation === ignoresSync,
       onOperation: (index, operation, path) => {
         const { code } = device.log.at(-1)!

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import type { DatabaseError } from "../../src/services/DatabaseError.ts"
+import type { WalService } from "../../src/services/Wal.ts"
 import { bytesOf, recover, replayed, type Session, tagOf } from "../support/fileSession.ts"
 
 export interface WalUnderTest {
@@ -35,6 +36,18 @@ const closeCleanly = Effect.fnUntraced(function* ({ manifest, wal }: Session) {
 
 const large = "L".repeat(2_500_000)
 
+const later = (wal: WalService, text: string) => wal.append([bytesOf(text)])
+
+/** On the calling stack, if the log can. */
+const now = (wal: WalService, text: string): Effect.Effect<void, DatabaseError> =>
+  Effect.suspend(() => {
+    try {
+      return wal.appendUnsafe(bytesOf(text), 0, text.length) ? Effect.void : later(wal, text)
+    } catch (error) {
+      return Effect.fail(error as DatabaseError)
+    }
+  })
+
 type Use = (name: string, body: (under: WalUnderTest) => Effect.Effect<void, unknown, Scope.Scope>) => void
 
 export const walSuite = (layerName: string, make: Effect.Effect<WalUnderTest, unknown, Scope.Scope>): void => {
@@ -59,6 +72,25 @@ const order = (use: Use): void => {
         })
       )
       assert.deepStrictEqual(yield* texts(under.open), ["one", "two", `${large}end`, "four"])
+    })
+  )
+
+  use("1. groups of one piece that are appended on the calling stack replay with the others, as they were", (under) =>
+    Effect.gen(function* () {
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { wal } = yield* began(under)
+          const written = wal.appendUnsafe(bytesOf("<one>"), 1, 4)
+          if (!written) yield* wal.append([bytesOf("one")])
+          yield* wal.append([bytesOf("two")])
+          assert.strictEqual(wal.appendUnsafe(bytesOf("three"), 0, 5), written)
+          if (!written) yield* wal.append([bytesOf("three")])
+          assert.isFalse(wal.appendUnsafe(bytesOf(large), 0, large.length), "too large to be copied together")
+          yield* wal.switchSegment
+          if (!wal.appendUnsafe(bytesOf("four"), 0, 4)) yield* wal.append([bytesOf("four")])
+        })
+      )
+      assert.deepStrictEqual(yield* texts(under.open), ["one", "two", "three", "four"])
     })
   )
 
@@ -187,19 +219,22 @@ const failures = (use: Use): void => {
           Effect.gen(function* () {
             const { wal } = yield* began(under)
             yield* wal.append([bytesOf("one")])
-            for (const [code, accepted, tag] of [
-              ["ENOSPC", 0, "DiskFull"],
-              ["ENOSPC", 20, "DiskFull"],
-              ["EIO", 45, "Io"]
-            ] as const) {
-              failNext("append", code, accepted)
-              assert.strictEqual(yield* tagOf(wal.append([bytesOf("refused")])), tag)
-              yield* wal.append([bytesOf(code)])
+            for (const append of [later, now]) {
+              for (const [code, accepted, tag] of [
+                ["ENOSPC", 0, "DiskFull"],
+                ["ENOSPC", 20, "DiskFull"],
+                ["EIO", 45, "Io"]
+              ] as const) {
+                failNext("append", code, accepted)
+                assert.strictEqual(yield* tagOf(append(wal, "refused")), tag)
+                yield* append(wal, code)
+              }
             }
             yield* wal.sync
           })
         )
-        assert.deepStrictEqual(yield* texts(under.open), ["one", "ENOSPC", "ENOSPC", "EIO"])
+        const codes = ["ENOSPC", "ENOSPC", "EIO"]
+        assert.deepStrictEqual(yield* texts(under.open), ["one", ...codes, ...codes])
       })
   )
 
@@ -208,16 +243,20 @@ const failures = (use: Use): void => {
     (under) =>
       Effect.gen(function* () {
         const { failNext } = under
-        for (const operation of ["append", "sync"] as const) {
+        for (const [operation, append] of [
+          ["append", later],
+          ["append", now],
+          ["sync", later]
+        ] as const) {
           yield* Effect.scoped(
             Effect.gen(function* () {
               const { wal } = yield* began(under)
               yield* wal.append([bytesOf("before")])
               failNext(operation, "EIO", 1000)
-              const failed = operation === "sync" ? wal.sync : wal.append([bytesOf("unknown")])
+              const failed = operation === "sync" ? wal.sync : append(wal, "unknown")
               assert.strictEqual(yield* tagOf(failed), "CommitOutcomeUnknown")
               const before = yield* under.listing
-              for (const call of [wal.append([bytesOf("x")]), wal.sync, wal.switchSegment, wal.mark, wal.seal]) {
+              for (const call of [later(wal, "x"), now(wal, "x"), wal.sync, wal.switchSegment, wal.mark, wal.seal]) {
                 assert.strictEqual(yield* tagOf(call), "Poisoned")
               }
               yield* wal.removeBelow(2 ** 40)

@@ -265,7 +265,7 @@ export const crashRun = (seed: number, campaign: Campaign, kind: RunKind = mixed
   const { cutsAfter } = kind
   const { cuts, onOperation } = cutter(campaign, { seed, promised: history, level: 0, cutsAfter })
   const cut = onOperation(() => device)
-  const device: SimDisk.SimDisk = SimDisk.make({ onOperation: cut })
+  const device: SimDisk.SimDisk = SimDisk.make({ synchronousAppends: seed % 4 < 2, onOperation: cut })
   // Between two calls of the device: what was promised too early is on its way to be durable.
   history.onPromise = () => cut(device.log.length - 1, "acknowledgement", "commit")
   const actor = (parts: { readonly database: DatabaseService; readonly maintenance: MaintenanceService }) => {

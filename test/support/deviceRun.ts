@@ -158,7 +158,12 @@ class Sessions {
   /** False if nothing could be opened. Without rules: nothing is done but opening, judging and closing. */
   run(number: number, ending: Ending, rules?: ReadonlyArray<DeviceRule>): boolean {
     const { clock, dice, ledger } = this
-    const device: SimDisk.SimDisk = SimDisk.make({ image: this.image, faults: rules, clock })
+    const device: SimDisk.SimDisk = SimDisk.make({
+      image: this.image,
+      faults: rules,
+      clock,
+      synchronousAppends: this.plan.seed % 2 === 1
+    })
     const weather: Weather = {
       isOver: () => false,
       isSound: () => false,

@@ -153,7 +153,7 @@ const timeOf = (seed: number, clock: SimClock): SessionTime => {
 export const faultRun = (seed: number, rule: FaultRule | undefined, workload: Workload = canonical): FaultRun => {
   const dice = new Dice(seed)
   const ledger = new Ledger()
-  const device = SimDisk.make({ faults: rule === undefined ? [] : [rule] })
+  const device = SimDisk.make({ faults: rule === undefined ? [] : [rule], synchronousAppends: seed % 2 === 1 })
   const sessions: Array<number> = []
   const failures: Array<string> = []
   const left: Array<Left> = []

@@ -33,16 +33,16 @@ const prefixOf = (chunks: ReadonlyArray<Uint8Array>, bytes: number) => {
 export const faultyDisk = (disk: DiskService): FaultyDisk => {
   const faults: Array<Fault> = []
   const calls: Array<string> = []
+  const strike = (operation: Fault["operation"], path: string): Fault | undefined => {
+    calls.push(`${operation} ${nameOf(path)}`)
+    const index = faults.findIndex((fault) => fault.operation === operation && fault.path.test(path))
+    return index === -1 ? undefined : faults.splice(index, 1)[0]
+  }
   const guard = <A>(
     operation: Fault["operation"],
     path: string,
     run: (fault: Fault | undefined) => Effect.Effect<A, DiskError>
-  ): Effect.Effect<A, DiskError> =>
-    Effect.suspend(() => {
-      calls.push(`${operation} ${nameOf(path)}`)
-      const index = faults.findIndex((fault) => fault.operation === operation && fault.path.test(path))
-      return run(index === -1 ? undefined : faults.splice(index, 1)[0])
-    })
+  ): Effect.Effect<A, DiskError> => Effect.suspend(() => run(strike(operation, path)))
   const failing = <A>(operation: Fault["operation"], path: string, effect: Effect.Effect<A, DiskError>) =>
     guard(operation, path, (fault) =>
       fault === undefined ? effect : Effect.fail(new DiskError({ operation, file: path, code: fault.code }))
@@ -53,10 +53,18 @@ export const faultyDisk = (disk: DiskService): FaultyDisk => {
     const about = { operation: "append", file: file.path, code: fault.code }
     return Effect.andThen(file.append(prefix), Effect.fail(new DiskError({ ...about, bytesAccepted: accepted })))
   }
+  const appendNow = (file: AppendFile, bytes: Uint8Array, length: number): void => {
+    const fault = strike("append", file.path)
+    const accepted = fault === undefined ? length : Math.min(fault.bytesAccepted ?? 0, length)
+    file.appendUnsafe!(bytes, accepted)
+    if (fault === undefined) return
+    throw new DiskError({ operation: "append", file: file.path, code: fault.code, bytesAccepted: accepted })
+  }
   const wrap = (file: AppendFile): AppendFile => ({
     path: file.path,
     size: () => file.size(),
     append: (chunks) => guard("append", file.path, (fault) => append(file, chunks, fault)),
+    ...(file.appendUnsafe && { appendUnsafe: (bytes, length) => appendNow(file, bytes, length) }),
     sync: failing("sync", file.path, file.sync),
     close: failing("close", file.path, file.close)
   })

@@ -5,6 +5,7 @@
 //   take      all that wait for one memtable form a group                     writing
 //   written   the group is in the log: those before the first `disk` commit   visible
 //   synced    the group is on disk: the rest                                  visible
+//   tell      whoever waits for what has become visible goes on
 //   abandon   the log did not take it: definitely not written                 failed
 //
 // A `buffered` commit with nothing unresolved before it is visible at once and waits for the log in the background;
@@ -35,19 +36,46 @@ export interface CommitRequest {
   readonly values?: CommitValues | undefined
 }
 
-export interface Ticket extends Commit {
+/** Where a commit's bytes lie. */
+interface Place {
+  readonly slot: Slot
+  readonly offset: number
+  readonly bytes: number
+}
+
+/** A commit that has entered. A class: to spread its parts into an object takes as long as the rest of its entry. */
+export class Ticket implements Commit {
   readonly slot: Slot
   readonly offset: number
   bytes: number
   sequence: number
   commitMillis: number
   readonly durability: Durability
-  readonly removesOnly: boolean
-  state: "waiting" | "writing" | "visible" | "failed"
-  error: DatabaseError | undefined
+  state: "waiting" | "writing" | "visible" | "failed" = "waiting"
+  removesOnly = true
+  /** Whether transactions that are open can find its writes. */
+  isLearned = true
+  error: DatabaseError | undefined = undefined
   /** Files that came with it, which the slot has. */
-  readonly files: ReadonlyArray<ValueFile>
-  onResolved: (() => void) | undefined
+  files: ReadonlyArray<ValueFile> = noFiles
+  onResolved: (() => void) | undefined = undefined
+
+  constructor(place: Place, commit: Commit, durability: Durability) {
+    this.slot = place.slot
+    this.offset = place.offset
+    this.bytes = place.bytes
+    this.sequence = commit.sequence
+    this.commitMillis = commit.commitMillis
+    this.durability = durability
+  }
+
+  /** Whoever waits for it, once. */
+  tell(): void {
+    const { onResolved } = this
+    if (onResolved === undefined) return
+    this.onResolved = undefined
+    onResolved()
+  }
 }
 
 export interface Group {
@@ -55,8 +83,9 @@ export interface Group {
   readonly tickets: ReadonlyArray<Ticket>
   readonly bytes: number
   readonly needsSync: boolean
-  /** How many of the tickets are published. */
+  /** How many of the tickets are published, and how many of those were told. */
   published: number
+  told: number
 }
 
 export class CommitQueue {
@@ -64,6 +93,8 @@ export class CommitQueue {
   /** Of the keys and values that became visible. */
   userBytes = 0
   private waiting: Array<Ticket> = []
+  /** Of the group that was taken last. */
+  private taken: ReadonlyArray<Ticket> = []
   private unresolved = 0
   private bufferedBytes = 0
   private readonly live: LiveView
@@ -109,25 +140,37 @@ export class CommitQueue {
     if (commitMillis > slot.commitMillisMax) slot.commitMillisMax = commitMillis
     this.commits += 1
     const immediate = durability === "buffered" && this.unresolved === 0
-    if (!immediate || this.oracle.learning()) this.learn(slot, offset, sequence)
-    if (immediate) return this.enterVisible(slot, offset, { bytes, sequence, commitMillis })
-    const { removesOnly } = request
-    return this.push({ slot, offset, bytes, sequence, commitMillis, durability, removesOnly, files })
+    const place = { slot, offset, bytes }
+    const isLearned = this.oracle.learning()
+    if (isLearned) this.learn(place, sequence)
+    const commit = { sequence, commitMillis }
+    if (immediate) return this.enterVisible(place, commit)
+    const ticket = new Ticket(place, commit, durability)
+    ticket.removesOnly = request.removesOnly
+    ticket.files = files
+    ticket.isLearned = isLearned
+    return this.push(ticket)
+  }
+
+  /**
+   * The oracle learns what is in flight, oldest first: a transaction is about to begin that does not see it and may
+   * conflict with it. What enters while there is no transaction is not learned, which halves the time of a batch, for
+   * it is visible before there is one.
+   */
+  learnInFlight(): void {
+    for (const tickets of [this.taken, this.waiting]) {
+      for (const ticket of tickets) {
+        if (ticket.isLearned || (ticket.state !== "waiting" && ticket.state !== "writing")) continue
+        ticket.isLearned = true
+        this.learn(ticket, ticket.sequence)
+      }
+    }
   }
 
   /** An empty `disk` commit: resolved when everything before it is on disk. Not counted, not visible. */
   enterBarrier(): Ticket {
-    const slot = this.live.active
-    return this.push({
-      slot,
-      offset: 0,
-      bytes: 0,
-      sequence: this.oracle.assigned(),
-      commitMillis: this.oracle.commitMillisMax(),
-      durability: "disk",
-      removesOnly: true,
-      files: noFiles
-    })
+    const commit = { sequence: this.oracle.assigned(), commitMillis: this.oracle.commitMillisMax() }
+    return this.push(new Ticket({ slot: this.live.active, offset: 0, bytes: 0 }, commit, "disk"))
   }
 
   /** Takes back a commit that the log has not begun to write. False if it is too late. */
@@ -152,19 +195,42 @@ export class CommitQueue {
       bytes += ticket.bytes
       count += 1
     }
-    const tickets = this.waiting.slice(0, count)
-    this.waiting = this.waiting.slice(count)
+    const tickets = this.waiting
+    this.waiting = count === tickets.length ? [] : tickets.splice(count)
+    this.taken = tickets
     this.bufferedBytes = 0
     for (const ticket of this.waiting) if (ticket.state === "visible") this.bufferedBytes += ticket.bytes
-    return { slot, tickets, bytes, needsSync, published: 0 }
+    return { slot, tickets, bytes, needsSync, published: 0, told: 0 }
+  }
+
+  /** Whether all that waits is one piece of a memtable, and nobody waits for more than that it is written. */
+  get isOnePiece(): boolean {
+    const first = this.waiting[0]
+    if (first === undefined) return false
+    let end = first.offset
+    for (const ticket of this.waiting) {
+      if (ticket.slot !== first.slot || ticket.offset !== end || ticket.durability === "disk") return false
+      end += ticket.bytes
+    }
+    return true
+  }
+
+  get firstOffset(): number {
+    return this.waiting[0]!.offset
+  }
+
+  /** Behind the last of what waits. */
+  get endOffset(): number {
+    const last = this.waiting[this.waiting.length - 1]!
+    return last.offset + last.bytes
   }
 
   written(group: Group): void {
-    this.publish(group, (ticket) => ticket.durability !== "disk")
+    this.publish(group, false)
   }
 
   synced(group: Group): void {
-    this.publish(group, () => true)
+    this.publish(group, true)
   }
 
   /** What is visible stays and will be offered to the log again; the rest fails, without a trace. */
@@ -202,60 +268,51 @@ export class CommitQueue {
     for (const ticket of tickets) if (ticket.state === "waiting") this.fail(ticket, waiting)
   }
 
-  private push(parts: Omit<Ticket, "state" | "error" | "onResolved">): Ticket {
-    const ticket: Ticket = { ...parts, state: "waiting", error: undefined, onResolved: undefined }
+  private push(ticket: Ticket): Ticket {
     this.waiting.push(ticket)
     this.unresolved += 1
     ticket.slot.unresolved += 1
     return ticket
   }
 
-  private enterVisible(
-    slot: Slot,
-    offset: number,
-    commit: { readonly bytes: number; readonly sequence: number; readonly commitMillis: number }
-  ): Ticket {
-    this.index({ slot, offset, ...commit })
+  private enterVisible(place: Place, commit: Commit): Ticket {
+    const { bytes, offset, slot } = place
+    this.index(place, commit.sequence)
     this.oracle.publish(commit.sequence)
-    this.bufferedBytes += commit.bytes
-    const last = this.waiting.at(-1)
+    this.bufferedBytes += bytes
+    const last = this.waiting.length === 0 ? undefined : this.waiting[this.waiting.length - 1]
     if (last?.state === "visible" && last.slot === slot && last.offset + last.bytes === offset) {
-      last.bytes += commit.bytes
+      last.bytes += bytes
       last.sequence = commit.sequence
       last.commitMillis = commit.commitMillis
       return last
     }
-    const ticket: Ticket = {
-      ...commit,
-      slot,
-      offset,
-      durability: "buffered",
-      removesOnly: false,
-      state: "visible",
-      error: undefined,
-      files: noFiles,
-      onResolved: undefined
-    }
+    const ticket = new Ticket(place, commit, "buffered")
+    ticket.removesOnly = false
+    ticket.state = "visible"
     this.waiting.push(ticket)
     return ticket
   }
 
-  private publish(group: Group, may: (ticket: Ticket) => boolean): void {
-    const resolved: Array<Ticket> = []
+  /** Tells those that are visible and have not been told. They run on this stack and may enter commits. */
+  tell(group: Group): void {
+    const from = group.told
+    group.told = group.published
+    for (let index = from; index < group.told; index++) group.tickets[index]!.tell()
+  }
+
+  private publish(group: Group, isSynced: boolean): void {
     for (; group.published < group.tickets.length; group.published++) {
       const ticket = group.tickets[group.published]!
-      if (!may(ticket)) break
+      if (!isSynced && ticket.durability === "disk") break
       if (ticket.state !== "writing") continue
       if (ticket.bytes > 0) {
-        this.index(ticket)
+        this.index(ticket, ticket.sequence)
         this.oracle.publish(ticket.sequence)
       }
       ticket.state = "visible"
       this.resolve(ticket)
-      resolved.push(ticket)
     }
-    // Waiters run on this stack and may enter commits: only when all of this is consistent.
-    for (const ticket of resolved) ticket.onResolved?.()
   }
 
   private fail(ticket: Ticket, error: DatabaseError): void {
@@ -264,7 +321,7 @@ export class CommitQueue {
     // Its records are not in the index, and its frame is not in the log: nothing names the files.
     if (isDefinite(error)) for (const file of ticket.files) this.live.removeDirect(ticket.slot, file)
     this.resolve(ticket)
-    ticket.onResolved?.()
+    ticket.tell()
   }
 
   private resolve(ticket: Ticket): void {
@@ -273,9 +330,8 @@ export class CommitQueue {
     if (this.unresolved === 0) this.oracle.settle()
   }
 
-  private index(commit: Pick<Ticket, "slot" | "offset" | "bytes" | "sequence">): void {
-    const { bytes, offset, sequence } = commit
-    const { memtable } = commit.slot
+  private index({ bytes, offset, slot }: Place, sequence: number): void {
+    const { memtable } = slot
     const { record } = this
     const end = offset + bytes
     let userBytes = 0
@@ -290,11 +346,12 @@ export class CommitQueue {
     this.userBytes += userBytes
   }
 
-  private learn(slot: Slot, offset: number, sequence: number): void {
-    const { bytes, used } = slot.memtable.arena
+  private learn(place: Place, sequence: number): void {
+    const { bytes } = place.slot.memtable.arena
     const { record } = this
-    for (let at = offset + commitHeaderBytes; at < used; at = record.end) {
-      readRecord(bytes, at, used, record)
+    const end = place.offset + place.bytes
+    for (let at = place.offset + commitHeaderBytes; at < end; at = record.end) {
+      readRecord(bytes, at, end, record)
       const { keyEnd, keyStart, kind, valueEnd, valueStart } = record
       if (kind !== Kind.removeRange) this.oracle.learn(bytes, keyStart, keyEnd, sequence)
       else this.oracle.learnRange(bytes.subarray(keyStart, keyEnd), bytes.subarray(valueStart, valueEnd), sequence)

@@ -11,7 +11,7 @@ import type { LiveView, Slot } from "./view.ts"
 
 export class CommitValues implements ValueSource {
   private readonly live: LiveView
-  private readonly held = new Map<ValueFile, () => void>()
+  private held: Map<ValueFile, () => void> | undefined = undefined
   private readonly holding: Set<CommitValues>
 
   /** `holding`: all that hold a file are in it. */
@@ -21,18 +21,16 @@ export class CommitValues implements ValueSource {
   }
 
   get files(): ReadonlyArray<ValueFile> {
-    return [...this.held.keys()]
+    return this.held === undefined ? none : [...this.held.keys()]
   }
 
   add(file: ValueFile): void {
-    this.held.set(file, this.live.pinValue(file))
-    this.holding.add(this)
+    this.hold(file, this.live.pinValue(file))
   }
 
   /** The file with the values of this logical id. */
   valueFile(id: number): ValueFile | undefined {
-    for (const file of this.held.keys()) if (file.meta.sections.some((section) => section.id === id)) return file
-    return undefined
+    return this.files.find(({ meta }) => meta.sections.some((section) => section.id === id))
   }
 
   /** The commit enters the slot's memtable, in this step. Returns the files. */
@@ -44,18 +42,27 @@ export class CommitValues implements ValueSource {
 
   /** What the other holds is held here. */
   takeOver(other: CommitValues): void {
-    for (const [file, release] of other.held) this.held.set(file, release)
-    if (this.held.size > 0) this.holding.add(this)
+    for (const [file, release] of other.held ?? []) this.hold(file, release)
     other.forget()
   }
 
   release(): void {
-    for (const release of this.held.values()) release()
+    const { held } = this
+    if (held === undefined) return
+    for (const release of held.values()) release()
     this.forget()
   }
 
+  private hold(file: ValueFile, release: () => void): void {
+    this.held ??= new Map()
+    this.held.set(file, release)
+    this.holding.add(this)
+  }
+
   private forget(): void {
-    this.held.clear()
+    this.held = undefined
     this.holding.delete(this)
   }
 }
+
+const none: ReadonlyArray<ValueFile> = []

@@ -1,6 +1,7 @@
 // Group commit. One group is written at a time, by whoever finds the log idle: the committing fiber itself for an `os`
-// commit (no hop between fibers), else the pump, a background fiber. All that arrives while a group is written forms
-// the next, so a sync is shared by as many as wait for it.
+// commit (no hop between fibers; on its stack where the disk can, which spares a dozen effects), else the pump, a
+// background fiber. All that arrives while a group is written forms the next, so a sync is shared by as many as wait
+// for it.
 //
 // What ends a commit, exactly once each:
 //   visible                the log has it, as durable as it asked
@@ -10,20 +11,13 @@
 // Interrupted before its group is taken, it is withdrawn; later, it happens.
 import * as Effect from "effect/Effect"
 import type { Commit } from "../../services/Database.ts"
-import {
-  Closed,
-  CommitOutcomeUnknown,
-  Conflict,
-  DatabaseError,
-  fail,
-  invalid,
-  Poisoned
-} from "../../services/DatabaseError.ts"
+import { Conflict, DatabaseError, fail, Poisoned } from "../../services/DatabaseError.ts"
 import type { Durability, OptionsShape } from "../../services/Options.ts"
-import type { OracleService, ReadSet } from "../../services/Oracle.ts"
+import type { Moment, OracleService, ReadSet } from "../../services/Oracle.ts"
 import type { WalService } from "../../services/Wal.ts"
 import { commitHeaderBytes } from "../format/commit.ts"
 import type { Ballast } from "./ballast.ts"
+import { closedError, outcomeUnknown, poisoned, tooLarge } from "./commitErrors.ts"
 import { CommitQueue, type CommitRequest, type Group, groupChunks, type Ticket } from "./commitQueue.ts"
 import { Admission, type StallReason } from "./admission.ts"
 import { Gate, WaitList } from "./gate.ts"
@@ -46,6 +40,8 @@ export interface Parts {
 export interface Check {
   readonly reads: ReadSet
   readonly since: number
+  /** Released when nothing conflicts. Without other transactions, what this one writes is not learned then. */
+  readonly moment: Moment
 }
 
 export class Committer {
@@ -69,15 +65,17 @@ export class Committer {
   private readonly resolved = new WaitList()
   private readonly conflicts = new WeakSet<DatabaseError>()
   private logSlot: Slot
-  /** What is being written. */
-  private group: Group | undefined = undefined
   private busy = false
+  /** What is being written. */
+  private writing: Group | undefined = undefined
   /** The time of buffered bytes has come. */
   private due = false
   /** Why the log refused the last group, until it takes one. */
   private refused: DatabaseError | undefined = undefined
   /** What removes is offered to the log again, since it took a group the last time. */
   private retrying = false
+  /** A group that was written on a committer's stack, and what the log threw. The pump goes on with it. */
+  private struck: { readonly group: Group; readonly error: unknown } | undefined = undefined
 
   constructor(parts: Parts) {
     this.parts = parts
@@ -90,18 +88,17 @@ export class Committer {
     this.logSlot = parts.live.active
   }
 
-  commit(request: CommitRequest, durability: Durability, check?: Check): Effect.Effect<Commit, DatabaseError> {
-    return Effect.suspend(() => {
-      if (this.refusal !== undefined) return Effect.fail(this.refusal)
-      const bytes = commitHeaderBytes + request.recordBytes
-      if (bytes > this.parts.options.arenaBytes) return Effect.fail(tooLarge(bytes, this.parts.options.arenaBytes))
-      const pause = this.admission.pace(bytes)
-      if (pause === undefined) return this.admit(request, durability, check)
-      return Effect.andThen(
-        pause,
-        Effect.suspend(() => this.admit(request, durability, check))
-      )
-    })
+  /** Begins at once: for use inside an effect that is already suspended. */
+  commitNow(request: CommitRequest, durability: Durability, check?: Check): Effect.Effect<Commit, DatabaseError> {
+    if (this.refusal !== undefined) return Effect.fail(this.refusal)
+    const bytes = commitHeaderBytes + request.recordBytes
+    if (bytes > this.parts.options.arenaBytes) return Effect.fail(tooLarge(bytes, this.parts.options.arenaBytes))
+    const pause = this.admission.pace(bytes)
+    if (pause === undefined) return this.admit(request, durability, check)
+    return Effect.andThen(
+      pause,
+      Effect.suspend(() => this.admit(request, durability, check))
+    )
   }
 
   /** The commit, when there is room for it. On the stack of whoever runs it. */
@@ -120,6 +117,7 @@ export class Committer {
     if (check !== undefined) {
       const sequence = this.parts.oracle.conflict(check.reads, check.since)
       if (sequence > 0) return Effect.fail(this.conflict(sequence))
+      check.moment.release()
     }
     const ticket = this.queue.enter(request, durability)
     return ticket.state === "visible" ? this.buffered(ticket) : this.resolution(ticket)
@@ -143,9 +141,10 @@ export class Committer {
   /** The background of commits: run each in a fiber of the database's scope. */
   readonly loops = (): ReadonlyArray<Effect.Effect<never>> => [
     Effect.forever(
-      Effect.suspend(() =>
-        this.isUrgent() && !this.busy ? Effect.andThen(Effect.yieldNow, this.writeGroup) : this.pumpGate.wait
-      )
+      Effect.suspend(() => {
+        if (this.struck !== undefined) return Effect.andThen(Effect.yieldNow, this.endStruck)
+        return this.isUrgent() && !this.busy ? Effect.andThen(Effect.yieldNow, this.writeGroup) : this.pumpGate.wait
+      })
     ),
     this.afterWake(
       this.bufferedGate,
@@ -235,6 +234,7 @@ export class Committer {
   }
 
   private resolution(ticket: Ticket): Effect.Effect<Commit, DatabaseError> {
+    if (ticket.durability === "os" && this.writeNow()) return isResolved(ticket) ? outcome(ticket) : this.await(ticket)
     // Should this fiber be interrupted before it writes or waits, the timer finds the ticket.
     this.bufferedGate.wake()
     if (ticket.durability === "os" && !this.busy) {
@@ -291,14 +291,52 @@ export class Committer {
     })
   )
 
+  /** Writes what waits on the caller's stack. False if that cannot be, and nothing has happened. */
+  private writeNow(): boolean {
+    const { queue } = this
+    if (this.busy || this.isPoisoned || queue.firstSlot !== this.logSlot || !queue.isOnePiece) return false
+    let failure: { readonly error: unknown } | undefined
+    try {
+      const { bytes } = this.logSlot.memtable.arena
+      if (!this.parts.wal.appendUnsafe(bytes, queue.firstOffset, queue.endOffset)) return false
+    } catch (error) {
+      failure = { error }
+    }
+    this.busy = true
+    this.due = false
+    const group = this.take()!
+    if (failure === undefined) {
+      this.accepted(group)
+      this.stepped("Success")
+    } else {
+      // What is to be done now may wait for the disk, and must not be interrupted with this fiber.
+      this.struck = { group, error: failure.error }
+      this.pumpGate.wake()
+    }
+    return true
+  }
+
+  private readonly endStruck: Effect.Effect<void> = Effect.uninterruptible(
+    Effect.suspend(() => {
+      const { error, group } = this.struck!
+      this.struck = undefined
+      const ended = error instanceof DatabaseError ? this.failed(group, error) : Effect.die(error)
+      return Effect.onExit(ended, (exit) => Effect.sync(() => this.stepped(exit._tag)))
+    })
+  )
+
+  private take(): Group | undefined {
+    this.writing = this.queue.take()
+    if (this.writing !== undefined) this.counters.groups += 1
+    return this.writing
+  }
+
   private step(): Effect.Effect<void> {
     const slot = this.queue.firstSlot
     if (slot === undefined ? this.logSlot !== this.parts.live.active : slot !== this.logSlot)
       return this.switchSegment()
-    const group = this.queue.take()
+    const group = this.take()
     if (group === undefined) return Effect.void
-    this.group = group
-    this.counters.groups += 1
     const append = group.bytes === 0 ? Effect.void : this.parts.wal.append(groupChunks(group))
     return Effect.matchEffect(append, {
       onFailure: (error) => this.failed(group, error),
@@ -306,16 +344,26 @@ export class Committer {
     })
   }
 
-  private written(group: Group): Effect.Effect<void> {
+  private accepted(group: Group): void {
     if (group.bytes > 0) {
       this.refused = undefined
       this.retrying = false
     }
     this.queue.written(group)
+    // All of many who go on while this is busy commit in one group. One alone would wait for the pump, again and again,
+    // and is told when the log is idle.
+    if (group.needsSync || group.published > 1) this.queue.tell(group)
+  }
+
+  private written(group: Group): Effect.Effect<void> {
+    this.accepted(group)
     if (!group.needsSync) return Effect.void
     return Effect.match(this.parts.wal.sync, {
       onFailure: (error) => this.end(group, outcomeUnknown(error)),
-      onSuccess: () => this.queue.synced(group)
+      onSuccess: () => {
+        this.queue.synced(group)
+        if (group.published > 1) this.queue.tell(group)
+      }
     })
   }
 
@@ -368,9 +416,9 @@ export class Committer {
   }
 
   private stepped(exit: "Success" | "Failure"): void {
-    const { group } = this
+    const group = this.writing
+    this.writing = undefined
     this.busy = false
-    this.group = undefined
     this.onGroup()
     // A bug of ours: nobody knows what of the group is in the log, and who waits for it is told so.
     if (exit === "Failure")
@@ -381,6 +429,7 @@ export class Committer {
     if (this.hasBacklog) this.bufferedGate.wake()
     else this.idleGate.wake()
     if (this.isUrgent()) this.pumpGate.wake()
+    if (group !== undefined) this.queue.tell(group)
   }
 
   private wakeEveryone(): void {
@@ -426,38 +475,9 @@ export class Committer {
   )
 }
 
-const closedError = (): DatabaseError =>
-  fail(new Closed({ message: "the database was closed, or the commit interrupted" }))
-
 const isResolved = (ticket: Ticket): boolean => ticket.state === "visible" || ticket.state === "failed"
 
 const outcome = (ticket: Ticket): Effect.Effect<Commit, DatabaseError> =>
   ticket.state === "failed"
     ? Effect.fail(ticket.error!)
     : Effect.succeed({ sequence: ticket.sequence, commitMillis: ticket.commitMillis })
-
-/** The log has the bytes. That it was poisoned by something else before the sync does not take them back. */
-const outcomeUnknown = (cause: DatabaseError): DatabaseError =>
-  cause.reason._tag === "CommitOutcomeUnknown"
-    ? cause
-    : fail(
-        new CommitOutcomeUnknown({
-          message: `${cause.reason.message}; the commit's bytes reached the log, reopen the database to see`,
-          cause
-        })
-      )
-
-const poisoned = (error: DatabaseError): DatabaseError =>
-  error.reason._tag === "Poisoned"
-    ? error
-    : fail(
-        new Poisoned({
-          message: `the log failed (${error.reason.message}); reopen the database to recover what is on disk`,
-          cause: error
-        })
-      )
-
-const tooLarge = (bytes: number, limit: number): DatabaseError =>
-  invalid(
-    `the commit needs ${bytes} bytes and arenaBytes allows ${limit}; split it, or open the database with larger arenas`
-  )

@@ -57,6 +57,7 @@ export class WaitList {
   wakeAll(): void {
     this.turn += 1
     const waiting = this.waiting
+    if (waiting.length === 0) return
     this.waiting = []
     for (const resume of waiting) resume(Effect.void)
   }

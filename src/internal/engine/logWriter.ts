@@ -17,12 +17,16 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { CommitOutcomeUnknown, type DatabaseError, fail } from "../../services/DatabaseError.ts"
-import type { DiskError } from "../../services/Disk.ts"
+import { DiskError } from "../../services/Disk.ts"
 import { logFileName } from "../format/fileName.ts"
 import { assert } from "../format/formatError.ts"
-import type { LogPosition } from "../format/logFrame.ts"
+import { frameHeaderBytes, type LogPosition } from "../format/logFrame.ts"
+import { tagBytesMax } from "../format/sealer.ts"
 import { acceptedBytes, ofDisk, poisonedBy } from "./diskErrors.ts"
 import { appendWhole, createSegment, isPoisoned, type LogParts, type SegmentFile } from "./segmentFile.ts"
+
+/** Larger groups are not copied together: to write their pieces as they are costs less. */
+const groupBytesMax = 32 * 1024
 
 export class LogWriter {
   readonly counters = { bytesWritten: 0, syncs: 0 }
@@ -43,6 +47,8 @@ export class LogWriter {
   /** Segments of this epoch that were not removed, oldest first. */
   private readonly segments: Array<SegmentFile> = []
   private poison: DatabaseError | undefined = undefined
+  /** Where groups are put together that are written on the caller's stack. */
+  private staging: Uint8Array | undefined = undefined
 
   /** Goes on behind the position, with the scope for what is done in the background. */
   constructor(parts: LogParts, options: { readonly position: LogPosition; readonly scope: Scope.Scope }) {
@@ -76,6 +82,25 @@ export class LogWriter {
         return this.writeGroup(chunks)
       })
     )
+  }
+
+  /** The same on the calling stack, of a group of one piece; the disk must be able to, and the segment not left. */
+  appendUnsafe(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.poison !== undefined || this.left || end - start > groupBytesMax) return false
+    const { file, frames } = this.segment()
+    if (file.appendUnsafe === undefined) return false
+    const before = file.size()
+    const promise = this.synced
+    this.staging ??= new Uint8Array(groupBytesMax + frameHeaderBytes + tagBytesMax)
+    const length = frames.groupInto(this.staging, { bytes, start, end, syncedLsn: promise })
+    try {
+      file.appendUnsafe(this.staging, length)
+    } catch (error) {
+      throw error instanceof DiskError ? this.refused(error, { bytes: length, before }) : error
+    }
+    this.accepted(before, promise)
+    this.groupLsn = this.position.lsn
+    return true
   }
 
   readonly sync: Effect.Effect<void, DatabaseError> = this.alive(() => this.syncOr(outcomeUnknown))
@@ -137,33 +162,37 @@ export class LogWriter {
     const before = file.size()
     const promise = this.synced
     return Effect.matchEffect(file.append(frames), {
-      onFailure: (error) => this.refused(error, { frames, before }),
+      onFailure: (error) => {
+        const bytes = frames.reduce((sum, { length }) => sum + length, 0)
+        return Effect.fail(this.refused(error, { bytes, before }))
+      },
       onSuccess: () => {
-        const segment = this.segment()
-        this.position = segment.frames.position()
-        this.promised = promise
+        this.accepted(before, promise)
         if (isGroup) this.groupLsn = this.position.lsn
-        this.counters.bytesWritten += segment.file.size() - before
         return Effect.void
       }
     })
   }
 
-  private refused(
-    error: DiskError,
-    write: { readonly frames: ReadonlyArray<Uint8Array>; readonly before: number }
-  ): Effect.Effect<never, DatabaseError> {
+  /** The file has the frames that were made last. `before`: its size without them. */
+  private accepted(before: number, promise: number): void {
+    const { file, frames } = this.segment()
+    this.position = frames.position()
+    this.promised = promise
+    this.counters.bytesWritten += file.size() - before
+  }
+
+  /** What to tell of frames of so many bytes that the disk did not take, or not without an error. */
+  private refused(error: DiskError, write: { readonly bytes: number; readonly before: number }): DatabaseError {
     const segment = this.segment()
     const accepted = acceptedBytes(error, segment.file.size() - write.before)
-    let total = 0
-    for (const chunk of write.frames) total += chunk.length
-    if (accepted >= total) {
+    if (accepted >= write.bytes) {
       this.poisoned(poisonedBy(error))
-      return Effect.fail(outcomeUnknown(error))
+      return outcomeUnknown(error)
     }
     if (accepted === 0 && segment.isRewindable) segment.goOnFrom(this.position)
     else this.left = true
-    return Effect.fail(ofDisk(error))
+    return ofDisk(error)
   }
 
   private readonly writeSealed: Effect.Effect<void, DatabaseError> = Effect.suspend(() => {

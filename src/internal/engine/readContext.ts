@@ -117,7 +117,7 @@ export const mergeOf = (
   }
 ): Merge => {
   const { own, range, sequence } = reader
-  const sources: Array<Source> = own === undefined ? [] : [new MemtableSource(own.writes.memtable, own.operations)]
+  const sources: Array<Source> = own === undefined ? [] : [new MemtableSource(own.writes.walked(), own.operations)]
   for (const memtable of view.memtables)
     if (memtable.entryCount > 0 || memtable.rangeRemovals.length > 0)
       sources.push(new MemtableSource(memtable, sequence))

@@ -11,9 +11,11 @@ import { StreamReads } from "./streamReads.ts"
 const everything: Range = {}
 
 export const makeReader = (parts: ReadParts, reading: Reading): Reader => {
-  const points = new PointReads(parts, reading)
-  const streams = new StreamReads(parts, reading, points)
-  const ranges = new RangeReads(parts, reading)
+  // Most transactions read a few keys: what reads the rest is made when it is asked for.
+  let made: PointReads | undefined
+  const points = () => (made ??= new PointReads(parts, reading))
+  const streams = () => new StreamReads(parts, reading, points())
+  const ranges = () => new RangeReads(parts, reading)
   const openCursor = (range: CursorRange) =>
     attempt(() => {
       reading.check()
@@ -26,16 +28,16 @@ export const makeReader = (parts: ReadParts, reading: Reading): Reader => {
       }
     })
   return {
-    get: (key) => points.get(key),
-    getUnsafe: (key) => points.getUnsafe(key),
-    getMany: (keys) => points.getMany(keys),
-    getEntry: (key) => points.getEntry(key),
-    getStream: (key) => streams.get(key),
-    has: (key) => points.has(key),
-    scan: (range) => ranges.scan(range ?? everything),
-    scanLazy: (range) => ranges.scanLazy(range ?? everything),
-    keys: (range) => ranges.keys(range ?? everything),
-    count: (range) => ranges.count(range ?? everything),
+    get: (key) => points().get(key),
+    getUnsafe: (key) => points().getUnsafe(key),
+    getMany: (keys) => points().getMany(keys),
+    getEntry: (key) => points().getEntry(key),
+    getStream: (key) => streams().get(key),
+    has: (key) => points().has(key),
+    scan: (range) => ranges().scan(range ?? everything),
+    scanLazy: (range) => ranges().scanLazy(range ?? everything),
+    keys: (range) => ranges().keys(range ?? everything),
+    count: (range) => ranges().count(range ?? everything),
     cursor: (range) =>
       Effect.map(
         Effect.acquireRelease(openCursor(range ?? everything), ({ cursor, moment }) =>

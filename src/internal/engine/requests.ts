@@ -5,6 +5,8 @@ import { invalid } from "../../services/DatabaseError.ts"
 import type { Durability, OptionsShape } from "../../services/Options.ts"
 import { defaultKeyspace } from "../format/keyspace.ts"
 import { Kind, recordBytes, type RecordFields, recordFields, writeRecord } from "../format/record.ts"
+import type { BatchBuffer, BatchBuffers } from "../structure/batchBuffer.ts"
+import type { WriteBuffer } from "../structure/writeBuffer.ts"
 import type { CommitRequest } from "./commitQueue.ts"
 import type { CommitValues } from "./commitValues.ts"
 import { checkWellFormed, toBytes, toSpan, userKey } from "./userKeys.ts"
@@ -23,24 +25,42 @@ export const setFields = (
   key: Bytes,
   set: { readonly value: Bytes; readonly options: SetOptions | undefined }
 ): RecordFields => {
-  const keyBytes = userKey(key)
-  const valueBytes = toBytes(set.value, "value")
-  const { valueBytesMax } = limits.options
-  if (valueBytes.length > valueBytesMax) {
-    throw invalid(`the value has ${valueBytes.length} bytes and valueBytesMax allows ${valueBytesMax}`)
-  }
-  return recordFields({
-    kind: Kind.set,
-    keyspace: defaultKeyspace,
-    key: keyBytes,
-    value: valueBytes,
-    expiresAt: set.options === undefined ? 0 : expiry(limits, set.options),
-    userMeta: set.options?.userMeta === undefined ? 0 : checkedUserMeta(set.options.userMeta)
-  })
+  const fields = recordFields()
+  fillSet(fields, limits, { key, value: set.value, options: set.options })
+  return fields
 }
 
-export const removeFields = (key: Bytes): RecordFields =>
-  recordFields({ kind: Kind.remove, keyspace: defaultKeyspace, key: userKey(key), value: nothing })
+const fillSet = (
+  fields: RecordFields,
+  limits: Limits,
+  set: { readonly key: Bytes; readonly value: Bytes; readonly options: SetOptions | undefined }
+): void => {
+  const { options } = set
+  fillKey(fields, Kind.set, set.key)
+  const value = toBytes(set.value, "value")
+  const { valueBytesMax } = limits.options
+  if (value.length > valueBytesMax) {
+    throw invalid(`the value has ${value.length} bytes and valueBytesMax allows ${valueBytesMax}`)
+  }
+  fields.value = value
+  fields.valueEnd = value.length
+  fields.expiresAt = options === undefined ? 0 : expiry(limits, options)
+  fields.userMeta = options?.userMeta === undefined ? 0 : checkedUserMeta(options.userMeta)
+}
+
+const fillKey = (fields: RecordFields, kind: number, key: Bytes): void => {
+  const bytes = userKey(key)
+  fields.kind = kind
+  fields.keyspace = defaultKeyspace
+  fields.key = bytes
+  fields.keyEnd = bytes.length
+}
+
+export const removeFields = (key: Bytes): RecordFields => {
+  const fields = recordFields()
+  fillKey(fields, Kind.remove, key)
+  return fields
+}
 
 /** `undefined` if no key lies between the bounds. */
 export const removeRangeFields = (bounds: Bounds): RecordFields | undefined => {
@@ -91,6 +111,25 @@ export const operationWrite = (limits: Limits, operation: Operation): Write | un
   }
 }
 
+/**
+ * Fills fields that are used again and again with the record of an operation on one key. False if it is none, or its
+ * value may have to go to a value file. Throws `Invalid`.
+ */
+export const fillPlain = (fields: RecordFields, limits: Limits, operation: Operation): boolean => {
+  if (operation.type === "remove") {
+    fillKey(fields, Kind.remove, operation.key)
+    fields.expiresAt = 0
+    fields.userMeta = 0
+    return true
+  }
+  if (operation.type !== "set") return false
+  const { key, value } = operation
+  const { directValueBytesMin } = limits.options
+  if (typeof value === "string" && value.length >= directValueBytesMin) return false
+  fillSet(fields, limits, { key, value, options: operation })
+  return fields.valueEnd < directValueBytesMin
+}
+
 const expiry = (limits: Limits, options: SetOptions): number => {
   const { expiresAt, ttlMillis } = options
   if (expiresAt === undefined && ttlMillis === undefined) return 0
@@ -115,6 +154,50 @@ export const checkedDurability = (durability: Durability | undefined): Durabilit
 }
 
 const durabilities: ReadonlySet<string> = new Set(["disk", "os", "buffered"])
+
+/** What a buffer has gathered, copied into the arena once more. Nothing may be added to it meanwhile. */
+export class BufferedRequest implements CommitRequest {
+  readonly count: number
+  readonly recordBytes: number
+  readonly removesOnly: boolean
+  readonly values: CommitValues | undefined
+  private readonly buffer: WriteBuffer
+
+  constructor(buffer: WriteBuffer, values?: CommitValues) {
+    const { count, recordBytes, removesOnly } = buffer.measure()
+    this.buffer = buffer
+    this.values = values
+    this.count = count
+    this.recordBytes = recordBytes
+    this.removesOnly = removesOnly
+  }
+
+  encode(target: Uint8Array, offset: number): void {
+    this.buffer.encode(target, offset)
+  }
+}
+
+/** A batch of plain operations. Its buffer can be used again when it has entered. */
+export class PlainRequest implements CommitRequest {
+  readonly count: number
+  readonly recordBytes: number
+  readonly removesOnly: boolean
+  private readonly buffer: BatchBuffer
+  private readonly buffers: BatchBuffers
+
+  constructor(buffer: BatchBuffer, buffers: BatchBuffers, removesOnly: boolean) {
+    this.buffer = buffer
+    this.buffers = buffers
+    this.count = buffer.count
+    this.recordBytes = buffer.recordBytes
+    this.removesOnly = removesOnly
+  }
+
+  encode(target: Uint8Array, offset: number): void {
+    this.buffer.encode(target, offset)
+    this.buffers.giveBack(this.buffer)
+  }
+}
 
 /** One operation: the user's bytes are copied once, into the arena. */
 export class SingleRequest implements CommitRequest {

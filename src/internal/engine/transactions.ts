@@ -5,10 +5,12 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type {
+  Bounds,
   Bytes,
   Commit,
   Isolation,
   ManualTransaction,
+  Reader,
   SetOptions,
   Transaction,
   TransactionOptions
@@ -19,17 +21,26 @@ import type { Moment, ReadSet } from "../../services/Oracle.ts"
 import { commitHeaderBytes } from "../format/commit.ts"
 import type { RecordFields } from "../format/record.ts"
 import { ReadTracker } from "../structure/readTracker.ts"
-import { WriteBuffer } from "../structure/writeBuffer.ts"
+import { type WriteBuffer, WriteBuffers } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
-import type { CommitRequest } from "./commitQueue.ts"
 import type { Check, Committer } from "./committer.ts"
 import type { CommitValues } from "./commitValues.ts"
 import type { DirectValues } from "./directValues.ts"
+import { PointReads } from "./pointReads.ts"
 import type { Reading, ReadParts } from "./readContext.ts"
 import { makeReader } from "./reader.ts"
-import { checkedDurability, type Limits, removeFields, removeRangeFields, setWrite, type Write } from "./requests.ts"
+import {
+  BufferedRequest,
+  checkedDurability,
+  type Limits,
+  removeFields,
+  removeRangeFields,
+  setWrite,
+  type Write
+} from "./requests.ts"
 import { planValues, requestOf, separate } from "./separatedValues.ts"
 import { receive, receivedFields, streamSource } from "./streamedValue.ts"
+import { type Steps, TransactionHandle } from "./transactionHandle.ts"
 
 export interface TransactionParts {
   readonly reads: ReadParts
@@ -57,32 +68,61 @@ export const defaultRetry: Schedule.Schedule<unknown> = Schedule.min([
 
 export class Transactions {
   private readonly parts: TransactionParts
+  private readonly buffers: WriteBuffers
 
   constructor(parts: TransactionParts) {
     this.parts = parts
+    this.buffers = new WriteBuffers(parts.limits.options.transactionBytesMax)
   }
 
   run<A, E, R>(
     body: (transaction: Transaction) => Effect.Effect<A, E, R>,
     options: TransactionOptions
   ): Effect.Effect<A, E | DatabaseError, R> {
-    const once = Effect.acquireUseRelease(
-      this.open(options),
-      (running) => Effect.flatMap(body(running), (result) => Effect.as(running.commit, result)),
-      (running) => running.discard
-    )
+    const once = this.once(body, options)
     const isConflict = (error: E | DatabaseError) => this.parts.committer?.isOwnConflict(error) === true
-    return Effect.retry(
-      Effect.tapError(once, (error) => this.untilResolved(error)),
-      { schedule: options.retry ?? defaultRetry, while: isConflict } as {
-        schedule: Schedule.Schedule<unknown, E | DatabaseError>
-        while: (error: E | DatabaseError) => boolean
-      }
-    )
+    return Effect.catchIf(once, isConflict, (error) => {
+      // What has failed is the first try of the schedule, which is not made before: it costs as much as a transaction.
+      let tried = false
+      const next = Effect.suspend(() => {
+        if (tried) return once
+        tried = true
+        return Effect.fail(error)
+      })
+      return Effect.retry(
+        Effect.tapError(next, (failure) => this.untilResolved(failure)),
+        { schedule: options.retry ?? defaultRetry, while: isConflict } as {
+          schedule: Schedule.Schedule<unknown, E | DatabaseError>
+          while: (failure: E | DatabaseError) => boolean
+        }
+      )
+    })
   }
 
   begin(options: Given): Effect.Effect<ManualTransaction, DatabaseError, Scope.Scope> {
-    return Effect.acquireRelease(this.open(options), (running) => running.discard)
+    const open = attempt(() => Effect.succeed(this.open(options)))
+    return Effect.map(
+      Effect.acquireRelease(open, (running) => Effect.sync(() => running.discard())),
+      (running) => new TransactionHandle(running)
+    )
+  }
+
+  /** Opened in the step in which its end is provided for: one frame instead of the three of `acquireUseRelease`. */
+  private once<A, E, R>(
+    body: (transaction: Transaction) => Effect.Effect<A, E, R>,
+    options: TransactionOptions
+  ): Effect.Effect<A, E | DatabaseError, R> {
+    return Effect.suspend(() => {
+      let opened: Running | undefined
+      const open = attempt(() => Effect.succeed((opened = this.open(options))))
+      const work = Effect.flatMap(open, (running) =>
+        Effect.flatMap(body(new TransactionHandle(running)), (result) => Effect.as(running.commit(), result))
+      )
+      return Effect.onExitPrimitive(work, () => {
+        opened?.discard()
+        return undefined
+      })
+    })
   }
 
   private settings(given: Given): Settings {
@@ -94,11 +134,9 @@ export class Transactions {
     }
   }
 
-  private open(given: Given): Effect.Effect<ManualTransaction, DatabaseError> {
-    return attempt(() => {
-      this.parts.check()
-      return Effect.succeed(new Running(this.parts, this.settings(given)).transaction())
-    })
+  private open(given: Given): Running {
+    this.parts.check()
+    return new Running(this.parts, this.buffers, this.settings(given))
   }
 
   /** Running again while the other commit is in flight would conflict again. */
@@ -115,69 +153,82 @@ const checkedIsolation = (isolation: Isolation = "serializable"): Isolation => {
   throw invalid(`isolation is "serializable" or "snapshot", not ${String(isolation)}`)
 }
 
-class Running {
+/** Its methods are no closures, for the reason of `LocalOracle`'s moments: half of its memory outlived it. */
+class Running implements Steps, Reading {
   private readonly parts: TransactionParts
+  private readonly buffers: WriteBuffers
   private readonly settings: Settings
-  private readonly moment: Moment
-  private readonly writes: WriteBuffer
-  private readonly tracker: ReadTracker | undefined
+  readonly moment: Moment
+  readonly writes: WriteBuffer
+  readonly tracker: ReadTracker | undefined
   /** Files of its values. */
-  private readonly values: CommitValues
+  readonly direct: CommitValues
+  private pointsMade: PointReads | undefined = undefined
+  private readerMade: Reader | undefined = undefined
   private ended: string | undefined = undefined
+  private released = false
 
-  constructor(parts: TransactionParts, settings: Settings) {
+  constructor(parts: TransactionParts, buffers: WriteBuffers, settings: Settings) {
     this.parts = parts
+    this.buffers = buffers
     this.settings = settings
     const { isolation, readOnly } = settings
-    this.writes = new WriteBuffer(parts.limits.options.transactionBytesMax)
+    this.writes = buffers.take()
     const { transactionBytesMax } = parts.limits.options
     this.tracker = readOnly || isolation === "snapshot" ? undefined : new ReadTracker(transactionBytesMax)
-    this.moment = parts.reads.oracle.open(!readOnly)
-    this.values = parts.direct.newValues()
+    const { oracle } = parts.reads
+    if (!readOnly && !oracle.learning()) parts.committer?.queue.learnInFlight()
+    this.moment = oracle.open(!readOnly)
+    this.direct = parts.direct.newValues()
   }
 
-  transaction(): ManualTransaction {
-    const { moment } = this
-    const reading: Reading = {
-      sequence: () => moment.sequence,
-      nowMillis: () => moment.nowMillis,
-      moment,
-      writes: this.writes,
-      direct: this.values,
-      tracker: this.tracker,
-      check: () => this.check()
-    }
-    return {
-      ...makeReader(this.parts.reads, reading),
-      sequence: moment.sequence,
-      set: (key, value, options) => this.write(() => setWrite(this.parts.limits, key, { value, options })),
-      setStream: (key, stream, options) => this.setStream(key, stream, options),
-      remove: (key) => this.write(() => ({ fields: removeFields(key), value: undefined })),
-      removeRange: (bounds) => {
-        const write = () => {
-          const fields = removeRangeFields(bounds)
-          return fields && { fields, value: undefined }
-        }
-        return this.write(write)
-      },
-      commit: Effect.suspend(() => this.commit()),
-      discard: Effect.sync(() => this.discard())
-    }
+  sequence(): number {
+    return this.moment.sequence
   }
 
-  private check(): void {
+  nowMillis(): number {
+    return this.moment.nowMillis
+  }
+
+  get points(): PointReads {
+    return (this.pointsMade ??= new PointReads(this.parts.reads, this))
+  }
+
+  get reader(): Reader {
+    return (this.readerMade ??= makeReader(this.parts.reads, this))
+  }
+
+  set(key: Bytes, value: Bytes, options?: SetOptions): Effect.Effect<void, DatabaseError> {
+    return this.write(() => setWrite(this.parts.limits, key, { value, options }))
+  }
+
+  remove(key: Bytes): Effect.Effect<void, DatabaseError> {
+    return this.write(() => ({ fields: removeFields(key), value: undefined }))
+  }
+
+  removeRange(bounds: Bounds): Effect.Effect<void, DatabaseError> {
+    return this.write(() => {
+      const fields = removeRangeFields(bounds)
+      return fields && { fields, value: undefined }
+    })
+  }
+
+  check(): void {
     this.parts.check()
     if (this.ended !== undefined) throw fail(new Closed({ message: this.ended }))
   }
 
   private end(why: string): void {
     this.ended ??= why
+    if (this.released) return
+    this.released = true
     this.moment.release()
-    this.values.release()
+    this.direct.release()
+    this.buffers.giveBack(this.writes)
   }
 
   /** Nothing, once it commits: its value files are those of a commit that may be under way. */
-  private discard(): void {
+  discard(): void {
     if (this.ended === undefined) this.end("the transaction was discarded")
   }
 
@@ -202,10 +253,10 @@ class Running {
     })
   }
 
-  private setStream<E, R>(
+  setStream<E, R>(
     key: Bytes,
     stream: Stream.Stream<Uint8Array, E, R>,
-    options: SetOptions | undefined
+    options?: SetOptions
   ): Effect.Effect<void, E | DatabaseError, R> {
     return attempt(() => {
       this.checkWritable()
@@ -229,12 +280,12 @@ class Running {
     return attempt(() => {
       this.check()
       const added = this.add(fields)
-      this.values.takeOver(values)
+      this.direct.takeOver(values)
       return added
     })
   }
 
-  private commit(): Effect.Effect<Commit, DatabaseError> {
+  commit(): Effect.Effect<Commit, DatabaseError> {
     return attempt(() => {
       this.check()
       const { committer } = this.parts
@@ -243,31 +294,32 @@ class Running {
         this.end("the transaction was committed")
         return Effect.succeed({ sequence: this.moment.sequence, commitMillis: this.moment.nowMillis })
       }
-      const check: Check = { reads: this.reads(), since: this.moment.since }
+      const { moment } = this
+      const check: Check = { reads: this.reads(), since: moment.since, moment }
       this.ended = "the transaction was committed"
-      return Effect.ensuring(
-        Effect.flatMap(this.request(), (request) => committer.commit(request, this.settings.durability, check)),
-        Effect.sync(() => this.end("the transaction was committed"))
-      )
+      return Effect.onExitPrimitive(this.enter(committer, check), () => {
+        this.end("the transaction was committed")
+        return undefined
+      })
     })
   }
 
-  /** What it wrote, with values in a file if no memtable could hold them all. */
-  private request(): Effect.Effect<CommitRequest, DatabaseError> {
-    const { values, writes } = this
+  /** The commit of what it wrote, with values in a file if no memtable could hold them all. */
+  private enter(committer: Committer, check: Check): Effect.Effect<Commit, DatabaseError> {
+    const { durability } = this.settings
+    const { direct: values, writes } = this
     const { direct, limits } = this.parts
-    const measured = writes.measure()
     const room = limits.options.arenaBytes - commitHeaderBytes
-    if (measured.recordBytes <= room) {
-      const encode = (target: Uint8Array, offset: number) => writes.encode(target, offset)
-      return Effect.succeed({ ...measured, encode, values })
-    }
+    const request = new BufferedRequest(writes, values)
+    if (request.recordBytes <= room) return Effect.suspend(() => committer.commitNow(request, durability, check))
     return attempt(() => {
       const planned = planValues(
         writes.records().map((fields) => ({ fields, value: undefined })),
         room
       )
-      return Effect.map(separate(direct, planned, values), (records) => requestOf(records, values))
+      return Effect.flatMap(separate(direct, planned, values), (records) =>
+        committer.commitNow(requestOf(records, values), durability, check)
+      )
     })
   }
 

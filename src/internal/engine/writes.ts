@@ -5,11 +5,12 @@
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { Bounds, Bytes, Commit, DatabaseService, Operation, WriteOptions } from "../../services/Database.ts"
-import { type DatabaseError, invalid } from "../../services/DatabaseError.ts"
+import { DatabaseError, invalid } from "../../services/DatabaseError.ts"
 import type { Durability, OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
 import { commitHeaderBytes } from "../format/commit.ts"
-import type { RecordFields } from "../format/record.ts"
+import { Kind, type RecordFields, recordFields } from "../format/record.ts"
+import { BatchBuffers } from "../structure/batchBuffer.ts"
 import { WriteBuffer } from "../structure/writeBuffer.ts"
 import { attempt } from "./attempt.ts"
 import type { CommitRequest } from "./commitQueue.ts"
@@ -17,9 +18,12 @@ import type { Committer } from "./committer.ts"
 import type { CommitValues } from "./commitValues.ts"
 import type { DirectValues } from "./directValues.ts"
 import {
+  BufferedRequest,
   checkedDurability,
   type Limits,
+  fillPlain,
   operationWrite,
+  PlainRequest,
   removeFields,
   removeRangeFields,
   setWrite,
@@ -38,9 +42,18 @@ export interface WriteParts {
   readonly check: () => void
 }
 
+interface SetGiven {
+  readonly value: Bytes
+  readonly options: Parameters<DatabaseService["set"]>[2]
+}
+
 type Service = Pick<DatabaseService, "set" | "setStream" | "remove" | "removeRange" | "write">
 
+const nothing = new Uint8Array(0)
+
 export class Writes {
+  private readonly batches = new BatchBuffers()
+  private readonly batchFields = recordFields()
   private readonly parts: WriteParts
   private readonly options: OptionsShape
 
@@ -52,13 +65,24 @@ export class Writes {
   service(): Service {
     const { limits } = this.parts
     return {
-      set: (key, value, options) =>
-        this.run(options, (durability) => this.one(setWrite(limits, key, { value, options }), durability)),
+      set: (key, value, options) => Effect.suspend(() => this.set(limits, key, { value, options })),
       setStream: (key, stream, options) => this.setStream(key, stream, options),
       remove: (key, options) =>
         this.run(options, (durability) => this.enter(new SingleRequest(removeFields(key)), durability)),
       removeRange: (bounds, options) => this.removeRange(bounds, options),
       write: (operations, options) => this.run(options, (durability) => this.batch(operations, durability))
+    }
+  }
+
+  /** As `run`, without the three closures of each call: it is the write that is made most. */
+  private set(limits: Limits, key: Bytes, set: SetGiven): Effect.Effect<Commit, DatabaseError> {
+    try {
+      this.parts.check()
+      const durability = checkedDurability(set.options?.durability) ?? this.options.durability
+      return this.one(setWrite(limits, key, set), durability)
+    } catch (error) {
+      if (error instanceof DatabaseError) return Effect.fail(error)
+      throw error
     }
   }
 
@@ -73,7 +97,7 @@ export class Writes {
   }
 
   private enter(request: CommitRequest, durability: Durability): Effect.Effect<Commit, DatabaseError> {
-    return this.parts.committer.commit(request, durability)
+    return this.parts.committer.commitNow(request, durability)
   }
 
   private removeRange(bounds: Bounds, options: WriteOptions | undefined): Effect.Effect<Commit, DatabaseError> {
@@ -103,6 +127,37 @@ export class Writes {
       const write = operationWrite(limits, operations[0]!)
       return write === undefined ? this.nothing() : this.one(write, durability)
     }
+    return this.plain(operations, durability) ?? this.mixed(operations, durability)
+  }
+
+  /** The short way of a batch that names no key twice. `undefined` if it is no such batch. */
+  private plain(
+    operations: ReadonlyArray<Operation>,
+    durability: Durability
+  ): Effect.Effect<Commit, DatabaseError> | undefined {
+    const { limits } = this.parts
+    const { batchFields, batches } = this
+    const roomBytes = roomOf(this.options)
+    const buffer = batches.take()
+    let removesOnly = true
+    for (const operation of operations) {
+      if (fillPlain(batchFields, limits, operation) && buffer.add(batchFields, roomBytes)) {
+        if (batchFields.kind !== Kind.remove) removesOnly = false
+        continue
+      }
+      batches.giveBack(buffer)
+      return undefined
+    }
+    // Kept for the next batch, it must not keep this one's bytes.
+    batchFields.key = nothing
+    batchFields.value = nothing
+    if (buffer.count > 0) return this.enter(new PlainRequest(buffer, batches, removesOnly), durability)
+    batches.giveBack(buffer)
+    return this.nothing()
+  }
+
+  private mixed(operations: ReadonlyArray<Operation>, durability: Durability): Effect.Effect<Commit, DatabaseError> {
+    const { limits } = this.parts
     const { arenaBytes, transactionBytesMax } = this.options
     const writes: Array<Write> = []
     const buffer = new WriteBuffer(transactionBytesMax)
@@ -113,7 +168,7 @@ export class Writes {
       writes.push(write)
       isInline &&= write.value === undefined && buffer.add(write.fields)
     }
-    const request = isInline ? bufferedRequest(buffer) : undefined
+    const request = isInline ? new BufferedRequest(buffer) : undefined
     if (request === undefined || commitHeaderBytes + request.recordBytes > arenaBytes) {
       return this.separated(writes, durability)
     }
@@ -172,12 +227,6 @@ export class Writes {
       if (buffer.add(fields)) continue
       throw invalid(`the batch needs more than transactionBytesMax (${transactionBytesMax}); split it`)
     }
-    return this.enter(bufferedRequest(buffer, values), durability)
+    return this.enter(new BufferedRequest(buffer, values), durability)
   }
 }
-
-const bufferedRequest = (buffer: WriteBuffer, values?: CommitValues): CommitRequest => ({
-  ...buffer.measure(),
-  encode: (target, offset) => buffer.encode(target, offset),
-  values
-})

@@ -17,7 +17,7 @@
 //   chain          crc32(tag ++ header). Tag first: crc32(x ++ crc32(x)) is the same number for every x
 //
 // A LINK says where the segment goes on: after which segment (0: the first of an epoch), its last LSN and chain.
-import { ByteReader, readU16, readU32, readU64, writeU16, writeU32, writeU64 } from "./bytes.ts"
+import { ByteReader, copyBytes, readU16, readU32, readU64, writeU16, writeU32, writeU64 } from "./bytes.ts"
 import { crc32, crc32Range } from "./checksum.ts"
 import {
   associatedFileBytes,
@@ -127,6 +127,31 @@ export class FrameWriter {
     return this.chainOfFrames(cut(chunks), syncedLsn)
   }
 
+  /**
+   * The frame of the group source[start, end), which must fit into one, as the first bytes of the target; returns how
+   * many. What `group` makes of it, in one piece: without encryption nothing is allocated.
+   */
+  groupInto(
+    target: Uint8Array,
+    group: { readonly bytes: Uint8Array; readonly start: number; readonly end: number; readonly syncedLsn: number }
+  ): number {
+    const { bytes, end, start, syncedLsn } = group
+    const bodyEnd = frameHeaderBytes + end - start
+    this.header(target, { kind: FrameKind.full, length: end - start, syncedLsn })
+    if (this.sealer.tagBytes !== 4) {
+      const sealed = this.sealer.seal(target.subarray(0, frameHeaderBytes), bytes.subarray(start, end))
+      target.set(sealed.body, frameHeaderBytes)
+      target.set(sealed.tag, bodyEnd)
+    } else {
+      copyBytes(target, frameHeaderBytes, bytes, start, end)
+      writeU32(target, bodyEnd, crc32Range(target, 0, bodyEnd))
+    }
+    const tagEnd = bodyEnd + this.sealer.tagBytes
+    this.lsn += 1
+    this.chain = crc32Range(target, 0, frameHeaderBytes, crc32Range(target, bodyEnd, tagEnd))
+    return tagEnd
+  }
+
   sealed(syncedLsn: number): Array<Uint8Array> {
     return this.frame({ kind: FrameKind.sealed, syncedLsn, chunks: nothing })
   }
@@ -142,24 +167,34 @@ export class FrameWriter {
     readonly chunks: ReadonlyArray<Uint8Array>
   }): Array<Uint8Array> {
     const { chunks, kind, syncedLsn } = frame
-    const lsn = this.lsn + 1
-    assert(syncedLsn < lsn, "a frame promises only what was before it")
     let length = 0
     for (const chunk of chunks) length += chunk.length
-    assert(length <= framePayloadMax, "a frame is within its limit")
     const header = new Uint8Array(frameHeaderBytes)
-    writeU32(header, 4, length)
-    header[8] = kind
-    writeU16(header, 10, this.sealer.keyGeneration)
-    writeU64(header, 12, lsn)
-    writeU64(header, 20, syncedLsn)
-    writeU32(header, frameTagOffset, this.fileTag)
-    writeU32(header, 32, this.chain)
-    writeU32(header, 0, crc32Range(header, 4, frameHeaderBytes))
+    this.header(header, { kind, length, syncedLsn })
     const { body, tag } = sealChunks(this.sealer, associatedOfFrame(kind, header, this.fileHeader), chunks)
-    this.lsn = lsn
+    this.lsn += 1
     this.chain = crc32(header, crc32(tag))
     return [header, ...body, tag]
+  }
+
+  /** Of the next frame, as the first bytes of the target. */
+  private header(
+    target: Uint8Array,
+    frame: { readonly kind: FrameKind; readonly length: number; readonly syncedLsn: number }
+  ): void {
+    const { kind, length, syncedLsn } = frame
+    const lsn = this.lsn + 1
+    assert(syncedLsn < lsn, "a frame promises only what was before it")
+    assert(length <= framePayloadMax, "a frame is within its limit")
+    writeU32(target, 4, length)
+    target[8] = kind
+    target[9] = 0
+    writeU16(target, 10, this.sealer.keyGeneration)
+    writeU64(target, 12, lsn)
+    writeU64(target, 20, syncedLsn)
+    writeU32(target, frameTagOffset, this.fileTag)
+    writeU32(target, 32, this.chain)
+    writeU32(target, 0, crc32Range(target, 4, frameHeaderBytes))
   }
 
   private chainOfFrames(payloads: ReadonlyArray<ReadonlyArray<Uint8Array>>, syncedLsn: number): Array<Uint8Array> {

@@ -86,6 +86,13 @@ export const recordBytes = (fields: RecordFields): number => {
 
 /** Writes the record and returns the offset behind it. The caller has made room for `recordBytes`. */
 export const writeRecord = (target: Uint8Array, offset: number, fields: RecordFields): number => {
+  const at = writeRecordHead(target, offset, fields)
+  if (fields.kind === Kind.remove) return at
+  return writeRecordTail(target, copyBytes(target, at, fields.value, fields.valueStart, fields.valueEnd), fields)
+}
+
+/** What is in front of the record's value. Returns the offset behind it. */
+export const writeRecordHead = (target: Uint8Array, offset: number, fields: RecordFields): number => {
   const { expiresAt, keyspace, kind, userMeta } = fields
   const flags = (expiresAt > 0 ? Flag.expiry : 0) | (userMeta > 0 ? Flag.userMeta : 0)
   assert(flags === 0 || (kind !== Kind.remove && kind !== Kind.removeRange), "a removal has no expiry and no user meta")
@@ -96,9 +103,13 @@ export const writeRecord = (target: Uint8Array, offset: number, fields: RecordFi
   let at = writeVarint(target, offset + 2, keyLength)
   if (keyspace >= 0) at = writeKeyspace(target, at, keyspace)
   at = copyBytes(target, at, fields.key, fields.keyStart, fields.keyEnd)
-  if (kind === Kind.remove) return at
-  at = writeVarint(target, at, fields.valueEnd - fields.valueStart)
-  at = copyBytes(target, at, fields.value, fields.valueStart, fields.valueEnd)
+  return kind === Kind.remove ? at : writeVarint(target, at, fields.valueEnd - fields.valueStart)
+}
+
+/** What is behind it. */
+export const writeRecordTail = (target: Uint8Array, offset: number, fields: RecordFields): number => {
+  const { expiresAt, userMeta } = fields
+  let at = offset
   if (expiresAt > 0) at = writeVarint(target, at, expiresAt)
   if (userMeta > 0) target[at++] = userMeta
   return at

@@ -1,7 +1,7 @@
 // What a batch becomes in the log, against the writes one after another.
 import { assert, describe, it } from "@effect/vitest"
 import { Kind, readRecord, recordBytes, recordFields, RecordView } from "../../../src/internal/format/record.ts"
-import { WriteBuffer } from "../../../src/internal/structure/writeBuffer.ts"
+import { WriteBuffer, WriteBuffers } from "../../../src/internal/structure/writeBuffer.ts"
 import { bytes, hex } from "../../support/model.ts"
 import { Dice, randomKey } from "../../support/randomPlan.ts"
 
@@ -89,5 +89,27 @@ describe("WriteBuffer", () => {
       { key: "62", value: "bb" },
       { from: "61", to: "63" }
     ])
+  })
+})
+
+describe("WriteBuffers", () => {
+  it("gives a buffer out again, empty, unless it has grown or somebody walks through it", () => {
+    const buffers = new WriteBuffers(1 << 20)
+    const first = buffers.take()
+    first.add(fieldsOf({ key: "aa", value: "00" }))
+    first.add(fieldsOf({ from: "aa", to: "bb" }))
+    buffers.giveBack(first)
+    const again = buffers.take()
+    assert.strictEqual(again, first)
+    assert.isTrue(again.isEmpty)
+    assert.deepStrictEqual(encoded(again), [])
+    assert.strictEqual(again.memtable.find(bytes("aa"), 0, 1, 9), -1)
+    again.walked()
+    buffers.giveBack(again)
+    const other = buffers.take()
+    assert.notStrictEqual(other, again, "a walk may go on a step longer than its transaction")
+    other.add(fieldsOf({ key: "aa", value: "00".repeat(10_000) }))
+    buffers.giveBack(other)
+    assert.notStrictEqual(buffers.take(), other, "it would keep its memory")
   })
 })
