@@ -82,7 +82,6 @@ export const situations = [
   "a transaction across a compaction",
   "a transaction across a flush",
   "a write skew under snapshot isolation",
-  "a writer that is slowed",
   "an append to the log that fails",
   "an append to the manifest that fails",
   "an image without a database",

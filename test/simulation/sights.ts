@@ -221,7 +221,6 @@ const counted: ReadonlyArray<readonly [keyof Counters, Situation]> = [
   ["stallMillisLevel0", "a stall at level 0 that is released"],
   ["stallMillisSequences", "a stall for sequences"],
   ["stallMillisCommits", "a stall for commits"],
-  ["slowed", "a writer that is slowed"],
   ["moves", "a table that moves without being read"],
   ["drops", "a table that is dropped without being read"],
   ["collections", "a collection of values"],
