@@ -43,6 +43,9 @@ const withAt = (plan: Plan, path: Path, value: unknown): Plan => {
 const kindOf = ({ message, place }: PlanFailure): string => {
   if (place !== undefined) return "a power cut"
   const [what, reason] = message.replace(/^session \d+: /, "").split(":")
+  // Options that do not go together fail in their own way, and a wait that never ends is no other failure.
+  if (what === "Invalid") return "options"
+  if (what!.includes(" waits for more than ")) return "a wait"
   return what!.endsWith(" failed") ? `${what}:${reason}` : what!.startsWith("{") ? "an answer" : "the run"
 }
 

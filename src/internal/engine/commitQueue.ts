@@ -21,6 +21,7 @@ import { Kind, readRecord, RecordView } from "../format/record.ts"
 import { readHandleLength } from "../format/valueHandle.ts"
 import type { ValueFile } from "../../services/ValueLog.ts"
 import type { CommitValues } from "./commitValues.ts"
+import { goOn } from "./gate.ts"
 import { userKeyStart } from "./userKeys.ts"
 import type { LiveView, Slot } from "./view.ts"
 
@@ -74,7 +75,7 @@ export class Ticket implements Commit {
     const { onResolved } = this
     if (onResolved === undefined) return
     this.onResolved = undefined
-    onResolved()
+    goOn(onResolved)
   }
 }
 

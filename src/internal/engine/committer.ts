@@ -36,6 +36,10 @@ export interface Parts {
   readonly ballast: Pick<Ballast, "reserve" | "roomForRemovals">
 }
 
+interface Thrown {
+  readonly error: unknown
+}
+
 /** What a transaction read, and since when. */
 export interface Check {
   readonly reads: ReadSet
@@ -75,7 +79,7 @@ export class Committer {
   /** What removes is offered to the log again, since it took a group the last time. */
   private retrying = false
   /** A group that was written on a committer's stack, and what the log threw. The pump goes on with it. */
-  private struck: { readonly group: Group; readonly error: unknown } | undefined = undefined
+  private struck: (Thrown & { readonly group: Group }) | undefined = undefined
 
   constructor(parts: Parts) {
     this.parts = parts
@@ -295,7 +299,7 @@ export class Committer {
   private writeNow(): boolean {
     const { queue } = this
     if (this.busy || this.isPoisoned || queue.firstSlot !== this.logSlot || !queue.isOnePiece) return false
-    let failure: { readonly error: unknown } | undefined
+    let failure: Thrown | undefined
     try {
       const { bytes } = this.logSlot.memtable.arena
       if (!this.parts.wal.appendUnsafe(bytes, queue.firstOffset, queue.endOffset)) return false
@@ -305,8 +309,8 @@ export class Committer {
     this.busy = true
     this.due = false
     const group = this.take()!
+    failure ??= this.acceptedNow(group)
     if (failure === undefined) {
-      this.accepted(group)
       this.stepped("Success")
     } else {
       // What is to be done now may wait for the disk, and must not be interrupted with this fiber.
@@ -314,6 +318,16 @@ export class Committer {
       this.pumpGate.wake()
     }
     return true
+  }
+
+  /** What it threw is a bug of ours, and not the committing fiber's: the pump ends the group with it. */
+  private acceptedNow(group: Group): Thrown | undefined {
+    try {
+      this.accepted(group)
+      return undefined
+    } catch (error) {
+      return { error }
+    }
   }
 
   private readonly endStruck: Effect.Effect<void> = Effect.uninterruptible(

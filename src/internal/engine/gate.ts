@@ -3,6 +3,18 @@
 // yields before it does work.
 import * as Effect from "effect/Effect"
 
+/**
+ * Lets somebody go on who waits, on this stack. Their fiber's observers, which are users' functions, run on it too: what
+ * one of them throws must stop neither who resumes nor the others who wait.
+ */
+export const goOn = (resume: () => void): void => {
+  try {
+    resume()
+  } catch (error) {
+    Effect.runFork(Effect.logError("Strata: an observer of a fiber that waited for the database threw", error))
+  }
+}
+
 export class Gate {
   private resume: ((effect: Effect.Effect<void>) => void) | undefined = undefined
   private open = false
@@ -27,7 +39,7 @@ export class Gate {
       return
     }
     this.resume = undefined
-    resume(Effect.void)
+    goOn(() => resume(Effect.void))
   }
 }
 
@@ -59,6 +71,6 @@ export class WaitList {
     const waiting = this.waiting
     if (waiting.length === 0) return
     this.waiting = []
-    for (const resume of waiting) resume(Effect.void)
+    for (const resume of waiting) goOn(() => resume(Effect.void))
   }
 }

@@ -166,6 +166,8 @@ class Running implements Steps, Reading {
   private pointsMade: PointReads | undefined = undefined
   private readerMade: Reader | undefined = undefined
   private ended: string | undefined = undefined
+  /** Its commit is under way: what holds it open is given back at the commit's end. */
+  private entered = false
   private released = false
 
   constructor(parts: TransactionParts, buffers: WriteBuffers, settings: Settings) {
@@ -229,7 +231,7 @@ class Running implements Steps, Reading {
 
   /** Nothing, once it commits: its value files are those of a commit that may be under way. */
   discard(): void {
-    if (this.ended === undefined) this.end("the transaction was discarded")
+    if (!this.entered) this.end("the transaction was discarded")
   }
 
   private checkWritable(): void {
@@ -297,7 +299,13 @@ class Running implements Steps, Reading {
       const { moment } = this
       const check: Check = { reads: this.reads(), since: moment.since, moment }
       this.ended = "the transaction was committed"
-      return Effect.onExitPrimitive(this.enter(committer, check), () => {
+      const entering = attempt(() => {
+        // Between these two steps it may have been discarded, by whoever interrupted it or by another fiber.
+        if (this.released) throw fail(new Closed({ message: "the transaction was discarded" }))
+        this.entered = true
+        return this.enter(committer, check)
+      })
+      return Effect.onExitPrimitive(entering, () => {
         this.end("the transaction was committed")
         return undefined
       })
@@ -311,16 +319,14 @@ class Running implements Steps, Reading {
     const { direct, limits } = this.parts
     const room = limits.options.arenaBytes - commitHeaderBytes
     const request = new BufferedRequest(writes, values)
-    if (request.recordBytes <= room) return Effect.suspend(() => committer.commitNow(request, durability, check))
-    return attempt(() => {
-      const planned = planValues(
-        writes.records().map((fields) => ({ fields, value: undefined })),
-        room
-      )
-      return Effect.flatMap(separate(direct, planned, values), (records) =>
-        committer.commitNow(requestOf(records, values), durability, check)
-      )
-    })
+    if (request.recordBytes <= room) return committer.commitNow(request, durability, check)
+    const planned = planValues(
+      writes.records().map((fields) => ({ fields, value: undefined })),
+      room
+    )
+    return Effect.flatMap(separate(direct, planned, values), (records) =>
+      committer.commitNow(requestOf(records, values), durability, check)
+    )
   }
 
   /** What must not have been written by others: what it read, or under snapshot isolation what it writes. */
