@@ -8,11 +8,11 @@
 //
 // Before it is stopped by level 0, a writer is slowed: its bytes are admitted at a rate that falls with the pressure.
 // So the wait is spread over many commits instead of coming all at once to one.
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../services/DatabaseError.ts"
 import type { OptionsShape } from "../../services/Options.ts"
 import type { OracleService } from "../../services/Oracle.ts"
+import { elapsedMillis } from "./elapsed.ts"
 import { Gate, WaitList } from "./gate.ts"
 import type { LiveView, Slot } from "./view.ts"
 
@@ -110,12 +110,12 @@ export class Admission {
   }
 
   stall(reason: StallReason, turn: number): Effect.Effect<void> {
-    return Effect.flatMap(Clock.currentTimeMillis, (since) => {
+    return Effect.flatMap(elapsedMillis, (since) => {
       this.counters.stalls += 1
       return Effect.ensuring(
         this.room.waitFrom(turn),
-        Effect.map(Clock.currentTimeMillis, (now) => {
-          const millis = Math.max(0, now - since)
+        Effect.map(elapsedMillis, (now) => {
+          const millis = now - since
           this.counters.stallMillis += millis
           this.stallMillisOf[reason] += millis
         })
@@ -127,7 +127,7 @@ export class Admission {
   pace(bytes: number): Effect.Effect<void> | undefined {
     const share = this.pressureShare
     if (share <= 0) return undefined
-    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    return Effect.flatMap(elapsedMillis, (now) => {
       const rate = slowBytesPerMillisecond * Math.max(slowestShare, 1 - share)
       const from = Math.max(now, this.paidMillis)
       this.paidMillis = from + bytes / rate

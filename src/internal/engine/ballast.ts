@@ -12,7 +12,6 @@
 // never takes the ballast, however long it is: its commit fails alone.
 //
 // The ballast is made in the background, and no error of it stops anything.
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { type DatabaseError, DiskFull, fail } from "../../services/DatabaseError.ts"
@@ -23,6 +22,7 @@ import { type BallastChoice, chooseBallast } from "../structure/ballastChoice.ts
 import { BallastFile } from "./ballastFile.ts"
 import type { Committer } from "./committer.ts"
 import { isFull, ofDisk } from "./diskErrors.ts"
+import { elapsedMillis } from "./elapsed.ts"
 import { Gate } from "./gate.ts"
 import type { LiveView } from "./view.ts"
 
@@ -160,7 +160,7 @@ export class Ballast {
         this.givers += 1
         // Before it is gone: nobody else is to see its room.
         const told = this.holdBack(error)
-        return Effect.flatMap(Effect.andThen(told, Clock.currentTimeMillis), (now) => {
+        return Effect.flatMap(Effect.andThen(told, elapsedMillis), (now) => {
           this.heldBackMillis = now - this.madeMillis < shortLifeMillis ? longer(this.heldBackMillis) : 0
           this.resumesMillis = now + this.heldBackMillis
           return Effect.map(this.turn.withPermit(this.file.remove), (isGone) => {
@@ -183,7 +183,7 @@ export class Ballast {
 
   /** Jobs may have the room for the moment. */
   private awaitJobs(isRetry: boolean): Effect.Effect<boolean> {
-    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    return Effect.flatMap(elapsedMillis, (now) => {
       if (!isRetry) this.patienceSince = now
       if (now - this.patienceSince >= removalPatienceMillis) return Effect.succeed(false)
       return Effect.as(Effect.sleep(removalPauseMillis), true)
@@ -197,7 +197,7 @@ export class Ballast {
   })
 
   private check(isSettled: boolean): Effect.Effect<void> {
-    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    return Effect.flatMap(elapsedMillis, (now) => {
       const isEarly = this.reserve !== undefined && now < this.resumesMillis
       if (this.engine?.committer.refusal !== undefined || this.givers > 0 || isEarly) return Effect.void
       // A disk is not asked where its answer would change nothing.
@@ -243,7 +243,7 @@ export class Ballast {
           Effect.suspend(() => (isFull(error) ? Effect.void : this.resume()))
         ),
       onSuccess: (isWhole) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        Effect.flatMap(elapsedMillis, (now) => {
           if (!isWhole) return Effect.void
           this.madeMillis = now
           return this.settled()
@@ -266,7 +266,7 @@ export class Ballast {
   }
 
   private failed(error: DiskError): Effect.Effect<void> {
-    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    return Effect.flatMap(elapsedMillis, (now) => {
       this.retryMillis = longer(this.retryMillis)
       this.resumesMillis = now + this.retryMillis
       if (isFull(error)) return this.holdBack(ofDisk(error))
