@@ -1,5 +1,5 @@
-// A transaction that is interrupted at any step holds nothing open: its moment would keep old versions and the memory of
-// writes for as long as the database is open.
+// A transaction that is interrupted at any step holds nothing open: its moment would keep old versions and the memory
+// of writes for as long as the database is open.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Scheduler } from "effect"
 import * as MemoryDisk from "../src/layers/MemoryDisk.ts"

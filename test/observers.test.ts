@@ -1,5 +1,5 @@
-// Who waits for a commit goes on on the stack of whoever wrote its group, and with it the observers of its fiber. What one
-// of them throws is its own matter: the others of the group are told, and the database goes on.
+// Who waits for a commit goes on on the stack of whoever wrote its group, and with it the observers of its fiber. What
+// one of them throws is its own matter: the others of the group are told, and the database goes on.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as SimDisk from "../src/layers/SimDisk.ts"

@@ -4,8 +4,8 @@
 import * as Effect from "effect/Effect"
 
 /**
- * Lets somebody go on who waits, on this stack. Their fiber's observers, which are users' functions, run on it too: what
- * one of them throws must stop neither who resumes nor the others who wait.
+ * Lets somebody go on who waits, on this stack. Their fiber's observers, which are users' functions, run on it too:
+ * what one of them throws must stop neither who resumes nor the others who wait.
  */
 export const goOn = (resume: () => void): void => {
   try {
