@@ -296,7 +296,8 @@ export interface Snapshot extends Reader {
 }
 
 /**
- * Reads one moment and its own writes. Writes are kept in memory until the commit.
+ * Reads one moment and its own writes. Writes are kept in memory until the commit. Its functions may be taken out of
+ * it, as in `const { get, set } = transaction`; a spread of it, as in `{ ...transaction }`, has none of them.
  *
  * @since 0.1.0
  * @category models

@@ -194,6 +194,7 @@ export class PlainRequest implements CommitRequest {
   }
 
   encode(target: Uint8Array, offset: number): void {
+    if (!this.buffer.isWhole) throw invalid("a value was resized or transferred while its batch waited for room")
     this.buffer.encode(target, offset)
     this.buffers.giveBack(this.buffer)
   }

@@ -16,81 +16,81 @@ export interface Steps extends Pick<ManualTransaction, "set" | "setStream" | "re
 }
 
 export class TransactionHandle implements ManualTransaction {
-  private readonly steps: Steps
+  readonly #steps: Steps
 
   constructor(steps: Steps) {
-    this.steps = steps
+    this.#steps = steps
   }
 
   get sequence(): number {
-    return this.steps.sequence()
+    return this.#steps.sequence()
   }
 
   get get(): Reader["get"] {
-    return (key) => this.steps.points.get(key)
+    return (key) => this.#steps.points.get(key)
   }
 
   get getUnsafe(): Reader["getUnsafe"] {
-    return (key) => this.steps.points.getUnsafe(key)
+    return (key) => this.#steps.points.getUnsafe(key)
   }
 
   get getMany(): Reader["getMany"] {
-    return (keys) => this.steps.points.getMany(keys)
+    return (keys) => this.#steps.points.getMany(keys)
   }
 
   get getEntry(): Reader["getEntry"] {
-    return (key) => this.steps.points.getEntry(key)
+    return (key) => this.#steps.points.getEntry(key)
   }
 
   get has(): Reader["has"] {
-    return (key) => this.steps.points.has(key)
+    return (key) => this.#steps.points.has(key)
   }
 
   get getStream(): Reader["getStream"] {
-    return this.steps.reader.getStream
+    return this.#steps.reader.getStream
   }
 
   get scan(): Reader["scan"] {
-    return this.steps.reader.scan
+    return this.#steps.reader.scan
   }
 
   get scanLazy(): Reader["scanLazy"] {
-    return this.steps.reader.scanLazy
+    return this.#steps.reader.scanLazy
   }
 
   get keys(): Reader["keys"] {
-    return this.steps.reader.keys
+    return this.#steps.reader.keys
   }
 
   get count(): Reader["count"] {
-    return this.steps.reader.count
+    return this.#steps.reader.count
   }
 
   get cursor(): Reader["cursor"] {
-    return this.steps.reader.cursor
+    return this.#steps.reader.cursor
   }
 
   get set(): ManualTransaction["set"] {
-    return (key, value, options) => this.steps.set(key, value, options)
+    return (key, value, options) => this.#steps.set(key, value, options)
   }
 
   get setStream(): ManualTransaction["setStream"] {
-    return (key, stream, options) => this.steps.setStream(key, stream, options)
+    return (key, stream, options) => this.#steps.setStream(key, stream, options)
   }
 
   get remove(): ManualTransaction["remove"] {
-    return (key) => this.steps.remove(key)
+    return (key) => this.#steps.remove(key)
   }
 
   get removeRange(): ManualTransaction["removeRange"] {
-    return (bounds) => this.steps.removeRange(bounds)
+    return (bounds) => this.#steps.removeRange(bounds)
   }
 
   get commit(): ManualTransaction["commit"] {
-    return this.steps.commit()
+    return this.#steps.commit()
   }
 
   get discard(): ManualTransaction["discard"] {
-    return Effect.sync(() => this.steps.discard())
+    return Effect.sync(() => this.#steps.discard())
   }
 }

@@ -68,7 +68,14 @@ export class BatchBuffer {
     return true
   }
 
-  /** Copies the records to the offset. */
+  /** Whether the values that are apart are as long as they were: their buffers may have been resized, or given away. */
+  get isWhole(): boolean {
+    let { used } = this
+    for (const value of this.apart) used += value.length
+    return used === this.recordBytes
+  }
+
+  /** Copies the records to the offset. They are whole. */
   encode(target: Uint8Array, offset: number): void {
     const { apart, bytes, places, used } = this
     let at = offset

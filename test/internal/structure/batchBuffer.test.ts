@@ -86,4 +86,15 @@ describe("BatchBuffer", () => {
     buffers.giveBack(large)
     assert.notStrictEqual(buffers.take(), large)
   })
+
+  it("tells that a value's buffer was resized or given away since it was added", () => {
+    for (const change of [(buffer: ArrayBuffer) => buffer.resize(600), (buffer: ArrayBuffer) => buffer.transfer()]) {
+      const buffer = new BatchBuffer()
+      const memory = new ArrayBuffer(2000, { maxByteLength: 4000 })
+      assert.isTrue(buffer.add(recordFields({ key: bytes("6b"), value: new Uint8Array(memory) }), enough))
+      assert.isTrue(buffer.isWhole)
+      change(memory)
+      assert.isFalse(buffer.isWhole)
+    }
+  })
 })
