@@ -27,17 +27,6 @@ const steps = [
 ]
 
 describe("power loss while keys are rotated", () => {
-  it("a file that is looked at before it has its header is looked at again, and keys are forgotten", () => {
-    // Its next open makes a value file just when the rotation looks for files of older keys.
-    const seed = 41_000_000
-    const run = rotationRun(seed, newRotations())
-    const name = "call 1094 (append log), data all, size new with zeros, names none, sector 512"
-    const cuts = run.cuts.filter(({ where }) => where === name)
-    assert.lengthOf(cuts, 1)
-    const options = { nestedEvery: Number.POSITIVE_INFINITY, imagesMax: 1 }
-    for (let turn = 0; turn < 6; turn++) judgeRotations({ ...run, cuts }, newRotations(), { ...options, seed: turn })
-  })
-
   it(`${imagesMin} images open with the right key alone, lose nothing, and go on`, () => {
     const campaign = newRotations()
     for (let seed = firstSeed; campaign.images < imagesMin; seed++) {

@@ -77,6 +77,20 @@ describe("the files of older keys", () => {
     assert.deepStrictEqual(all, ["1:2", "2:1", "5:2", "7:0", "8:0"])
   })
 
+  it("are looked at again while they have no header: a value file may be in the making when the key changes", () => {
+    const { disk } = SimDisk.make({ image: image() })
+    const files = new OlderFiles({ directory: "/db", disk })
+    simulate(
+      Effect.gen(function* () {
+        const file = yield* Effect.orDie(disk.create(`/db/${valueFileName(7)}`))
+        assert.deepStrictEqual(yield* found(files, 9), ["1:2", "2:1", "5:2", "7:0"])
+        yield* Effect.orDie(file.append([header(FileKind.valueFile, 3, 7)]))
+        assert.deepStrictEqual(yield* found(files, 9), ["1:2", "2:1", "5:2"])
+        yield* Effect.orDie(file.close)
+      })
+    )
+  })
+
   it("may go while they are looked for; a disk that fails is told", () => {
     const device: SimDisk.SimDisk = SimDisk.make({
       image: image(),
